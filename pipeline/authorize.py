@@ -1,0 +1,149 @@
+"""Who may register devices for whom, as of a moment. Whatever is not known to be allowed is not."""
+
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.reference import Reference
+from schemas.reference import CHANNELS_BY_TYPE
+
+# How far a partner has come with a customer. Only the last authorizes; a provider takes the best of its resellers.
+_NONE, _REMOVED, _PENDING, _NOT_YET_VALID, _AUTHORIZED = range(5)
+_CODES = {
+    "AUTH_NO_RELATIONSHIP": _NONE,
+    "AUTH_REMOVED": _REMOVED,
+    "AUTH_PENDING": _PENDING,
+    "AUTH_NOT_YET_VALID": _NOT_YET_VALID,
+}
+_EXCLUSIONS = {
+    "EXCLUDED_WORKPLACE_JOINED": "workplace_joined",
+    "EXCLUDED_MDM_ONLY": "mdm_only",
+    "EXCLUDED_DIRECTORY_OBJECT": "directory_object",
+}
+_CHANNEL_PAIRS = [(kind, channel) for kind, channels in CHANNELS_BY_TYPE.items() for channel in channels]
+
+
+def authorize(rows: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.DataFrame:
+    """Check each row's partner against its tenant.
+
+    Args:
+        rows: one row a record, with `partner_id` (null where unknown) and `tenant_id` (null where unknown).
+        reference: the operator's data.
+        as_of: the moment that counts, UTC.
+
+    Returns:
+        One row for each, in order: a Boolean column for each authorization code and `FILE_PARTNER_UNKNOWN`. Of a row
+        without a tenant only the partner and its channel are judged.
+    """
+    pairs = rows.select("partner_id", "tenant_id").unique(maintain_order=True)
+    judged = pairs.join(_judge(pairs, reference, as_of), on=["partner_id", "tenant_id"], how="left", nulls_equal=True)
+    return rows.select("partner_id", "tenant_id").join(
+        judged, on=["partner_id", "tenant_id"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
+    ).drop("partner_id", "tenant_id")
+
+
+def _judge(pairs: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.DataFrame:
+    partners = reference.partners.select("partner_id", "partner_type", "channel", partner_region="region")
+    known = pairs.join(partners, on="partner_id", how="left", validate="m:1")
+    known = known.join(
+        standings(reference, as_of), on=["partner_id", "tenant_id"], how="left", validate="m:1"
+    ).with_columns(pl.col("standing").fill_null(_NONE))
+    known = _with_tenants(known, reference)
+    has_tenant = pl.col("tenant_id").is_not_null()
+    is_partner = pl.col("partner_type").is_not_null()
+    suits = pl.any_horizontal(
+        (pl.col("partner_type") == kind) & (pl.col("channel") == channel) for kind, channel in _CHANNEL_PAIRS
+    )
+    return known.select(
+        "partner_id",
+        "tenant_id",
+        FILE_PARTNER_UNKNOWN=~is_partner,
+        **{code: has_tenant & (pl.col("standing") == standing) for code, standing in _CODES.items()},
+        AUTH_CHANNEL=is_partner & ~suits,
+        AUTH_REGION=has_tenant & is_partner & ~pl.col("region_fits"),
+        AUTH_CLOUD=has_tenant & is_partner & ~pl.col("cloud_fits"),
+    )
+
+
+def _with_tenants(pairs: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """Add whether region and cloud allow it. Without a tenants file neither is checked; the run says so."""
+    if reference.tenants is None:
+        return pairs.with_columns(region_fits=pl.lit(value=True), cloud_fits=pl.lit(value=True))
+    tenants = reference.tenants.select("tenant_id", tenant_region="region", cloud="cloud")
+    same_region = (pl.col("tenant_region") != "") & (pl.col("tenant_region") == pl.col("partner_region"))
+    listed = pl.col("cloud").is_not_null()
+    return pairs.join(tenants, on="tenant_id", how="left", validate="m:1").with_columns(
+        region_fits=listed & (same_region.fill_null(value=False) | (pl.col("partner_type") == "oem").fill_null(value=False)),
+        cloud_fits=~listed | (pl.col("cloud") == "public"),
+    )
+
+
+def standings(reference: Reference, as_of: datetime) -> pl.DataFrame:
+    """How far each partner has come with each tenant.
+
+    A provider is authorized through any of its resellers, unless its own relationship was removed.
+
+    Returns:
+        One row for each pair of `partner_id` and `tenant_id` that has any relationship, with its `standing`.
+    """
+    own = _own_standings(reference.authorizations, as_of)
+    resellers = reference.partners.filter(
+        (pl.col("partner_type") == "indirect_reseller") & (pl.col("provider_id") != "")
+    ).select("partner_id", "provider_id")
+    passed_up = own.join(resellers, on="partner_id", how="inner", validate="m:1").select(
+        "tenant_id", "standing", partner_id="provider_id", removed=pl.lit(value=False)
+    )
+    providers = reference.partners.filter(pl.col("partner_type") == "indirect_provider").select("partner_id")
+    own = own.join(providers.with_columns(provides=True), on="partner_id", how="left", validate="m:1").select(
+        "tenant_id", "standing", "partner_id", removed=pl.col("removed") & pl.col("provides").fill_null(value=False)
+    )
+    best = pl.when(pl.col("removed").any()).then(_REMOVED).otherwise(pl.col("standing").max())
+    return pl.concat([own, passed_up]).group_by("partner_id", "tenant_id").agg(standing=best)
+
+
+def _own_standings(authorizations: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """One row for each pair, by its own statements alone; the file's last statement of a pair is its latest."""
+    granted = pl.col("granted_at") <= as_of
+    lasting = pl.col("revoked_at").is_null() | (pl.col("revoked_at") > as_of)
+    active = pl.col("status") == "active"
+    latest = pl.col("status").last()
+    begins_later = pl.col("granted_at").last() > as_of
+    return authorizations.group_by("partner_id", "tenant_id").agg(
+        removed=latest == "removed",
+        standing=pl.when((active & granted & lasting).any())
+        .then(_AUTHORIZED)
+        .when(latest == "pending")
+        .then(_PENDING)
+        .when((latest == "active") & begins_later)
+        .then(_NOT_YET_VALID)
+        .otherwise(_REMOVED),
+    )
+
+
+def exclude(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """Look for devices that must not be registered.
+
+    Serial and manufacturer are those of the verified hash, else the row's, compared without case; a manufacturer that
+    is unknown on either side matches any.
+
+    Returns:
+        One row for each, in order: a Boolean column for each exclusion code.
+    """
+    exclusions = reference.exclusions.select(
+        pl.col("tenant_id", "serial_number", "manufacturer").str.to_lowercase(), "reason"
+    ).rename({"manufacturer": "excluded_manufacturer"})
+    verified = pl.col("hash_verified")
+    devices = rows.select(
+        "tenant_id",
+        row=pl.int_range(pl.len()),
+        serial_number=pl.when(verified).then("hash_serial_number").otherwise("serial_number").str.to_lowercase(),
+        manufacturer=pl.when(verified).then("hash_manufacturer").otherwise("manufacturer").str.to_lowercase(),
+    )
+    any_maker = pl.col("manufacturer").is_null() | (pl.col("excluded_manufacturer") == "")
+    found = devices.join(exclusions, on=["tenant_id", "serial_number"], how="inner").filter(
+        any_maker | (pl.col("manufacturer") == pl.col("excluded_manufacturer"))
+    )
+    return devices.select(
+        pl.col("row").is_in(found.filter(pl.col("reason") == reason)["row"].implode()).alias(code)
+        for code, reason in _EXCLUSIONS.items()
+    )

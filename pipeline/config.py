@@ -1,0 +1,108 @@
+"""Everything that a run can be told, in one frozen value. Nothing below the command line reads anything else."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import UsageError
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+DRY_RUNS = "dry-run"
+"""Folder of the output that holds dry runs, hence no id of a run."""
+
+GROUP_TAG_LIMIT = 128
+"""Characters of a group tag: nothing is documented, and public validators use 64 or 128."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What to run.
+
+    Attributes:
+        inboxes: folders laid out `<partner_id>/[<tenant_id>/]...`.
+        reference: folder of partners, authorizations, tenants, exclusions; `reference/` beside the first inbox.
+        registry: folder of the existing device records; `registry/` beside the first inbox.
+        output: folder where runs are published; `runs/` beside the first inbox.
+        as_of: the moment at which authorization is decided; now.
+        run_id: name of the run, unique for good; from the clock.
+        create_registry: create the registry where there is none, even elsewhere than at the default place.
+        reprocess: read files again that were taken in before.
+        dry_run: do everything but commit.
+        group_tag_limit: most characters of a group tag.
+
+    Raises:
+        UsageError: a value is not usable.
+    """
+
+    inboxes: tuple[Path, ...]
+    reference: Path
+    registry: Path
+    output: Path
+    as_of: datetime
+    run_id: str
+    create_registry: bool = False
+    reprocess: bool = False
+    dry_run: bool = False
+    group_tag_limit: int = field(default=GROUP_TAG_LIMIT)
+
+    def __post_init__(self) -> None:
+        if not self.inboxes:
+            message = "no inbox given; name the folder that holds <partner_id>/ folders"
+            raise UsageError(message)
+        if not RUN_ID.fullmatch(self.run_id) or self.run_id == DRY_RUNS:
+            message = (
+                f"run id {self.run_id!r}: expected 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot, "
+                f"and not {DRY_RUNS!r}"
+            )
+            raise UsageError(message)
+        if self.as_of.tzinfo is None:
+            message = f"as-of {self.as_of.isoformat()}: has no time zone; add Z for UTC"
+            raise UsageError(message)
+
+    @classmethod
+    def beside(  # noqa: PLR0913 - the options of a run, all optional
+        cls,
+        *inboxes: Path,
+        reference: Path | None = None,
+        registry: Path | None = None,
+        output: Path | None = None,
+        as_of: datetime | None = None,
+        run_id: str | None = None,
+        create_registry: bool = False,
+        reprocess: bool = False,
+        dry_run: bool = False,
+        group_tag_limit: int = GROUP_TAG_LIMIT,
+    ) -> "RunConfig":
+        """A configuration whose places default to those beside the first inbox, and whose moment to now."""
+        now = datetime.now(UTC)
+        home = inboxes[0].resolve().parent if inboxes else Path()
+        return cls(
+            inboxes=inboxes,
+            reference=reference or home / "reference",
+            registry=registry or home / "registry",
+            output=output or home / "runs",
+            as_of=(as_of or now),
+            run_id=run_id or now.strftime("%Y%m%dT%H%M%S.%fZ"),
+            create_registry=create_registry or registry is None,
+            reprocess=reprocess,
+            dry_run=dry_run,
+            group_tag_limit=group_tag_limit,
+        )
+
+
+def parse_moment(text: str) -> datetime:
+    """An RFC 3339 timestamp, in UTC.
+
+    Raises:
+        UsageError: it is none, or has no time zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"timestamp {text!r}: expected RFC 3339, such as 2026-01-31T00:00:00Z"
+        raise UsageError(message) from error
+    if moment.tzinfo is None:
+        message = f"timestamp {text!r}: has no time zone; add Z for UTC"
+        raise UsageError(message)
+    return moment.astimezone(UTC)

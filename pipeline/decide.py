@@ -1,0 +1,228 @@
+"""Findings and evidence to one decision for each row. Matching proposes; nothing but this disposes."""
+
+import polars as pl
+
+from pipeline.match import Matches
+from pipeline.match.compare import Verdict
+from schemas.reasons import CATALOGUE, REASON_CODES
+
+_CUSTOMER_PORTALS = ["intune", "microsoft_365", "store"]
+_IDENTITY_RANK = {"hash": 0, "product_id": 1, "tuple": 2}
+
+_MOST_NAMED = 5
+"""Registrations named in one row's evidence: more help nobody."""
+
+# Verdicts that point at a registration, the most telling first. A contradiction names the board's own registration.
+_POINTING = {Verdict.SAME: 0, Verdict.CONTRADICTION: 1, Verdict.BOARD_REPLACED: 2}
+_CONFLICTING = [Verdict.CONTRADICTION, Verdict.BOARD_REPLACED]
+
+_MATCH_CODES = (
+    "CONFLICTING_CLAIMS",
+    "DUPLICATE_IN_BATCH",
+    "REGISTERED_OTHER_TENANT",
+    "REGISTERED_BY_CUSTOMER",
+    "ALREADY_REGISTERED",
+    "BOARD_REPLACED",
+    "AMBIGUOUS_MATCH",
+    "PROBABLE_DUPLICATE",
+    "UUID_COLLISION",
+    "DISK_OF_REGISTERED_DEVICE",
+)
+
+
+def has_reason(findings: pl.DataFrame) -> pl.Series:
+    """Which rows have a finding that rejects them."""
+    reasons = [name for name in findings.columns if name in REASON_CODES]
+    return findings.select(rejected=pl.any_horizontal(pl.lit(value=False), *reasons))["rejected"]
+
+
+def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Turn what was found about each row into what becomes of it.
+
+    Args:
+        rows: one row a record: `row` (ascending by file name and line), `tenant_id`, `identity`, `captured_at`.
+        findings: for each of them, in order, a Boolean column for each code found before matching.
+        matches: what matching says of the rows without such reasons.
+
+    Returns:
+        One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
+        `matched_row`, `evidence`, and the primary `reason` (null where the row is registered).
+    """
+    devices = matches.profiles.join(rows, on="row", how="left", maintain_order="left", validate="1:1")
+    found = (
+        devices.select("row", "profile", "device", "tenant_id")
+        .join(_duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
+        .join(_conflicts(devices, matches), on="device", how="left", maintain_order="left", validate="m:1")
+        .join(_registrations(devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
+        .join(_warnings(matches), on="profile", how="left", maintain_order="left", validate="m:1")
+    )
+    judged = rows.select("row").join(
+        _codes(found), on="row", how="left", maintain_order="left", validate="1:1"
+    ).with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
+    known = set(findings.columns)
+    complete = pl.concat([judged, findings], how="horizontal").with_columns(
+        pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES
+    )
+    primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
+    return complete.select(
+        "row", *CATALOGUE, "matched_device_id", "matched_row", "evidence", primary.alias("reason")
+    )
+
+
+def _codes(found: pl.DataFrame) -> pl.DataFrame:
+    """One row a device row: its match codes, what it matched, and the evidence in words."""
+    ambiguous = pl.col("registrations") > 1
+    same = (pl.col("verdict") == Verdict.SAME) & ~ambiguous
+    here = pl.col("registered_tenant") == pl.col("tenant_id")
+    by_customer = pl.col("registered_via").is_in(_CUSTOMER_PORTALS)
+    other_row = pl.when(pl.col("conflicting_row") != pl.col("row")).then("conflicting_row")
+    return found.select(
+        "row",
+        CONFLICTING_CLAIMS="two_tenants",
+        DUPLICATE_IN_BATCH=pl.col("kept_row").is_not_null(),
+        REGISTERED_OTHER_TENANT=same & ~here,
+        REGISTERED_BY_CUSTOMER=same & here & by_customer,
+        ALREADY_REGISTERED=same & here & ~by_customer,
+        BOARD_REPLACED=(pl.col("verdict") == Verdict.BOARD_REPLACED) & ~ambiguous,
+        AMBIGUOUS_MATCH=ambiguous
+        | (pl.col("verdict") == Verdict.CONTRADICTION)
+        | pl.col("contradicted").fill_null(value=False)
+        | pl.col("in_crowd").fill_null(value=False),
+        PROBABLE_DUPLICATE=pl.col("verdict") == Verdict.PROBABLE,
+        UUID_COLLISION="colliding",
+        DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
+        matched_device_id=pl.coalesce("device_id", "donor"),
+        matched_row=pl.coalesce("kept_row", other_row, "claiming_row"),
+        evidence=pl.concat_str(
+            pl.col("kept_evidence"),
+            pl.col("conflict_evidence"),
+            pl.col("registered_evidence"),
+            pl.col("donor_evidence"),
+            pl.col("crowd_evidence"),
+            separator=" | ",
+            ignore_nulls=True,
+        ).replace("", None),
+    )
+
+
+def _duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Rows of a device that stands in the batch more than once.
+
+    At most one row of a device and tenant is kept: hash before product ID before tuple, then the latest capture, then
+    the first by file and line. `kept_row` is null for it.
+    """
+    ranked = devices.with_columns(rank=pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)).sort(
+        "device", "tenant_id", "rank", "captured_at", "row", descending=[False, False, False, True, False], nulls_last=True
+    )
+    kept = ranked.unique(["device", "tenant_id"], keep="first", maintain_order=True).select(
+        "device", "tenant_id", first_row="row", first_profile="profile"
+    )
+    claims = kept.group_by("device").agg(tenants=pl.len(), tenants_rows=pl.col("first_row").sort())
+    joined = ranked.join(kept, on=["device", "tenant_id"], how="left", maintain_order="left", validate="m:1").join(
+        claims, on="device", how="left", maintain_order="left", validate="m:1"
+    )
+    is_kept = pl.col("row") == pl.col("first_row")
+    two_tenants = pl.col("tenants") > 1
+    other_claim = pl.col("tenants_rows").list.set_difference(pl.concat_list("first_row")).list.min()
+    told = joined.with_columns(
+        two_tenants=two_tenants,
+        kept_row=pl.when(~is_kept).then("first_row"),
+        claiming_row=pl.when(two_tenants).then(other_claim),
+    )
+    evidence = _between(told.select("row", "profile", other="first_profile"), matches)
+    return told.join(evidence, on="row", how="left", maintain_order="left", validate="1:1").select(
+        "row",
+        "two_tenants",
+        "kept_row",
+        "claiming_row",
+        kept_evidence=pl.when(pl.col("kept_row").is_not_null()).then(pl.lit("in this delivery: ") + pl.col("between")),
+    )
+
+
+def _between(pairs: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """`row` and what agrees and differs `between` its profile and the other one."""
+    lower, upper = pl.min_horizontal("profile", "other"), pl.max_horizontal("profile", "other")
+    return (
+        pairs.with_columns(left=lower, right=upper)
+        .join(matches.within.select("left", "right", "evidence"), on=["left", "right"], how="left", validate="m:1")
+        .select("row", between=pl.col("evidence").fill_null("the same device by way of other rows"))
+    )
+
+
+def _conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Devices of the batch of which two rows, or which and another device, contradict each other.
+
+    All rows of such a device go to review: registering one of them would choose between two truths.
+    """
+    first_rows = devices.group_by("profile").agg(pl.col("row").min(), pl.col("device").first())
+    conflicts = matches.within.filter(pl.col("verdict").is_in(_CONFLICTING))
+    turned = conflicts.select(left="right", right="left", score="score", evidence="evidence", verdict="verdict")
+    sides = pl.concat([conflicts.select(turned.columns), turned])
+    return (
+        sides.join(first_rows.select("device", left="profile"), on="left", how="left", validate="m:1")
+        .join(first_rows.select(right="profile", conflicting_row="row"), on="right", how="left", validate="m:1")
+        .sort("device", "score", "conflicting_row", descending=[False, True, False])
+        .unique("device", keep="first", maintain_order=True)
+        .select(
+            "device",
+            "conflicting_row",
+            contradicted=pl.lit(value=True),
+            conflict_evidence=pl.format("in this delivery, {}: {}", "verdict", "evidence"),
+        )
+    )
+
+
+def _registrations(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """What the registry says of each profile: how many registrations are pointed at, and the one to name.
+
+    A profile that points at none takes over what the other profiles of its device point at: the device is known.
+    """
+    pointing = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
+    device_of = devices.select("profile", "device").unique("profile")
+    of_device = pointing.join(device_of, on="profile", how="left", validate="m:1").drop("profile")
+    silent = device_of.join(pointing, on="profile", how="anti")
+    inherited = silent.join(of_device, on="device", how="inner").drop("device")
+    pointing = pl.concat([pointing, inherited.select(pointing.columns)])
+    probable = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE).join(pointing, on="profile", how="anti")
+    told = pl.format("{} as registered device {}: {}", "verdict", "device_id", "evidence")
+    return (
+        pl.concat([pointing, probable])
+        .with_columns(
+            rank=pl.col("verdict").replace_strict(_POINTING, default=len(_POINTING), return_dtype=pl.UInt8), told=told
+        )
+        .sort("profile", "rank", "score", "device_id", descending=[False, False, True, False])
+        .group_by("profile", maintain_order=True)
+        .agg(
+            pl.col("verdict", "device_id", "registered_via").first(),
+            registered_tenant=pl.col("tenant_id").first(),
+            registrations=pl.col("device_id").filter(pl.col("verdict") != Verdict.PROBABLE).n_unique(),
+            registered_evidence=pl.col("told").unique(maintain_order=True).head(_MOST_NAMED).str.join(" | "),
+        )
+    )
+
+
+def _warnings(matches: Matches) -> pl.DataFrame:
+    """What is odd about a profile and does not stop it: a shared UUID, a registered device's disk, a crowd."""
+    within = matches.within.filter(pl.col("verdict") == Verdict.COLLIDING)
+    against = matches.registered.filter(pl.col("verdict") == Verdict.COLLIDING)
+    told_apart = matches.crowded.filter("told_apart")
+    colliding = pl.concat([within["left"], within["right"], against["profile"], told_apart["profile"]]).unique()
+    donors = (
+        matches.registered.filter(
+            pl.col("same_disk") & pl.col("verdict").is_in([Verdict.DIFFERENT, Verdict.COLLIDING])
+        )
+        .sort("profile", "score", "device_id", descending=[False, True, False])
+        .group_by("profile", maintain_order=True)
+        .agg(donor=pl.col("device_id").first())
+        .with_columns(donor_evidence=pl.format("carries the disk of registered device {}", "donor"))
+    )
+    crowds = matches.crowded.filter(~pl.col("told_apart")).group_by("profile", maintain_order=True).agg(
+        in_crowd=pl.lit(value=True),
+        crowd_evidence=pl.format("{} other records share its {}", "holders", "key").first(),
+    )
+    everyone = matches.profiles.select("profile").unique()
+    return (
+        everyone.with_columns(colliding=pl.col("profile").is_in(colliding.implode()))
+        .join(donors, on="profile", how="left", validate="1:1")
+        .join(crowds, on="profile", how="left", validate="1:1")
+    )

@@ -1,0 +1,32 @@
+"""Makes files last through a power cut: written is not yet on the disk."""
+
+import os
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Force a file, and the entry that names it, to the disk."""
+    _sync(path)
+    _sync(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the entries of a folder to the disk."""
+    _sync(folder)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force everything below a folder, and the folder's own entry, to the disk."""
+    for place, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _sync(Path(place, name))
+        _sync(Path(place))
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

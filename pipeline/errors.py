@@ -1,0 +1,39 @@
+"""What can go wrong with a command, as opposed to a row.
+
+    IntakeError
+    ├── UsageError             exit 2: arguments or configuration
+    │   └── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
+    └── Fault                  exit 3: store, disk, another run; nothing of this run was published
+        ├── RegistryError      the registry is missing, damaged, or no registry
+        └── RegistryConflict   another run committed first
+
+Bad rows and bad files are no errors: they are findings.
+"""
+
+
+class IntakeError(Exception):
+    """Base of all errors that a caller may expect; its message ends with what to do next."""
+
+    exit_code = 3
+
+
+class UsageError(IntakeError):
+    """Wrong arguments or configuration."""
+
+    exit_code = 2
+
+
+class ReferenceDataError(UsageError):
+    """Reference data that cannot be relied on, named by file, line and column."""
+
+
+class Fault(IntakeError):
+    """The environment failed; nothing of this run was published."""
+
+
+class RegistryError(Fault):
+    """The registry is missing, damaged, or no registry."""
+
+
+class RegistryConflict(Fault):
+    """Another writer committed to the registry since it was opened."""

@@ -1,0 +1,203 @@
+"""The flow of a run, from folders to published sets; the only place that knows the order.
+
+There are two barriers. Matching needs the components of all rows at once, and publishing needs all decisions;
+everything before, between and after goes batch by batch.
+"""
+
+import json
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import DRY_RUNS, RunConfig
+from pipeline.decide import decide, has_reason
+from pipeline.errors import Fault, RegistryConflict, UsageError
+from pipeline.history import settled_files
+from pipeline.ingest import Inbox, find_manifests
+from pipeline.ingest.encoding import digest
+from pipeline.intake import Rulebook, take_in
+from pipeline.listener import Listener, Silence
+from pipeline.match import match
+from pipeline.reference import load_reference
+from pipeline.publish import publish_sets, write_files
+from pipeline.registry import Registry, RegistryWriter
+from pipeline.report import Summary, summarize, write_pages
+from pipeline.staging import Staging
+from pipeline.workspace import MANIFEST, Workspace, recover, workspace
+from schemas.device import COMPONENT_TYPES
+
+_COMMIT_TRIES = 5
+"""How often a run matches again because another one committed first; nights rarely overlap once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did.
+
+    Attributes:
+        folder: where it is published.
+        manifest: what its `run.json` holds.
+        repeated: the run had been committed before, and nothing was done but to complete its publication.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    repeated: bool = False
+
+
+def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
+    """Take in manifests, register what may be registered, and publish both sets and the report.
+
+    Raises:
+        UsageError: configuration or reference data is wrong; nothing was done.
+        Fault: store, disk or another run got in the way; nothing of this run was published.
+    """
+    listener = listener or Silence()
+    clock = _Clock(listener)
+    registry = Registry.open(config.registry, create=config.create_registry)
+    for notice in recover(config.output, registry):
+        listener.notice(notice)
+    if registry.committed(config.run_id) is not None:
+        return _finished_before(config)
+    _require_free(config)
+    reference = load_reference(config.reference)
+    for notice in reference.notices:
+        listener.notice(notice)
+    inbox = find_manifests(config.inboxes)
+    with workspace(config.output, config.run_id, config.registry) as place:
+        with clock("ingest"):
+            rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
+            staging = Staging(place.rows)
+            intake = take_in(inbox.manifests, rulebook, staging, listener, _settled(inbox, config))
+        for _ in range(_COMMIT_TRIES):
+            # Barrier: matching needs the components of every row that may be registered.
+            with clock("match"):
+                eligible = intake.rows.filter(~has_reason(intake.findings))
+                matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
+            # Barrier: publishing needs every decision.
+            with clock("decide"):
+                decisions = decide(intake.rows, intake.findings, matches)
+                summary = summarize(intake.rows, decisions, intake.files, inbox.ignored)
+            with clock("publish"):
+                folder = place.begin_publication()
+                records = publish_sets(
+                    folder, intake, decisions, staging, reference.partners, registry.writer(), config.run_id, config.as_of
+                )
+            with clock("report"):
+                write_files(folder, summary.files)
+                manifest = _manifest(config, summary, registry.version, clock)
+                write_pages(folder / "report", manifest, summary)
+                place.seal(manifest)
+            try:
+                return _conclude(config, place, registry, records, manifest)
+            except RegistryConflict as conflict:
+                listener.notice(f"{conflict}; matching again")
+                registry = registry.reopened()
+                if registry.committed(config.run_id) is not None:
+                    return _finished_before(config)
+        message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
+        raise Fault(message)
+
+
+def _conclude(
+    config: RunConfig, place: Workspace, registry: Registry, records: RegistryWriter, manifest: dict[str, Any]
+) -> RunResult:
+    """Commit, then publish; a dry run is only put where it can be looked at."""
+    if config.dry_run:
+        records.discard()
+        destination = config.output / DRY_RUNS / config.run_id
+        shutil.rmtree(destination, ignore_errors=True)
+        place.publish(destination)
+        return RunResult(destination, manifest)
+    place.in_doubt = True
+    try:
+        registry.commit(records, config.run_id, place.token)
+    except RegistryConflict:
+        place.in_doubt = False
+        records.discard()
+        raise
+    destination = config.output / config.run_id
+    place.publish(destination)
+    place.in_doubt = False
+    return RunResult(destination, manifest)
+
+
+def _finished_before(config: RunConfig) -> RunResult:
+    folder = config.output / config.run_id
+    path = folder / MANIFEST
+    if not path.exists():
+        message = f"run {config.run_id}: was committed before, and {folder} does not hold it; use another --run-id"
+        raise UsageError(message)
+    return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
+
+
+def _require_free(config: RunConfig) -> None:
+    folder = config.output / config.run_id
+    if not config.dry_run and folder.exists():
+        message = f"output {folder}: exists, and this registry knows no such run; use another --run-id or --output"
+        raise UsageError(message)
+
+
+def _settled(inbox: Inbox, config: RunConfig) -> frozenset[int]:
+    """Positions of the manifests that an earlier run has settled."""
+    if config.reprocess:
+        return frozenset()
+    settled = settled_files(config.output)
+    return frozenset(
+        position
+        for position, manifest in enumerate(inbox.manifests)
+        if settled and (manifest.partner_id, manifest.tenant_folder, digest(manifest.path)) in settled
+    )
+
+
+def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> dict[str, Any]:
+    counts = summary.counts()
+    return {
+        "run_id": config.run_id,
+        "started_at": _rfc3339(clock.started_at),
+        "finished_at": _rfc3339(datetime.now(UTC)),
+        "as_of": _rfc3339(config.as_of),
+        "dry_run": config.dry_run,
+        "engine": "polars",
+        "versions": _versions(),
+        "registry_version": {
+            "before": registry_version,
+            "after": registry_version if config.dry_run else registry_version + 1,
+        },
+        **counts,
+        "files": {**counts["files"], "ignored": summary.ignored},
+        "partners": [{"partner_id": name, **summary.of_partner(name).counts()} for name in summary.partner_ids()],
+        "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("autopilot-intake", "polars", "pandera", "pyarrow", "deltalake")
+    return {**{name: version(name) for name in packages}, "python": platform.python_version()}
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class _Clock:
+    """Adds up the wall time of each stage."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.started_at = datetime.now(UTC)
+        self.seconds: dict[str, float] = {}
+        self._listener = listener
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        self._listener.stage(stage)
+        begun = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begun

@@ -1,0 +1,6 @@
+"""Bytes to rows: finds the manifests of an inbox and reads their records, whatever their form and damage."""
+
+from pipeline.ingest.inbox import Inbox, Manifest, find_manifests
+from pipeline.ingest.manifest import ManifestReader
+
+__all__ = ["Inbox", "Manifest", "ManifestReader", "find_manifests"]

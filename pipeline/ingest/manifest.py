@@ -1,0 +1,98 @@
+"""One manifest: its rows, and what is to be said of it as a file."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import polars as pl
+
+from pipeline.ingest.encoding import UNREADABLE, Survey, read_text, survey
+from pipeline.ingest.inbox import Manifest
+from pipeline.ingest.layout import CELLS, Header
+from pipeline.ingest.records import RecordReader
+
+_NOTHING_READ = {
+    "source_line": pl.UInt32,
+    "raw_record": pl.String,
+    "record_fault": pl.String,
+    "header_no": pl.UInt16,
+    **dict.fromkeys((*CELLS, "other_cells"), pl.String),
+    "value_trimmed": pl.Boolean,
+    "product_key_exposed": pl.Boolean,
+}
+
+
+class ManifestReader:
+    """Reads one manifest; its properties are complete once all batches were taken.
+
+    Attributes:
+        manifest: the file.
+        rows_read: records so far.
+        unreadable: whether reading failed.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.rows_read = 0
+        self._records: RecordReader | None = None
+        self._failed = False
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Size, digest and encoding of the file, from one pass over it."""
+        return survey(self.manifest.path)
+
+    @property
+    def unreadable(self) -> bool:
+        return self._failed or not self.survey.readable
+
+    @property
+    def headers(self) -> list[Header]:
+        return self._records.headers if self._records else []
+
+    @property
+    def delimiter(self) -> str | None:
+        return self._records.delimiter if self._records else None
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Rows of the file, block by block, as `RecordReader.read` gives them and with `tenant_claim`.
+
+        `tenant_claim` is the tenant as delivered: the cell where the header has the column, else the folder.
+        `tenant_unread` says that a damaged row would have named it in a cell.
+        """
+        self._records = RecordReader(self.survey.newline)
+        if self.survey.encoding is not None:
+            try:
+                for rows in self._records.read(read_text(self.manifest.path, self.survey.encoding)):
+                    yield self._counted(rows)
+            except UNREADABLE:
+                self._failed = True
+        if self.unreadable:
+            yield self._counted(pl.DataFrame({"source_line": [0]}, _NOTHING_READ))
+
+    def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
+        self.rows_read += rows.height
+        in_column = pl.Series([pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt16)
+        from_cell = pl.col("header_no").is_in(in_column.implode()).fill_null(value=False)
+        folder = pl.lit(self.manifest.tenant_folder, pl.String)
+        return rows.select(pl.col(name).cast(dtype) for name, dtype in _NOTHING_READ.items()).with_columns(
+            tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder),
+            tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
+        )
+
+    def findings(self) -> list[str]:
+        """Codes that hold for every row of the file."""
+        held = {
+            "FILE_UNREADABLE": self.unreadable,
+            "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > int(self.unreadable),
+            "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
+            "ENCODING_NOT_ANSI": not self.survey.ansi,
+            "ROW_LIMIT_EXCEEDED": bool(self.headers) and self.rows_read > self.headers[0].row_limit,
+        }
+        return [code for code, holds in held.items() if holds]
+
+    @property
+    def disposition(self) -> str:
+        """What became of the file: `processed`, `empty` or `unreadable`."""
+        if self.unreadable:
+            return "unreadable"
+        return "processed" if self.rows_read else "empty"

@@ -1,0 +1,234 @@
+"""Text to records: one physical line each, with its number, its raw text, and its cells by canonical column."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipeline.ingest.fields import TRIMMED, split_lines
+from pipeline.ingest.layout import CELLS, DELIMITERS, HEADER_HINTS, Header, guess_delimiter, is_blank, parse_header
+from pipeline.ingest.secrets import holds_product_key, mask_product_keys
+
+RECORD_LIMIT = 1 << 20
+"""Bytes of the longest record: 250 times a usual one. A longer one has lost its line end."""
+
+BLOCK_BYTES = 16 << 20
+"""Text handled at once, about 4,000 rows: larger blocks were no faster and cost memory."""
+
+_KEPT = RECORD_LIMIT + 64
+"""What is kept of a longer record: enough to find a product key that begins within the limit."""
+
+_LONGEST_HEADER = 3_000
+"""Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
+
+
+class RecordReader:
+    """Reads the records of one file.
+
+    Attributes:
+        headers: the header lines met, in order; a row's `header_no` is its position here.
+        delimiter: that of the first header, or the guessed one; None before the first record.
+    """
+
+    def __init__(
+        self,
+        newline: bytes,
+        cells: tuple[str, ...] = CELLS,
+        find_header: Callable[[str], Header | None] = parse_header,
+        hints: tuple[str, ...] = HEADER_HINTS,
+    ) -> None:
+        self.headers: list[Header] = []
+        self.delimiter: str | None = None
+        self._newline, self._cells, self._find_header, self._hints = newline, cells, find_header, hints
+        self._lines_read = 0
+
+    def read(self, chunks: Iterable[bytes]) -> Iterator[pl.DataFrame]:
+        """Split text into records, block by block.
+
+        Args:
+            chunks: UTF-8; bytes that are not are the bytes of a bad record.
+
+        Yields:
+            One row for each record, in order: `source_line` (1-based), `raw_record` (product keys masked),
+            `record_fault` (a reason code or null), `header_no`, the trimmed cells (null where empty), `other_cells`
+            (those of unknown columns, one a line), `value_trimmed`, `product_key_exposed`.
+        """
+        for block in _blocks(chunks, self._newline):
+            lines = self._number(_lines(block, self._newline))
+            if self.delimiter is None:
+                self._begin(lines)
+            if self.delimiter is not None:
+                yield from (rows for rows in self._split(lines) if rows.height)
+
+    def _number(self, lines: pl.DataFrame) -> pl.DataFrame:
+        numbered = lines.with_row_index("source_line", offset=self._lines_read + 1)
+        self._lines_read += lines.height
+        return numbered
+
+    def _begin(self, lines: pl.DataFrame) -> None:
+        """Find the header: the first line that is a record, whatever the delimiter turns out to be."""
+        anything = lines.filter(pl.col("raw_record").str.strip_chars(TRIMMED + "".join(DELIMITERS)) != "")
+        if anything.is_empty():
+            return
+        first = anything.row(0, named=True)
+        header = None if first["record_fault"] else self._find_header(first["raw_record"])
+        leading = lines.filter(pl.col("source_line") < first["source_line"])["raw_record"]
+        if header and all(is_blank(line, header.delimiter) for line in leading):
+            self.headers.append(header)
+        self.delimiter = header.delimiter if header else guess_delimiter(first["raw_record"])
+        self._first_line = first["source_line"] if self.headers else 0
+
+    def _split(self, lines: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Cut a block at its header lines and read the lines between by the header above them."""
+        if not self.headers:
+            yield self._cells_of(lines, None)
+            return
+        start = 0
+        for at, header in self._header_lines(lines):
+            yield self._cells_of(lines[start:at], self.headers[-1])
+            if lines["source_line"][at] != self._first_line:
+                self.headers.append(header)
+                yield self._repeated_header(lines[at : at + 1])
+            start = at + 1
+        yield self._cells_of(lines[start:], self.headers[-1])
+
+    def _header_lines(self, lines: pl.DataFrame) -> list[tuple[int, Header]]:
+        likely = lines.with_row_index("at").filter(
+            pl.col("record_fault").is_null() & (pl.col("raw_record").str.len_bytes() < _LONGEST_HEADER)
+            | (pl.col("source_line") == self._first_line)
+        )
+        likely = likely.filter(
+            pl.col("raw_record").str.contains_any(list(self._hints), ascii_case_insensitive=True)
+        )
+        found = ((at, self._find_header(line)) for at, line in likely.select("at", "raw_record").iter_rows())
+        return [(at, header) for at, header in found if header]
+
+    def _repeated_header(self, line: pl.DataFrame) -> pl.DataFrame:
+        return self._cells_of(line.with_columns(record_fault=pl.lit("RECORD_REPEATED_HEADER")), self.headers[-1])
+
+    def _cells_of(self, lines: pl.DataFrame, header: Header | None) -> pl.DataFrame:
+        delimiter = header.delimiter if header else self.delimiter
+        lines = lines.filter(pl.col("raw_record").str.strip_chars(TRIMMED + (delimiter or "")) != "")
+        if header is None:
+            read = lines.with_columns(*_no_cells(self._cells), header_no=pl.lit(None, pl.UInt16))
+        else:
+            read = self._split_cells(lines, header)
+        return _without_product_keys(read, self._cells)
+
+    def _split_cells(self, lines: pl.DataFrame, header: Header) -> pl.DataFrame:
+        lines = lines.with_columns(header_no=pl.lit(len(self.headers) - 1, pl.UInt16))
+        sound = lines.filter(pl.col("record_fault").is_null())
+        fields = split_lines(sound["raw_record"], header.delimiter, len(header.columns))
+        split = sound.select(fields=fields).select(
+            pl.col("fields").list.get(at).alias(name or f"other {at}") for at, name in enumerate(header.columns)
+        )
+        unknown = [pl.col(name) for name in split.columns if name.startswith("other ")]
+        known = [name for name in split.columns if name in self._cells]
+        trimmed = [pl.col(name).str.strip_chars(TRIMMED) for name in known]
+        cells = split.select(
+            *(value.replace("", None) for value in trimmed),
+            *_nulls(name for name in self._cells if name not in known),
+            other_cells=pl.concat_str(unknown, separator="\n") if unknown else pl.lit(None, pl.String),
+            value_trimmed=pl.any_horizontal(
+                pl.lit(value=False),
+                *(value.str.len_bytes() != pl.col(name).str.len_bytes() for name, value in zip(known, trimmed, strict=True)),
+            ).fill_null(value=False),
+            unsplit=fields.is_null(),
+        ).select(*self._cells, "other_cells", "value_trimmed", "unsplit")
+        read = pl.concat([sound, cells], how="horizontal").with_columns(
+            record_fault=pl.when("unsplit").then(pl.lit("RECORD_FIELD_COUNT"))
+        )
+        if sound.height == lines.height:
+            return read.drop("unsplit")
+        faulty = lines.filter(pl.col("record_fault").is_not_null()).with_columns(*_no_cells(self._cells))
+        return pl.concat([read.select(faulty.columns), faulty]).sort("source_line")
+
+
+def _no_cells(cells: tuple[str, ...]) -> list[pl.Expr]:
+    return [*_nulls((*cells, "other_cells")), pl.lit(value=False).alias("value_trimmed")]
+
+
+def _nulls(names: Iterable[str]) -> list[pl.Expr]:
+    return [pl.lit(None, pl.String).alias(name) for name in names]
+
+
+def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.DataFrame:
+    exposed = holds_product_key(pl.col("raw_record"))
+    rows = rows.with_columns(product_key_exposed=exposed.fill_null(value=False))
+    if not rows["product_key_exposed"].any():
+        return _clipped(rows)
+    texts = [pl.col(name) for name in (*cells, "other_cells")]
+    return _clipped(
+        rows.with_columns(
+            mask_product_keys(pl.col("raw_record")),
+            *(pl.when(~holds_product_key(text)).then(text).alias(text.meta.output_name()) for text in texts),
+        )
+    )
+
+
+def _clipped(rows: pl.DataFrame) -> pl.DataFrame:
+    too_large = pl.col("record_fault") == "RECORD_TOO_LARGE"
+    kept = pl.when(too_large).then(pl.col("raw_record").str.slice(0, RECORD_LIMIT)).otherwise("raw_record")
+    return rows.with_columns(raw_record=kept) if (rows["record_fault"] == "RECORD_TOO_LARGE").any() else rows
+
+
+def _blocks(chunks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:
+    """Whole lines, about `BLOCK_BYTES` at a time; of a line longer than `_KEPT` only its beginning."""
+    pending: list[bytes] = []
+    size = 0
+    discarding = False
+    for chunk in chunks:
+        if discarding:
+            end = chunk.find(newline)
+            if end < 0:
+                continue
+            chunk, discarding = chunk[end:], False  # noqa: PLW2901 - the rest of the chunk
+        pending.append(chunk)
+        size += len(chunk)
+        if size >= BLOCK_BYTES:
+            text = b"".join(pending)
+            cut = text.rfind(newline) + 1
+            if cut:
+                yield text[:cut]
+            rest = text[cut : cut + _KEPT]
+            discarding = len(text) - cut > len(rest)
+            pending, size = [rest], len(rest)
+    text = b"".join(pending)
+    if text:
+        yield text
+
+
+def _lines(block: bytes, newline: bytes) -> pl.DataFrame:
+    """`raw_record` and `record_fault` of each line of a block, without line ends."""
+    flat = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(flat == newline[0]) + 1
+    if not ends.size or ends[-1] != flat.size:
+        ends = np.append(ends, flat.size)
+    offsets = np.concatenate([np.zeros(1, np.int64), ends])
+    array = pa.Array.from_buffers(pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)])
+    raw = pl.Series("raw", array, dtype=pl.Binary)
+    if int(np.diff(offsets).max()) > RECORD_LIMIT:
+        raw = raw.bin.head(_KEPT)
+    text, is_text = _text(raw)
+    text = text.str.strip_suffix(newline.decode())
+    if newline == b"\n":
+        text = text.str.strip_suffix("\r")
+    has_nul = text.str.contains("\0", literal=True) if b"\0" in block else pl.lit(value=False)
+    return pl.select(
+        raw_record=text,
+        record_fault=pl.when(raw.bin.size() > RECORD_LIMIT)
+        .then(pl.lit("RECORD_TOO_LARGE"))
+        .when(has_nul | ~is_text)
+        .then(pl.lit("RECORD_NOT_TEXT")),
+    )
+
+
+def _text(raw: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The lines as text, bytes that are no text shown escaped, and which lines were text."""
+    try:
+        return raw.cast(pl.String), pl.repeat(value=True, n=len(raw), eager=True)
+    except pl.exceptions.PolarsError:
+        text = [value.decode("utf-8", "backslashreplace") for value in raw]
+        encoded = pl.Series(text, dtype=pl.String)
+        return encoded, encoded.cast(pl.Binary) == raw

@@ -1,0 +1,81 @@
+"""Keys to candidate pairs, counted before they are made: a value that a crowd shares cannot flood the comparison."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from pipeline.match.keys import STRONG_KEYS
+
+CROWD_PAIRS = 2_000_000
+"""Most pairs that one value of a strong key may give: about 2,000 different records of one batch that share it. A
+crowd of that size is no evidence of identity, and its rows are told from each other by other keys or not at all."""
+
+JUNK_DISK = 24
+"""Most records that share a real disk's serial; what more of them share is a placeholder nobody has listed yet."""
+
+_PAIR = {"left": pl.UInt32, "right": pl.UInt32}
+
+
+def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs of records of one batch that share a strong key.
+
+    Args:
+        records: one row a record, with the columns of `KEY_TYPES`; its position is its name.
+
+    Returns:
+        Pairs `left` < `right`, each once, and the records in a crowd: `left`, `key`, `holders`.
+    """
+    pairs, crowds = [], []
+    for key in STRONG_KEYS:
+        holders = _holders(records, key).with_columns(holders=pl.len().over("key"))
+        holders = holders.filter(pl.col("holders") > 1)
+        crowded = pl.col("holders").cast(pl.UInt64) ** 2 > 2 * CROWD_PAIRS
+        crowds.append(holders.filter(crowded).select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32)))
+        few = holders.filter(~crowded).select("left", "key")
+        joined = few.join(few.rename({"left": "right"}), on="key", how="inner")
+        pairs.append(joined.filter(pl.col("left") < pl.col("right")).select("left", "right"))
+    return _distinct(pairs), pl.concat(crowds)
+
+
+def pairs_against(
+    records: pl.DataFrame, registry_keys: Callable[[str], pl.LazyFrame]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs of a batch's record and an existing one that share a strong key or a disk.
+
+    Args:
+        records: one row a record, with the columns of `KEY_TYPES`; its position is its name.
+        registry_keys: gives for the name of a key all `record` positions of the registry with their `key`.
+
+    Returns:
+        Pairs of `left` (batch) and `right` (registry), each once, and the records in a crowd as in `pairs_within`.
+    """
+    names = (*STRONG_KEYS, "disk_keys")
+    ours = {name: _holders(records, name) for name in names}
+    theirs = pl.collect_all(
+        [registry_keys(name).join(ours[name].select("key").unique().lazy(), on="key", how="semi") for name in names],
+        engine="streaming",
+    )
+    pairs, crowds = [], []
+    for name, found in zip(names, theirs, strict=True):
+        counted = ours[name].group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
+        is_disk = name == "disk_keys"
+        limit = pl.lit(JUNK_DISK) if is_disk else CROWD_PAIRS // pl.col("ours")
+        crowded = counted.filter(pl.col("holders") > limit).select("key", "holders")
+        few = ours[name].join(crowded, on="key", how="anti").join(found, on="key", how="inner")
+        pairs.append(few.select("left", right="record"))
+        if not is_disk:
+            crowd = ours[name].join(crowded, on="key", how="inner")
+            crowds.append(crowd.select("left", pl.lit(name).alias("key"), pl.col("holders").cast(pl.UInt32)))
+    return _distinct(pairs), pl.concat(crowds)
+
+
+def _holders(records: pl.DataFrame, name: str) -> pl.DataFrame:
+    """`left` and `key` of the records that have the key."""
+    named = records.select(pl.col(name).alias("key")).with_row_index("left")
+    exploded = named.explode("key") if named.schema["key"] == pl.List else named
+    return exploded.drop_nulls("key")
+
+
+def _distinct(pairs: list[pl.DataFrame]) -> pl.DataFrame:
+    cast = [frame.select(pl.col(name).cast(dtype) for name, dtype in _PAIR.items()) for frame in pairs]
+    return pl.concat(cast).unique().sort("left", "right")

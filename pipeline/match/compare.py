@@ -1,0 +1,164 @@
+"""Pairs of records to evidence: which components agree, and what follows from it by the decision table.
+
+Comparison is by component, never by text: two devices of one model have hashes that look more alike than two captures
+of one device. The tables below are the whole of it; they read like those of the README.
+"""
+
+from enum import StrEnum
+
+import polars as pl
+
+from schemas.device import COMPONENT_TYPES
+
+
+class Verdict(StrEnum):
+    """What the components of two records say of them."""
+
+    SAME = "same"
+    CONTRADICTION = "contradiction"
+    BOARD_REPLACED = "board replaced"
+    PROBABLE = "probably the same"
+    COLLIDING = "different, with the same UUID"
+    DIFFERENT = "different"
+
+
+EQUAL, UNEQUAL, ABSENT = "=", "≠", "·"
+
+# TPM key, UUID, serial and what follows, for two records that both have a hash. The first line that fits decides.
+_WITH_HASHES = (
+    ("=", "=≠·", "=·", Verdict.SAME),
+    ("=", "=≠·", "≠", Verdict.CONTRADICTION),
+    ("≠", "=≠·", "=", Verdict.BOARD_REPLACED),
+    ("≠", "=", "≠·", Verdict.COLLIDING),
+    ("≠", "=≠·", "≠·", Verdict.DIFFERENT),
+    ("·", "=", "=", Verdict.SAME),
+    ("·", "≠", "=", Verdict.BOARD_REPLACED),
+    ("·", "=", "≠·", Verdict.CONTRADICTION),
+)
+# Neither TPM nor UUID to compare and the same serial: a network card or a disk must agree too.
+_SERIAL_ALONE = ("·", "·", "=")
+
+# Product ID, serial and what follows, for two records of which at least one has no hash.
+_WITHOUT_HASH = (
+    ("=", "=·", Verdict.SAME),
+    ("=", "≠", Verdict.CONTRADICTION),
+    ("≠", "=", Verdict.PROBABLE),
+)
+
+# Component, weight (bits that agreement is worth in a registry of millions), and what it is called.
+FEATURES: tuple[tuple[str, float, str], ...] = (
+    ("tpm_ek_id", 40.0, "TPM key"),
+    ("smbios_uuid", 30.0, "UUID"),
+    ("serial", 30.0, "serial number"),
+    ("product_id", 25.0, "product ID"),
+    ("mac_addresses", 15.0, "network card"),
+    ("disk_serials", 10.0, "disk"),
+    ("model", 5.0, "model"),
+)
+
+
+def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Compare candidate pairs.
+
+    Args:
+        pairs: one row a pair: `left` and `right`, positions in the frames of the same name; further columns are kept.
+        left: records with the columns of `schemas.device.COMPONENT_TYPES`.
+        right: the same.
+
+    Returns:
+        One row for each pair, in order, with `verdict`, `score` (sum of the weights that agree less half of those
+        that differ), `same_disk` and `evidence` (a sentence of the components that agree and that differ).
+    """
+    columns = list(COMPONENT_TYPES)
+    sides = pl.concat(
+        [
+            left.select(columns)[pairs["left"]].rename({name: f"left_{name}" for name in columns}),
+            right.select(columns)[pairs["right"]].rename({name: f"right_{name}" for name in columns}),
+        ],
+        how="horizontal",
+    )
+    relations = sides.select(
+        both=pl.col("left_has_hash") & pl.col("right_has_hash"),
+        **{name: _relation(name) for name in ("tpm_ek_id", "smbios_uuid", "product_id", "model")},
+        serial=_serial_relation(),
+        **{name: _overlap(name) for name in ("mac_addresses", "disk_serials")},
+    )
+    judged = relations.select(
+        verdict=pl.when("both").then(_verdict_with_hashes()).otherwise(_verdict_without_hash()),
+        score=_score(),
+        same_disk=pl.col("disk_serials") == EQUAL,
+        evidence=_evidence(),
+    )
+    return pl.concat([pairs, judged], how="horizontal")
+
+
+def _related(absent: pl.Expr, equal: pl.Expr) -> pl.Expr:
+    return pl.when(absent).then(pl.lit(ABSENT)).when(equal).then(pl.lit(EQUAL)).otherwise(pl.lit(UNEQUAL))
+
+
+def _relation(name: str) -> pl.Expr:
+    left, right = pl.col(f"left_{name}"), pl.col(f"right_{name}")
+    return _related(left.is_null() | right.is_null(), left == right)
+
+
+def _serial_relation() -> pl.Expr:
+    left, right = pl.col("left_serial_number"), pl.col("right_serial_number")
+    equal = (left == right) & (pl.col("left_manufacturer") == pl.col("right_manufacturer"))
+    return _related(left.is_null() | right.is_null(), equal)
+
+
+def _overlap(name: str) -> pl.Expr:
+    left, right = pl.col(f"left_{name}"), pl.col(f"right_{name}")
+    shared = left.list.set_intersection(right).list.len() > 0
+    return _related((left.list.len() == 0) | (right.list.len() == 0), shared)
+
+
+def _fits(name: str, allowed: str) -> pl.Expr:
+    return pl.col(name).is_in(list(allowed))
+
+
+def _verdict_with_hashes() -> pl.Expr:
+    decided = pl.when(pl.lit(value=False)).then(pl.lit(None, pl.String))
+    for tpm, uuid, serial, verdict in _WITH_HASHES:
+        fits = _fits("tpm_ek_id", tpm) & _fits("smbios_uuid", uuid) & _fits("serial", serial)
+        decided = decided.when(fits).then(pl.lit(verdict.value))
+    tpm, uuid, serial = _SERIAL_ALONE
+    alone = _fits("tpm_ek_id", tpm) & _fits("smbios_uuid", uuid) & _fits("serial", serial)
+    supported = _fits("mac_addresses", EQUAL) | _fits("disk_serials", EQUAL)
+    decided = decided.when(alone & supported).then(pl.lit(Verdict.SAME.value))
+    decided = decided.when(alone).then(pl.lit(Verdict.CONTRADICTION.value))
+    return decided.otherwise(pl.lit(Verdict.DIFFERENT.value))
+
+
+def _verdict_without_hash() -> pl.Expr:
+    decided = pl.when(pl.lit(value=False)).then(pl.lit(None, pl.String))
+    for product_id, serial, verdict in _WITHOUT_HASH:
+        fits = _fits("product_id", product_id) & _fits("serial", serial)
+        decided = decided.when(fits).then(pl.lit(verdict.value))
+    # An unknown model confirms nothing, so the same serial with it is looked at and not passed over.
+    by_tuple = _fits("serial", EQUAL)
+    decided = decided.when(by_tuple & _fits("model", EQUAL)).then(pl.lit(Verdict.SAME.value))
+    decided = decided.when(by_tuple).then(pl.lit(Verdict.PROBABLE.value))
+    return decided.otherwise(pl.lit(Verdict.DIFFERENT.value))
+
+
+def _score() -> pl.Expr:
+    return pl.sum_horizontal(
+        pl.when(pl.col(name) == EQUAL).then(weight).when(pl.col(name) == UNEQUAL).then(-weight / 2).otherwise(0.0)
+        for name, weight, _ in FEATURES
+    )
+
+
+def _evidence() -> pl.Expr:
+    return pl.concat_str(
+        _listed("same ", EQUAL, "nothing in common"),
+        _listed("; different ", UNEQUAL, ""),
+        _listed("; not known on one side: ", ABSENT, ""),
+    )
+
+
+def _listed(intro: str, relation: str, none: str) -> pl.Expr:
+    named = pl.concat_list(
+        pl.when(pl.col(name) == relation).then(pl.lit(called)) for name, _, called in FEATURES
+    ).list.drop_nulls()
+    return pl.when(named.list.len() > 0).then(pl.lit(intro) + named.list.join(", ")).otherwise(pl.lit(none))

@@ -1,0 +1,107 @@
+"""Serial numbers typed wrongly: finds the registered one that the typed form is damage of.
+
+Serials of one production run differ in a character, so distance alone says nothing. A look-alike character counts as
+damage only where that manufacturer's serials in the registry never have it, a swap only where none has the typed shape.
+"""
+
+import polars as pl
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import cpdist
+
+from pipeline.match.existing import ExistingRecords
+from pipeline.match.keys import FOLDED, SEPARATORS, folded_serial_key, serial_key
+
+_ALL_CORES = -1
+_LOOK_ALIKES = frozenset(FOLDED) | frozenset(FOLDED.values())
+_PAIR = ("left", "right", "serial_number", "registered")
+
+
+def damaged_forms(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+    """Find registered records whose serials the typed ones are damaged forms of.
+
+    Args:
+        typed: one row a device known by serial number alone: `left`, `manufacturer`, `serial_number`.
+        existing: the registry.
+
+    Returns:
+        One row a pair: `left`, `right` (position in the registry) and `distance`, how many edits the two serials are
+        apart, where a swap of neighbours is one.
+    """
+    shown = _shown_by_maker(existing.serials(typed["manufacturer"].unique()))
+    known = typed.join(shown, on="manufacturer", how="inner", validate="m:1")
+    pairs = pl.concat([_folded(known, existing), _transposed(known, existing)]).unique(["left", "right"])
+    distances = cpdist(
+        pairs["serial_number"].to_list(), pairs["registered"].to_list(), scorer=OSA.distance, workers=_ALL_CORES
+    )
+    return pairs.select("left", "right", pl.Series("distance", distances, dtype=pl.Int32)).sort("left", "right")
+
+
+def _shown_by_maker(serials: pl.LazyFrame) -> pl.DataFrame:
+    """One row a manufacturer: the look-alike characters in its serials, and the shapes that these have."""
+    upper = pl.col("serial_number").str.to_uppercase()
+    occurring = pl.concat_list(
+        pl.when(upper.str.contains(char, literal=True).any()).then(pl.lit(char)) for char in sorted(_LOOK_ALIKES)
+    )
+    return (
+        serials.group_by("manufacturer")
+        .agg(shown=occurring.list.drop_nulls(), shapes=_shape(pl.col("serial_number")).unique())
+        .collect(engine="streaming")
+    )
+
+
+def _shape(serial: pl.Expr) -> pl.Expr:
+    """Letters as A, digits as 9, all else as it is."""
+    return serial.str.replace_all(r"[A-Za-z]", "A").str.replace_all(r"[0-9]", "9")
+
+
+def _folded(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+    """Case, separators, lost zeros and look-alikes: equal once folded, and each difference explained."""
+    keyed = typed.with_columns(key=folded_serial_key(pl.col("manufacturer"), pl.col("serial_number")))
+    pairs = _registered(keyed, "folded_serial_key", existing)
+    plain = pairs.with_columns(
+        mine=_plain(pl.col("serial_number")),
+        theirs=_plain(pl.col("registered")),
+    ).with_columns(lost=pl.col("theirs").str.len_chars().cast(pl.Int32) - pl.col("mine").str.len_chars().cast(pl.Int32))
+    only_zeros_lost = (pl.col("lost") >= 0) & (
+        pl.col("theirs").str.head(pl.col("lost").clip(0)).str.replace_all("0", "", literal=True) == ""
+    )
+    aligned = plain.filter(only_zeros_lost).with_columns(theirs=pl.col("theirs").str.slice(pl.col("lost")))
+    characters = aligned.select(
+        "left", "right", "shown", mine=pl.col("mine").str.split(""), theirs=pl.col("theirs").str.split("")
+    ).explode("mine", "theirs")
+    unexplained = characters.filter(
+        (pl.col("mine") != pl.col("theirs")) & pl.col("mine").is_in(pl.col("shown"))
+    ).select("left", "right")
+    explained = aligned.join(unexplained, on=["left", "right"], how="anti")
+    return explained.filter(pl.col("serial_number") != pl.col("registered")).select(_PAIR)
+
+
+def _plain(serial: pl.Expr) -> pl.Expr:
+    return serial.str.to_uppercase().str.replace_all(SEPARATORS, "")
+
+
+def _transposed(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+    """A letter and a digit swapped, where no serial of that manufacturer has the typed shape."""
+    serial = pl.col("serial_number")
+    unfit = typed.filter(~_shape(serial).is_in(pl.col("shapes")))
+    swaps = unfit.with_columns(at=pl.int_ranges(0, serial.str.len_chars() - 1)).explode("at").drop_nulls("at")
+    first, second = serial.str.slice(pl.col("at"), 1), serial.str.slice(pl.col("at") + 1, 1)
+    mixed = pl.concat_str(_shape(first), _shape(second)).is_in(["A9", "9A"])
+    forms = swaps.filter(mixed).with_columns(
+        meant=pl.concat_str(serial.str.slice(0, pl.col("at")), second, first, serial.str.slice(pl.col("at") + 2))
+    )
+    keyed = forms.with_columns(key=serial_key(pl.col("manufacturer"), pl.col("meant")))
+    return _registered(keyed, "serial_key", existing).filter(pl.col("meant") == pl.col("registered")).select(_PAIR)
+
+
+def _registered(keyed: pl.DataFrame, name: str, existing: ExistingRecords) -> pl.DataFrame:
+    """Join the records of one manufacturer that hold a key; adds `right` and the `registered` serial."""
+    wanted = keyed.select("key").drop_nulls().unique()
+    found = existing.keys(name).join(wanted.lazy(), on="key", how="inner").collect(engine="streaming")
+    records = existing.records(found["record"].unique()).select(
+        "record", registered="serial_number", registered_manufacturer="manufacturer"
+    )
+    holders = found.join(records, on="record", how="inner", validate="m:1").rename({"record": "right"})
+    return keyed.join(holders, on="key", how="inner").filter(
+        pl.col("manufacturer") == pl.col("registered_manufacturer")
+    )

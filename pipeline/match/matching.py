@@ -1,0 +1,139 @@
+"""The matcher: keys, candidates, comparison, clusters. It proposes; `decide` disposes."""
+
+from dataclasses import dataclass
+
+import polars as pl
+import polars_hash as plh
+
+from pipeline.match.candidates import pairs_against, pairs_within
+from pipeline.match.cluster import connected_components
+from pipeline.match.compare import FEATURES, Verdict, compare
+from pipeline.match.damaged import damaged_forms
+from pipeline.match.existing import ExistingRecords
+from pipeline.match.keys import with_keys
+from schemas.device import COMPONENT_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What the components of a batch's rows say.
+
+    Rows whose components are all equal are one `profile`, which is compared once for all of them.
+
+    Attributes:
+        profiles: one row a row of the batch: `row`, `profile`, `device` (profiles connected by "same").
+        within: one row a pair of profiles that share a key: `left`, `right`, `verdict`, `score`, `evidence`; a
+            profile of several rows is also paired with itself.
+        registered: one row a profile and existing record: `profile`, `device_id`, `tenant_id`, `registered_via`,
+            `verdict`, `score`, `same_disk`, `evidence`.
+        crowded: one row a profile and a value that too many records share to compare them: `profile`, `key`,
+            `holders`, and `told_apart`: a TPM key of its own tells the profile from a crowd that shares a UUID.
+    """
+
+    profiles: pl.DataFrame
+    within: pl.DataFrame
+    registered: pl.DataFrame
+    crowded: pl.DataFrame
+
+
+def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
+    """Compare the rows of a batch with each other and with the registry.
+
+    Args:
+        devices: one row a row that may be registered: `row` and the columns of `COMPONENT_TYPES`.
+        existing: the registry as of one version.
+    """
+    rows, profiles = _profiles(devices)
+    pairs, crowds_within = pairs_within(profiles)
+    twins = rows.group_by("profile").len().filter(pl.col("len") > 1)
+    themselves = twins.select(pl.col("profile").alias("left"), pl.col("profile").alias("right"))
+    within = compare(pl.concat([pairs, themselves]).sort("left", "right"), profiles, profiles)
+    same = within.filter(pl.col("verdict") == Verdict.SAME)
+    device = connected_components(profiles.height, same["left"], same["right"])
+    candidates, crowds_against = pairs_against(profiles, existing.keys)
+    registered = _compare_registered(candidates, profiles, existing)
+    damaged = _damaged(profiles, registered, existing)
+    return Matches(
+        profiles=rows.with_columns(device=device.gather(rows["profile"]).cast(pl.UInt32)),
+        within=within,
+        registered=pl.concat([registered, damaged], how="vertical_relaxed"),
+        crowded=_crowded(pl.concat([crowds_within, crowds_against]), profiles),
+    )
+
+
+def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
+    tpms = profiles.select("profile", has_tpm=pl.col("tpm_ek_id").is_not_null())
+    return (
+        crowds.rename({"left": "profile"})
+        .join(tpms, on="profile", how="left", validate="m:1")
+        .select("profile", "key", "holders", told_apart=(pl.col("key") == "uuid_key") & pl.col("has_tpm"))
+        .sort("profile", "key", "holders")
+    )
+
+
+def _profiles(devices: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number the distinct contents: `row` and `profile` of each row, and one record with keys for each profile."""
+    content = plh.hash_rows([pl.col(name) for name in COMPONENT_TYPES])
+    numbered = devices.with_columns(content=content).sort("row")
+    distinct = numbered.unique("content", keep="first", maintain_order=True).with_row_index("profile")
+    rows = numbered.select("row", "content").join(
+        distinct.select("content", "profile"), on="content", how="left", maintain_order="left", validate="m:1"
+    )
+    return rows.select("row", "profile"), with_keys(distinct.select("profile", *COMPONENT_TYPES))
+
+
+def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+    records = existing.records(pairs["right"].unique()).with_row_index("at")
+    places = records.select("at", "record")
+    placed = pairs.join(places, left_on="right", right_on="record", how="inner", validate="m:1")
+    compared = compare(placed.select("left", right="at"), profiles, records)
+    return compared.join(
+        records.select("at", "device_id", "tenant_id", "registered_via"),
+        left_on="right",
+        right_on="at",
+        how="left",
+        maintain_order="left",
+        validate="m:1",
+    ).select(
+        pl.col("left").alias("profile"),
+        "device_id",
+        "tenant_id",
+        "registered_via",
+        "verdict",
+        "score",
+        "same_disk",
+        "evidence",
+    )
+
+
+def _damaged(profiles: pl.DataFrame, registered: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+    """Look-alikes of the serials of rows that have nothing else and matched nothing exactly."""
+    found = registered.filter(pl.col("verdict") != Verdict.DIFFERENT)["profile"]
+    typed = profiles.filter(
+        ~pl.col("has_hash")
+        & pl.col("product_id").is_null()
+        & pl.col("serial_number").is_not_null()
+        & ~pl.col("profile").is_in(found.implode())
+    )
+    nothing = registered.clear()
+    if typed.is_empty():
+        return nothing
+    forms = damaged_forms(typed.select("manufacturer", "serial_number", left="profile"), existing)
+    if forms.is_empty():
+        return nothing
+    records = existing.records(forms["right"].unique())
+    models = profiles.select("profile", typed_model="model")
+    serial_weight = next(weight for name, weight, _ in FEATURES if name == "serial")
+    pairs = forms.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
+    pairs = pairs.join(models, left_on="left", right_on="profile", how="left", validate="m:1")
+    other_model = (pl.col("typed_model") != pl.col("model")).fill_null(value=False)
+    return pairs.filter(~other_model).select(
+        pl.col("left").alias("profile"),
+        "device_id",
+        "tenant_id",
+        "registered_via",
+        verdict=pl.lit(Verdict.PROBABLE.value),
+        score=serial_weight / (1 + pl.col("distance")),
+        same_disk=pl.lit(value=False),
+        evidence=pl.format("serial number like the registered one ({} characters off)", "distance"),
+    )

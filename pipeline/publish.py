@@ -1,0 +1,180 @@
+"""Decisions and staged rows to the two sets, and to the registry's new records."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pandera.polars as pa
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipeline.hardware_hash.components import components
+from pipeline.match.keys import with_keys
+from pipeline.intake import Intake
+from pipeline.registry import RegistryWriter
+from pipeline.registry.identifiers import device_id
+from pipeline.registry.table import fill
+from pipeline.report import Exports
+from pipeline.staging import Staging
+from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
+from schemas.reasons import CATALOGUE, REASON_CODES, WARNING_CODES
+from schemas.registry import REGISTERED
+
+_PROFILE = "default"
+"""A device without an assigned profile gets this one."""
+
+_OUTCOMES = {code: CATALOGUE[code].outcome for code in REASON_CODES}
+
+
+class PublishedSet:
+    """One of the two sets, written batch by batch into a folder; an empty set is a file without rows.
+
+    Every batch is checked against the set's model before it is written.
+    """
+
+    def __init__(self, folder: Path, types: dict[str, pl.DataType], model: pa.DataFrameSchema) -> None:
+        folder.mkdir()
+        self._types, self._model = types, model
+        self._schema = pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        self._writer = pq.ParquetWriter(folder / "part-00000.parquet", self._schema, compression="zstd")
+
+    def write(self, rows: pl.DataFrame) -> None:
+        """Add rows of the set's columns."""
+        checked = self._model.validate(rows.select(list(self._types)))
+        self._writer.write_table(checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(self._schema))
+
+    def close(self) -> None:
+        """No more rows."""
+        self._writer.close()
+
+
+def publish_sets(
+    folder: Path,
+    intake: Intake,
+    decisions: pl.DataFrame,
+    staging: Staging,
+    partners: pl.DataFrame,
+    records: RegistryWriter,
+    run_id: str,
+    as_of: datetime,
+) -> RegistryWriter:
+    """Write both sets and the partners' exports below a folder, and the registry's new records beside its others.
+
+    Returns:
+        The writer of the records, which count for nothing until they are committed.
+    """
+    report = folder / "report"
+    report.mkdir()
+    registered, rejected = registered_set(folder), rejected_set(folder)
+    exports = Exports(report, intake.rows.filter(decisions["reason"].is_not_null()), intake.files, intake.headers)
+    channels = partners.select("partner_id", "channel")
+    for wide in staging.batches():
+        rows = assemble(wide, intake.rows, decisions, intake.files, run_id, as_of)
+        kept, refused = rows.filter(pl.col("reason").is_null()), rows.filter(pl.col("reason").is_not_null())
+        registered.write(kept)
+        rejected.write(refused)
+        exports.write(refused)
+        records.write(registry_records(kept, channels))
+    for written in (registered, rejected, exports):
+        written.close()
+    return records
+
+
+def registered_set(folder: Path) -> PublishedSet:
+    """The set of devices that a run registered."""
+    return PublishedSet(folder / "registered", REGISTERED_TYPES, REGISTERED_DEVICE)
+
+
+def rejected_set(folder: Path) -> PublishedSet:
+    """The set of rows that it did not."""
+    return PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
+
+
+def assemble(
+    wide: pl.DataFrame, rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, run_id: str, as_of: datetime
+) -> pl.DataFrame:
+    """Put a batch of rows together for both sets.
+
+    Args:
+        wide: staged rows, in order.
+        rows: all rows of the run, by position: `tenant_id`, `identity`, `file_no`, `source_line`.
+        decisions: what was decided, by position.
+        files: one row a file, by position: `source_file`, `partner_id`, `sha256`.
+        run_id: the run.
+        as_of: when its devices count as registered.
+
+    Returns:
+        One row for each, with the columns of both sets, and `reason` null where it is registered.
+    """
+    here = slice(wide["row"][0], wide["row"][-1] + 1)
+    decided = decisions[here].drop("row")
+    matched = decided.select("matched_row").with_columns(
+        rows[["file_no", "source_line"]][decided["matched_row"].fill_null(0)]
+    )
+    has_match = pl.col("matched_row").is_not_null()
+    batch = pl.concat(
+        [
+            wide,
+            rows[here].select("tenant_id", "identity"),
+            files[wide["file_no"]].select("source_file", "partner_id", "sha256"),
+            decided,
+            files[matched["file_no"]].select(matched_file="source_file"),
+            matched.select(matched_line="source_line"),
+        ],
+        how="horizontal",
+    )
+    return batch.with_columns(
+        run_id=pl.lit(run_id),
+        warnings=_codes(WARNING_CODES),
+        reasons=_codes(REASON_CODES),
+        outcome=pl.col("reason").replace_strict(_OUTCOMES, return_dtype=pl.String),
+        matched_source_file=pl.when(has_match).then("matched_file"),
+        matched_source_line=pl.when(has_match).then("matched_line"),
+        device_id=device_id(pl.lit(run_id), pl.col("partner_id"), pl.col("sha256"), pl.col("source_line")),
+        profile=pl.lit(_PROFILE),
+        registered_at=pl.lit(as_of, pl.Datetime("us", "UTC")),
+        hardware_hash="hash_blob",
+    )
+
+
+def _codes(codes: tuple[str, ...]) -> pl.Expr:
+    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()
+
+
+def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    """What the registry keeps of the devices of a batch.
+
+    Args:
+        registered: rows of `assemble` without a reason.
+        channels: `partner_id` and `channel` of all partners.
+
+    Returns:
+        One row for each device, with the columns of `schemas.registry.RECORD_TYPES`.
+    """
+    compared = components(
+        registered.with_columns(
+            hash_verified=pl.col("hardware_hash_id").is_not_null(), product_id=pl.col("windows_product_id")
+        )
+    )
+    own = registered.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1").select(
+        "device_id",
+        "tenant_id",
+        "partner_id",
+        "run_id",
+        "registered_at",
+        "group_tag",
+        "assigned_user",
+        "identity",
+        "hardware_hash",
+        "hardware_hash_id",
+        "captured_at",
+        event=pl.lit(REGISTERED),
+        registered_via=pl.when(pl.col("channel") == "oem_direct_api")
+        .then(pl.lit("oem_direct_api"))
+        .otherwise(pl.lit("partner_center")),
+    )
+    return fill(pl.concat([own, with_keys(compared)], how="horizontal"))
+
+
+def write_files(folder: Path, files: pl.DataFrame) -> None:
+    """Write `files.parquet`: one row for each input file."""
+    INPUT_FILE.validate(files.select(list(FILE_TYPES))).write_parquet(folder / "files.parquet")

@@ -1,0 +1,5 @@
+"""The existing device records: one Delta table, whose commit is the only commit point of a run."""
+
+from pipeline.registry.table import Registry, RegistryWriter
+
+__all__ = ["Registry", "RegistryWriter"]

@@ -1,0 +1,95 @@
+"""Frames of numbers: everything that run.json, report.json and the pages show is counted here, once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from schemas.outcome import DISPOSITIONS, FILE_TYPES
+from schemas.reasons import CATALOGUE, REASON_CODES, WARNING_CODES, Outcome
+
+_OUTCOME_OF = {code: CATALOGUE[code].outcome for code in REASON_CODES}
+_REPAIRS = ("HASH_TEXT_REPAIRED", "VALUE_TRIMMED")
+"""Warnings that say that something of a row was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers of a run.
+
+    Attributes:
+        files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
+        reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
+        warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (registered and rejected).
+        ignored: entries of the inboxes that are no manifests.
+    """
+
+    files: pl.DataFrame
+    reasons: pl.DataFrame
+    warnings: pl.DataFrame
+    ignored: int
+
+    def partner_ids(self) -> list[str | None]:
+        """The partners that delivered anything; None stands for files of nobody, and comes last."""
+        return self.files["partner_id"].unique().sort(nulls_last=True).to_list()
+
+    def of_partner(self, partner_id: str | None) -> "Summary":
+        """The same of one partner alone."""
+        mine = pl.col("partner_id").eq_missing(pl.lit(partner_id, pl.String))
+        return Summary(self.files.filter(mine), self.reasons.filter(mine), self.warnings.filter(mine), 0)
+
+    def counts(self) -> dict[str, Any]:
+        """`files`, `rows`, `outcomes` and `reasons`, as in run.json."""
+        dispositions = dict(self.files.group_by("disposition").len().iter_rows())
+        rows = self.files.select(
+            read=pl.col("rows_read").sum(), registered=pl.col("rows_registered").sum(), rejected=pl.col("rows_rejected").sum()
+        ).row(0, named=True)
+        by_outcome = dict(self.reasons.group_by("outcome").agg(pl.col("rows").sum()).iter_rows())
+        by_reason = dict(self.reasons.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
+        return {
+            "files": {"found": self.files.height, **{name: dispositions.get(name, 0) for name in DISPOSITIONS}},
+            "rows": rows,
+            "outcomes": {outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
+            "reasons": {code: by_reason[code] for code in REASON_CODES if code in by_reason},
+        }
+
+    def warning_counts(self) -> dict[str, int]:
+        """Rows with each warning, in the catalogue's order."""
+        by_warning = dict(self.warnings.group_by("warning").agg(pl.col("rows").sum()).iter_rows())
+        return {code: by_warning[code] for code in WARNING_CODES if by_warning.get(code)}
+
+    def repairs(self) -> dict[str, int]:
+        """Rows of which something was changed, by what."""
+        counted = self.warning_counts()
+        return {code: counted.get(code, 0) for code in _REPAIRS}
+
+
+def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
+    """Count what became of every row.
+
+    Args:
+        rows: one row a record, by position: `file_no`.
+        decisions: what was decided of each, by position: `reason` and a Boolean column for each code.
+        files: one row a manifest, by position, without the counts of the decision.
+        ignored: entries of the inboxes that are no manifests.
+    """
+    decided = pl.concat(
+        [rows.select("file_no"), decisions.select("reason", *WARNING_CODES), files[rows["file_no"]].select("partner_id")],
+        how="horizontal",
+    )
+    by_file = decided.group_by("file_no").agg(
+        rows_rejected=pl.col("reason").is_not_null().sum(), rows_registered=pl.col("reason").is_null().sum()
+    )
+    counted = files.with_row_index("file_no").join(by_file, on="file_no", how="left", maintain_order="left", validate="1:1")
+    reasons = decided.drop_nulls("reason").group_by("partner_id", "reason").agg(rows=pl.len())
+    warnings = decided.group_by("partner_id").agg(pl.col(code).sum() for code in WARNING_CODES).unpivot(
+        index="partner_id", variable_name="warning", value_name="rows"
+    )
+    return Summary(
+        files=counted.with_columns(pl.col("rows_registered", "rows_rejected").fill_null(0)).select(
+            pl.col(name).cast(dtype) for name, dtype in FILE_TYPES.items()
+        ),
+        reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(_OUTCOME_OF, return_dtype=pl.String)),
+        warnings=warnings.filter(pl.col("rows") > 0),
+        ignored=ignored,
+    )

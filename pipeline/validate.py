@@ -1,0 +1,132 @@
+"""Checks every row by the rules of `schemas.manifest`, all findings at once."""
+
+import pandera.errors
+import polars as pl
+
+from pipeline.errors import Fault
+from pipeline.hardware_hash.components import is_placeholder, is_virtual
+from pipeline.hardware_hash.layout import OS_TYPE_WINPE, USUAL_BYTES
+from pipeline.reference import Reference
+from schemas.manifest import COLUMNS, MANIFEST_ROW, PRODUCT_ID, ROUNDED_PRODUCT_ID, RULES
+
+_EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
+"""No device that can be registered was captured before Windows 10."""
+
+VALIDATE_ROWS = 100_000
+"""Rows checked at once: in blocks of 4,000 the fixed cost of a check is ten times as much."""
+
+
+def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int) -> pl.DataFrame:
+    """What the rules look at, from cells, decoded hashes and reference data.
+
+    Args:
+        rows: one row a record, as ingest and decode give them, with `partner_id`.
+        reference: the operator's data.
+        group_tag_limit: most characters of a group tag.
+
+    Returns:
+        The same rows with the columns of `schemas.manifest.COLUMNS` added.
+    """
+    product_id = pl.col("windows_product_id")
+    usable_product_id = product_id.str.contains(PRODUCT_ID) & ~product_id.str.contains(ROUNDED_PRODUCT_ID)
+    is_tuple = pl.all_horizontal(pl.col("serial_number", "manufacturer", "model").is_not_null())
+    derived = rows.with_columns(
+        cells_read=pl.col("record_fault").is_null() & pl.col("header_no").is_not_null(),
+        tenant_key=pl.col("tenant_claim").str.to_lowercase(),
+        product_id=pl.when(usable_product_id).then(product_id),
+        identity=pl.when(pl.col("has_hash"))
+        .then(pl.lit("hash"))
+        .when(usable_product_id)
+        .then(pl.lit("product_id"))
+        .when(is_tuple)
+        .then(pl.lit("tuple")),
+        serial_placeholder=is_placeholder(pl.col("serial_number")),
+        hash_serial_placeholder=is_placeholder(pl.col("hash_serial_number")),
+        group_tag_limit=pl.lit(group_tag_limit, pl.UInt32),
+    )
+    channels = reference.partners.select("partner_id", takes_hash=pl.col("channel") != "oem_direct_api")
+    derived = derived.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1")
+    derived = _with_exact(derived, reference, "manufacturer", "exact_manufacturer")
+    derived = _with_exact(derived, reference, "hash_manufacturer", "exact_hash_manufacturer")
+    return _with_domains(derived, reference)
+
+
+def _with_exact(rows: pl.DataFrame, reference: Reference, name: str, exact: str) -> pl.DataFrame:
+    """Add the spelling that the manufacturer's devices report; a manufacturer that is not known is taken as it is."""
+    spellings = reference.manufacturers.rename({"manufacturer": exact})
+    return (
+        rows.with_columns(spelling=pl.col(name).str.to_lowercase())
+        .join(spellings, on="spelling", how="left", maintain_order="left", validate="m:1")
+        .with_columns(pl.coalesce(exact, name).alias(exact))
+        .drop("spelling")
+    )
+
+
+def _with_domains(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    if reference.tenants is None:
+        return rows.with_columns(verified_domains=pl.lit(None, pl.List(pl.String)))
+    domains = reference.tenants.filter(pl.col("verified_domains").list.len() > 0)
+    domains = domains.select("verified_domains", tenant_key="tenant_id")
+    return rows.join(domains, on="tenant_key", how="left", maintain_order="left", validate="m:1")
+
+
+def validate(rows: pl.DataFrame) -> pl.DataFrame:
+    """Check rows by every rule.
+
+    Args:
+        rows: collected rows with the columns of `schemas.manifest.COLUMNS`.
+
+    Returns:
+        One row for each, in order: a Boolean column for each code of `schemas.manifest.RULES`, true where the row
+        has that finding.
+
+    Raises:
+        Fault: a check failed as a whole; such a failure is never taken for a pass.
+    """
+    narrow = rows.select(list(COLUMNS))
+    broken = _broken_rules(narrow)
+    findings = pl.select(
+        broken.get(code, pl.repeat(value=False, n=narrow.height, eager=True)).alias(code) for code in RULES
+    )
+    accepted = narrow.filter(~findings.select(pl.any_horizontal(pl.all())).to_series())
+    if _broken_rules(accepted):
+        message = "validation gave two answers for the same rows; nothing was published, please report this"
+        raise Fault(message)
+    return findings
+
+
+def _broken_rules(narrow: pl.DataFrame) -> dict[str, pl.Series]:
+    try:
+        MANIFEST_ROW.validate(narrow, lazy=True)
+    except pandera.errors.SchemaErrors as caught:
+        return {str(error.check.name): _mask(error, narrow.height) for error in caught.schema_errors}
+    return {}
+
+
+def _mask(error: pandera.errors.SchemaError, height: int) -> pl.Series:
+    output = error.check_output
+    if not isinstance(output, pl.DataFrame) or output.height != height:
+        message = f"check {error.check} failed as a whole: {error}; nothing was published, please report this"
+        raise Fault(message)
+    return ~output["check_output"]
+
+
+def warn(rows: pl.DataFrame, as_of: pl.Expr) -> pl.DataFrame:
+    """Look for what is odd about a row and no reason to reject it.
+
+    Returns:
+        One row for each, in order: a Boolean column for each warning that a row has by itself.
+    """
+    verified = pl.col("hash_verified")
+    captured = pl.col("captured_at")
+    return rows.select(
+        VALUE_TRIMMED="value_trimmed",
+        HASH_TEXT_REPAIRED="hash_repaired",
+        HASH_LENGTH_UNUSUAL=verified & (pl.col("hash_bytes") != USUAL_BYTES),
+        HASH_FROM_WINPE=verified & (pl.col("os_type") == OS_TYPE_WINPE),
+        HASH_NO_TPM=verified & pl.col("tpm_ek_id").is_null(),
+        HASH_CAPTURE_TIME=(captured < _EARLIEST_CAPTURE) | (captured > as_of + pl.duration(days=1)),
+        VIRTUAL_MACHINE=is_virtual(
+            pl.coalesce("hash_manufacturer", "manufacturer"), pl.coalesce("hash_model", "model"), pl.col("on_vmbus")
+        ),
+    ).select(pl.all().fill_null(value=False))

@@ -1,0 +1,153 @@
+"""The two output sets and the list of files: every row read is in exactly one of the sets."""
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.reasons import REASON_CODES, WARNING_CODES, Outcome
+from schemas.registry import IDENTITIES
+
+_MOMENT = pl.Datetime("us", "UTC")
+_HEX_64 = r"^[0-9a-f]{64}$"
+_GUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+BOTH_TYPES: dict[str, pl.DataType] = {
+    "run_id": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_id": pl.String(),
+    "source_file": pl.String(),
+    "source_line": pl.UInt32(),
+    "serial_number": pl.String(),
+    "windows_product_id": pl.String(),
+    "manufacturer": pl.String(),
+    "model": pl.String(),
+    "group_tag": pl.String(),
+    "assigned_user": pl.String(),
+    "hardware_hash_id": pl.String(),
+    "warnings": pl.List(pl.String),
+    "matched_device_id": pl.String(),
+    "evidence": pl.String(),
+}
+REGISTERED_TYPES: dict[str, pl.DataType] = {
+    **BOTH_TYPES,
+    "device_id": pl.String(),
+    "identity": pl.String(),
+    "profile": pl.String(),
+    "registered_at": _MOMENT,
+    "captured_at": _MOMENT,
+    "hardware_hash": pl.Binary(),
+    "hash_serial_number": pl.String(),
+    "hash_manufacturer": pl.String(),
+    "hash_model": pl.String(),
+    "hash_product_id": pl.String(),
+    "smbios_uuid": pl.String(),
+    "tpm_ek_id": pl.String(),
+    "mac_addresses": pl.List(pl.String),
+    "disk_serials": pl.List(pl.String),
+}
+REJECTED_TYPES: dict[str, pl.DataType] = {
+    **BOTH_TYPES,
+    "reason": pl.String(),
+    "reasons": pl.List(pl.String),
+    "outcome": pl.String(),
+    "raw_record": pl.String(),
+    "matched_source_file": pl.String(),
+    "matched_source_line": pl.UInt32(),
+}
+FILE_TYPES: dict[str, pl.DataType] = {
+    "source_file": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_folder": pl.String(),
+    "bytes": pl.UInt64(),
+    "sha256": pl.String(),
+    "layout": pl.String(),
+    "encoding": pl.String(),
+    "delimiter": pl.String(),
+    "rows_read": pl.UInt64(),
+    "rows_registered": pl.UInt64(),
+    "rows_rejected": pl.UInt64(),
+    "disposition": pl.String(),
+    "findings": pl.List(pl.String),
+}
+DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable")
+
+
+def _columns(types: dict[str, pl.DataType], required: set[str], checks: dict[str, pa.Check]) -> dict[str, pa.Column]:
+    return {
+        name: pa.Column(dtype, nullable=name not in required, checks=checks.get(name)) for name, dtype in types.items()
+    }
+
+
+def _only(codes: tuple[str, ...], column: str) -> pa.Check:
+    unknown = pl.col(column).list.set_difference(list(codes)).list.len()
+    return pa.Check(lambda data: data.lazyframe.select(unknown == 0), name=f"{column} of the catalogue")
+
+
+_COMMON = {"tenant_id": pa.Check.str_matches(_GUID), "hardware_hash_id": pa.Check.str_matches(_HEX_64)}
+
+REGISTERED_DEVICE = pa.DataFrameSchema(
+    _columns(
+        REGISTERED_TYPES,
+        {
+            "run_id",
+            "partner_id",
+            "tenant_id",
+            "source_file",
+            "source_line",
+            "warnings",
+            "device_id",
+            "identity",
+            "profile",
+            "registered_at",
+        },
+        {
+            **_COMMON,
+            "device_id": pa.Check.str_matches(_GUID),
+            "identity": pa.Check.isin(list(IDENTITIES)),
+            "tpm_ek_id": pa.Check.str_matches(_HEX_64),
+            "smbios_uuid": pa.Check.str_matches(_GUID),
+        },
+    ),
+    checks=[_only(WARNING_CODES, "warnings")],
+    strict=True,
+)
+"""One row is one device that the run registered; `device_id` is its key."""
+
+REJECTED_ROW = pa.DataFrameSchema(
+    _columns(
+        REJECTED_TYPES,
+        {"run_id", "source_file", "source_line", "warnings", "reason", "reasons", "outcome"},
+        {
+            **_COMMON,
+            "reason": pa.Check.isin(list(REASON_CODES)),
+            "outcome": pa.Check.isin([outcome.value for outcome in Outcome]),
+        },
+    ),
+    checks=[
+        _only(WARNING_CODES, "warnings"),
+        _only(REASON_CODES, "reasons"),
+        pa.Check(
+            lambda data: data.lazyframe.select(pl.col("reasons").list.first() == pl.col("reason")),
+            name="the primary reason comes first",
+        ),
+    ],
+    strict=True,
+)
+"""One row is one record that the run did not register; `source_file` and `source_line` are its key."""
+
+INPUT_FILE = pa.DataFrameSchema(
+    _columns(
+        FILE_TYPES,
+        {"source_file", "bytes", "rows_read", "rows_registered", "rows_rejected", "disposition", "findings"},
+        {"disposition": pa.Check.isin(list(DISPOSITIONS))},
+    ),
+    checks=[
+        pa.Check(
+            lambda data: data.lazyframe.select(
+                pl.col("rows_read") == pl.col("rows_registered") + pl.col("rows_rejected")
+            ),
+            name="rows read are registered or rejected",
+        ),
+    ],
+    strict=True,
+)
+"""One row is one input file; `source_file` is its key."""

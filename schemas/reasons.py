@@ -1,0 +1,442 @@
+"""The one catalogue of reasons and warnings.
+
+`explain`, the report, the output schemas and the table in the README are all made from it. The order is the
+contract's order: the primary reason of a row is its first finding here. Codes are never renamed or reused.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Owner(StrEnum):
+    """Who must act on a finding."""
+
+    PARTNER = "partner"
+    CUSTOMER = "customer"
+    OPERATOR = "operator"
+
+
+class Outcome(StrEnum):
+    """What becomes of a rejected row."""
+
+    INVALID = "invalid"
+    UNAUTHORIZED = "unauthorized"
+    EXCLUDED = "excluded"
+    DUPLICATE = "duplicate"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One finding that a row can have.
+
+    Attributes:
+        code: stable name, upper snake case.
+        family: the group of the contract that it belongs to.
+        sentence: what is wrong, in words that a partner understands.
+        remedy: what to do next.
+        owner: who must do it.
+        outcome: what becomes of the row; None for a warning, with which the row is registered all the same.
+        microsoft: the error that the deployment service would have given; empty where there is none.
+    """
+
+    code: str
+    family: str
+    sentence: str
+    remedy: str
+    owner: Owner
+    outcome: Outcome | None
+    microsoft: str = ""
+
+
+_P, _C, _O = Owner.PARTNER, Owner.CUSTOMER, Owner.OPERATOR
+_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW = Outcome
+_BAD_HASH = "802 InvalidZtdHardwareHash"
+_CAPTURE_AGAIN = "Capture the hash again on the device and send the file unopened."
+
+REASONS: tuple[Reason, ...] = (
+    Reason(
+        "FILE_UNREADABLE", "file",
+        "The file could not be read to its end.",
+        "Send the file again; if it is compressed, compress it anew.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "FILE_PARTNER_UNKNOWN", "file",
+        "The file was not delivered in the folder of a known partner.",
+        "Deliver it under <partner_id>/, or add the partner to partners.csv.",
+        _O, _INVALID,
+    ),
+    Reason(
+        "FILE_HEADER_UNKNOWN", "file",
+        "The first line is not a header that names a hardware hash, a product ID, or serial, manufacturer and model.",
+        "Begin the file with one of the documented header lines.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "RECORD_TOO_LARGE", "record",
+        "The line is longer than 1 MiB.",
+        "Look for a missing line end and send the rows again.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "RECORD_NOT_TEXT", "record",
+        "The line holds bytes that are no text in the file's encoding, or a NUL.",
+        "Save the file as plain CSV and send it again.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "RECORD_REPEATED_HEADER", "record",
+        "The header stands again in the middle of the file.",
+        "Nothing is lost: the rows after it were read by it. Send files one by one to avoid it.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "RECORD_FIELD_COUNT", "record",
+        "The line has another number of fields than the header, or a quotation mark without its pair.",
+        "Remove commas and quotation marks from inside the values.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "TENANT_MISSING", "tenant",
+        "No customer tenant is named for this row.",
+        "Fill the Tenant ID column, or deliver the file under <partner_id>/<tenant_id>/.",
+        _P, _INVALID, "801 InvalidZtdRequestBody",
+    ),
+    Reason(
+        "TENANT_FORMAT", "tenant",
+        "The tenant is not a GUID.",
+        "Use the customer's tenant ID: 32 hexadecimal digits as 8-4-4-4-12.",
+        _P, _INVALID, "801 InvalidZtdRequestBody",
+    ),
+    Reason(
+        "AUTH_NO_RELATIONSHIP", "authorization",
+        "The customer has not authorized this partner to register devices.",
+        "Ask the customer's Global Administrator to accept the relationship or consent request.",
+        _C, _UNAUTHORIZED,
+    ),
+    Reason(
+        "AUTH_PENDING", "authorization",
+        "The customer has not accepted this partner's request yet.",
+        "Ask the customer's Global Administrator to accept the open request, then send the file again.",
+        _C, _UNAUTHORIZED,
+    ),
+    Reason(
+        "AUTH_REMOVED", "authorization",
+        "The customer's authorization of this partner has ended.",
+        "Ask the customer for a new relationship or consent.",
+        _C, _UNAUTHORIZED,
+    ),
+    Reason(
+        "AUTH_NOT_YET_VALID", "authorization",
+        "The customer's authorization of this partner begins later.",
+        "Send the file again once the authorization has begun.",
+        _P, _UNAUTHORIZED,
+    ),
+    Reason(
+        "AUTH_CHANNEL", "authorization",
+        "A partner of this type may not register devices through this channel.",
+        "Correct the partner's type or channel in partners.csv.",
+        _O, _UNAUTHORIZED,
+    ),
+    Reason(
+        "AUTH_REGION", "authorization",
+        "The customer is not known to be in this partner's region.",
+        "Check the tenant's region in tenants.csv; a partner serves only tenants of its own CSP region.",
+        _O, _UNAUTHORIZED,
+    ),
+    Reason(
+        "AUTH_CLOUD", "authorization",
+        "The customer's tenant is in a sovereign cloud, where registration by partners is not supported.",
+        "Ask the customer to register the devices there.",
+        _C, _UNAUTHORIZED,
+    ),
+    Reason(
+        "PRODUCT_KEY_EXPOSED", "secrets",
+        "The row holds a Windows product key, which is a secret.",
+        "Remove the key from the file and treat it as disclosed.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "IDENTITY_NOT_ALLOWED", "identity",
+        "This partner's channel does not take a hardware hash.",
+        "Send the product ID, or serial number, manufacturer and model.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "IDENTITY_MISSING", "identity",
+        "The row names no device.",
+        "Give the hardware hash, the 13-digit product ID, or serial number, manufacturer and model.",
+        _P, _INVALID, "803 MissingZtdSerialNumberAndProductKey",
+    ),
+    Reason(
+        "IDENTITY_PARTIAL_TUPLE", "identity",
+        "Serial number, manufacturer and model identify a device only together.",
+        "Fill all three, or give the hardware hash or the product ID.",
+        _P, _INVALID, "803 MissingZtdSerialNumberAndProductKey",
+    ),
+    Reason(
+        "HASH_NOT_BASE64", "hash",
+        "The hardware hash holds a character that base64 does not have.",
+        _CAPTURE_AGAIN,
+        _P, _INVALID, "400 Edm.Binary",
+    ),
+    Reason(
+        "HASH_BAD_HEADER", "hash",
+        "The value is not a hardware hash: it does not begin as one.",
+        _CAPTURE_AGAIN,
+        _P, _INVALID, _BAD_HASH,
+    ),
+    Reason(
+        "HASH_TRUNCATED", "hash",
+        "The hardware hash is cut off.",
+        "Send the whole value: spreadsheets and forms cut it. " + _CAPTURE_AGAIN,
+        _P, _INVALID, "HashNot4k",
+    ),
+    Reason(
+        "HASH_CHECKSUM", "hash",
+        "The hardware hash was changed after it was captured: its checksum does not fit.",
+        _CAPTURE_AGAIN,
+        _P, _INVALID, _BAD_HASH,
+    ),
+    Reason(
+        "HASH_MALFORMED", "hash",
+        "The hardware hash is damaged inside, or something was added to it.",
+        _CAPTURE_AGAIN,
+        _P, _INVALID, _BAD_HASH,
+    ),
+    Reason(
+        "HASH_FIELD_MISSING", "hash",
+        "The hardware hash holds no serial number or no manufacturer.",
+        "Have the firmware's serial number and manufacturer written, then capture the hash again.",
+        _P, _INVALID, _BAD_HASH,
+    ),
+    Reason(
+        "HASH_INCONSISTENT", "hash",
+        "The parts of the hardware hash contradict each other: its device ID is not that of its TPM key.",
+        _CAPTURE_AGAIN,
+        _P, _INVALID, _BAD_HASH,
+    ),
+    Reason(
+        "HIDDEN_CHARACTER", "fields",
+        "A value holds an invisible or control character.",
+        "Type the value anew instead of pasting it.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "FORMULA_CELL", "fields",
+        "A value begins with = + - or @, which a spreadsheet would run as a formula.",
+        "Remove the leading character.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "PRODUCT_ID_FORMAT", "fields",
+        "The Windows product ID is not 13 digits, or a spreadsheet has rounded it.",
+        "Format the column as text and enter the 13 digits again.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "SERIAL_PLACEHOLDER", "fields",
+        "The serial number is a placeholder that many devices share.",
+        "Have the real serial number written to the firmware, or send the real one.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "SERIAL_MISMATCH", "fields",
+        "The serial number of the row is not the one inside the hardware hash.",
+        "Find out which device the row means and send its own serial number and hash.",
+        _P, _INVALID, "908 SerialNumberMismatch",
+    ),
+    Reason(
+        "PRODUCT_ID_MISMATCH", "fields",
+        "The product ID of the row is not the one inside the hardware hash.",
+        "Find out which device the row means and send its own product ID and hash.",
+        _P, _INVALID, "908 ProductKeyIdMismatch",
+    ),
+    Reason(
+        "MANUFACTURER_MISMATCH", "fields",
+        "The manufacturer of the row is not the one inside the hardware hash.",
+        "Send the manufacturer exactly as the device reports it, or leave it empty beside a hash.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "MODEL_MISMATCH", "fields",
+        "The model of the row is not the one inside the hardware hash.",
+        "Send the model exactly as the device reports it, or leave it empty beside a hash.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "MANUFACTURER_SPELLING", "fields",
+        "The manufacturer is not spelled as its devices report it.",
+        "Use the exact spelling, for example LENOVO, HP, Dell Inc. or Microsoft Corporation.",
+        _P, _INVALID, "812 ZtdDeviceNotFound",
+    ),
+    Reason(
+        "GROUP_TAG_TOO_LONG", "fields",
+        "The group tag is longer than allowed.",
+        "Shorten the group tag.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "USER_FORMAT", "fields",
+        "The assigned user is not a user principal name.",
+        "Use the form user@domain.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "USER_DOMAIN", "fields",
+        "The assigned user's domain does not belong to the customer.",
+        "Use a user of one of the customer's verified domains.",
+        _P, _INVALID,
+    ),
+    Reason(
+        "EXCLUDED_WORKPLACE_JOINED", "exclusion",
+        "The device is a personal device that is registered with the customer's directory.",
+        "Remove the device's work account first, or leave it out.",
+        _C, _EXCLUDED,
+    ),
+    Reason(
+        "EXCLUDED_MDM_ONLY", "exclusion",
+        "The device is enrolled in device management only, as personal devices are.",
+        "Remove the enrollment first, or leave the device out.",
+        _C, _EXCLUDED,
+    ),
+    Reason(
+        "EXCLUDED_DIRECTORY_OBJECT", "exclusion",
+        "The device has a directory object of its own already.",
+        "Ask the customer to remove the device from its directory first.",
+        _C, _EXCLUDED, "814 ZtdDeviceAlreadyAadRegistered",
+    ),
+    Reason(
+        "CONFLICTING_CLAIMS", "within the batch",
+        "The same device is claimed for two customers in one delivery.",
+        "Find out whose device it is and send only that row.",
+        _P, _REVIEW,
+    ),
+    Reason(
+        "DUPLICATE_IN_BATCH", "within the batch",
+        "The same device stands in this delivery more than once; another row of it was taken.",
+        "Nothing to do: send each device once.",
+        _P, _DUPLICATE, "ZtdDeviceDuplicated",
+    ),
+    Reason(
+        "REGISTERED_OTHER_TENANT", "against the registry",
+        "The device is registered for another customer.",
+        "Have the former owner's registration removed, then send the row again.",
+        _C, _DUPLICATE, "808 ZtdDeviceAssignedToOtherTenant",
+    ),
+    Reason(
+        "REGISTERED_BY_CUSTOMER", "against the registry",
+        "The customer has registered the device itself.",
+        "Ask the customer to deregister it if the partner shall manage it.",
+        _C, _DUPLICATE,
+    ),
+    Reason(
+        "ALREADY_REGISTERED", "against the registry",
+        "The device is registered for this customer already.",
+        "Nothing to do.",
+        _P, _DUPLICATE, "806 ZtdDeviceAlreadyAssigned",
+    ),
+    Reason(
+        "BOARD_REPLACED", "against the registry",
+        "The device's motherboard or TPM was replaced since it was registered.",
+        "Remove the old registration, then send the row again with the new hash.",
+        _P, _REVIEW,
+    ),
+    Reason(
+        "AMBIGUOUS_MATCH", "against the registry",
+        "The row does not identify one device: its components point at several, or contradict each other.",
+        "Capture the hash again; an operator has to look at the devices named in the evidence.",
+        _O, _REVIEW, "813 ZtdDeviceIsNotUnique",
+    ),
+    Reason(
+        "PROBABLE_DUPLICATE", "against the registry",
+        "The device is probably registered already: the row looks like a damaged form of an existing record.",
+        "Check the serial number on the device and send it exactly, or send the hardware hash.",
+        _P, _REVIEW,
+    ),
+)
+
+WARNINGS: tuple[Reason, ...] = (
+    Reason(
+        "HEADER_NOT_CANONICAL", "warning",
+        "The header is none of the three documented lines.",
+        "Use the documented header line exactly.",
+        _P, None,
+    ),
+    Reason(
+        "ENCODING_NOT_ANSI", "warning",
+        "The file is not ANSI text: it has a byte order mark, is UTF-16, or holds non-ASCII UTF-8.",
+        "Save the file as ANSI before uploading it to Microsoft yourself.",
+        _P, None,
+    ),
+    Reason(
+        "ROW_LIMIT_EXCEEDED", "warning",
+        "The file has more rows than Microsoft's upload takes (500 for Intune, 1,000 elsewhere).",
+        "Split the file before uploading it to Microsoft yourself.",
+        _P, None,
+    ),
+    Reason(
+        "VALUE_TRIMMED", "warning",
+        "Blanks around a value were removed.",
+        "Send values without blanks around them.",
+        _P, None,
+    ),
+    Reason(
+        "HASH_TEXT_REPAIRED", "warning",
+        "The text of the hardware hash was damaged and could be repaired without loss.",
+        "Send the file as the collector script wrote it.",
+        _P, None,
+    ),
+    Reason(
+        "HASH_LENGTH_UNUSUAL", "warning",
+        "The hardware hash decodes to another length than 3,000 bytes.",
+        "Nothing to do: its checksum holds.",
+        _P, None,
+    ),
+    Reason(
+        "HASH_FROM_WINPE", "warning",
+        "The hash was captured in Windows PE, where some components are not visible.",
+        "Capture it in full Windows where possible.",
+        _P, None,
+    ),
+    Reason(
+        "HASH_NO_TPM", "warning",
+        "The hash names no TPM.",
+        "Switch the TPM on and capture the hash again: self-deployment needs it.",
+        _P, None,
+    ),
+    Reason(
+        "HASH_CAPTURE_TIME", "warning",
+        "The capture time is before 2015 or in the future.",
+        "Set the device's clock.",
+        _P, None,
+    ),
+    Reason(
+        "VIRTUAL_MACHINE", "warning",
+        "The device is a virtual machine.",
+        "Register virtual machines only for tests.",
+        _P, None,
+    ),
+    Reason(
+        "UUID_COLLISION", "warning",
+        "Another device reports the same SMBIOS UUID.",
+        "Have the manufacturer write a UUID of its own.",
+        _P, None,
+    ),
+    Reason(
+        "DISK_OF_REGISTERED_DEVICE", "warning",
+        "The device carries the disk of a registered device.",
+        "Deregister the device that the disk comes from, if it is gone.",
+        _P, None,
+    ),
+)
+
+CATALOGUE: dict[str, Reason] = {reason.code: reason for reason in REASONS + WARNINGS}
+REASON_CODES: tuple[str, ...] = tuple(reason.code for reason in REASONS)
+WARNING_CODES: tuple[str, ...] = tuple(reason.code for reason in WARNINGS)
+
+
+def codes_of(*families: str) -> tuple[str, ...]:
+    """Codes of the named families, in the catalogue's order."""
+    return tuple(reason.code for reason in CATALOGUE.values() if reason.family in families)

@@ -1,0 +1,70 @@
+"""The registry: every device that was registered, and every registration that was removed."""
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.device import COMPONENT_TYPES, KEY_TYPES
+
+REGISTERED, REMOVED = "registered", "removed"
+REGISTERED_VIA = ("partner_center", "oem_direct_api", "intune", "microsoft_365", "store")
+IDENTITIES = ("hash", "product_id", "tuple")
+
+IMPORT_COLUMNS = (
+    "tenant_id",
+    "partner_id",
+    "registered_via",
+    "serial_number",
+    "manufacturer",
+    "model",
+    "windows_product_id",
+    "hardware_hash",
+    "group_tag",
+    "registered_at",
+)
+"""Header of a file of existing records."""
+
+_MOMENT = pl.Datetime("us", "UTC")
+
+RECORD_TYPES: dict[str, pl.DataType] = {
+    "event": pl.String(),
+    "device_id": pl.String(),
+    "tenant_id": pl.String(),
+    "partner_id": pl.String(),
+    "registered_via": pl.String(),
+    "run_id": pl.String(),
+    "registered_at": _MOMENT,
+    "group_tag": pl.String(),
+    "assigned_user": pl.String(),
+    "identity": pl.String(),
+    "hardware_hash": pl.Binary(),
+    "hardware_hash_id": pl.String(),
+    "captured_at": _MOMENT,
+    **COMPONENT_TYPES,
+    **KEY_TYPES,
+    "removed_at": _MOMENT,
+    "removal_reason": pl.String(),
+}
+
+_REQUIRED = {"event", "device_id"}
+
+REGISTRY_RECORD = pa.DataFrameSchema(
+    {
+        name: pa.Column(dtype, nullable=name not in _REQUIRED, unique=name == "device_id")
+        for name, dtype in RECORD_TYPES.items()
+    },
+    checks=[
+        pa.Check(
+            lambda data: data.lazyframe.select(
+                (pl.col("event") == REMOVED)
+                | pl.all_horizontal(
+                    pl.col("tenant_id").is_not_null(),
+                    pl.col("registered_via").is_in(list(REGISTERED_VIA)),
+                    pl.col("identity").is_in(list(IDENTITIES)),
+                )
+            ),
+            name="a registration has a tenant, a way and an identity",
+        ),
+    ],
+    strict=True,
+)
+"""One row is one event of one device: its registration, or that it was removed. Rows are only ever added."""
