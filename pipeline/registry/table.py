@@ -121,12 +121,12 @@ class Registry:
                 message = f"registry file {file}: {state}; restore the registry from a backup"
                 raise RegistryError(message)
 
-    def commit(self, writer: "RegistryWriter", run_id: str, token: int) -> int:
-        """Commit a run, with the records that it registered; the one moment at which it comes to be.
+    def commit(self, writer: "RegistryWriter", run_id: str | None = None, token: int = 0) -> int:
+        """Commit records; for a run the one moment at which it comes to be.
 
         Args:
-            writer: the run's records, already on disk; it may have none.
-            run_id: the run; an id is committed once and for all.
+            writer: the records, already on disk; a run may have none.
+            run_id: the run, whose id is committed once and for all; None for other changes.
             token: which of the run's attempts this is.
 
         Returns:
@@ -137,10 +137,9 @@ class Registry:
             Fault: the store failed.
         """
         counter = self._table.transaction_version(_WRITER) or 0
+        of_run = [Transaction(f"run:{run_id}", token)] if run_id else []
         properties = CommitProperties(
-            custom_metadata={"run_id": run_id, "attempt": f"{token:016x}"},
-            app_transactions=[Transaction(_WRITER, counter + 1), Transaction(f"run:{run_id}", token)],
-            max_commit_retries=0,
+            app_transactions=[Transaction(_WRITER, counter + 1), *of_run], max_commit_retries=0
         )
         version = self.version + 1
         try:
@@ -148,8 +147,8 @@ class Registry:
                 writer.close(), "append", self._table.schema(), commit_properties=properties
             )
         except CommitFailedError as error:
-            if self.reopened().committed(run_id) != token:
-                message = f"registry {self.folder}: another run was committed meanwhile; start this run again"
+            if run_id is None or self.reopened().committed(run_id) != token:
+                message = f"registry {self.folder}: was changed by another command meanwhile; start again"
                 raise RegistryConflict(message) from error
         except DeltaError as error:
             message = f"registry {self.folder}: the commit failed ({error}); nothing was published, start the run again"
