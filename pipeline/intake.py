@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.authorize import authorize, exclude
 from pipeline.hardware_hash.components import components
-from pipeline.hardware_hash.decode import decode
+from pipeline.hardware_hash.decode import GROUP_ROWS, decode
 from pipeline.ingest import Manifest, ManifestReader
 from pipeline.ingest.layout import Header
 from pipeline.listener import Listener
@@ -78,7 +78,8 @@ def take_in(
     """
     readers = [ManifestReader(manifest) for manifest in manifests]
     kept, found = [pl.DataFrame(schema=ROW_TYPES)], [_no_findings(rulebook)]
-    for rows in _in_groups(_decoded(readers, settled, staging, listener)):
+    decoded = _decoded(_records(readers, settled, listener), staging)
+    for rows in _in_groups(decoded, VALIDATE_ROWS):
         judged, findings = judge(rows, rulebook)
         kept.append(judged)
         found.append(findings)
@@ -123,33 +124,38 @@ def _no_findings(rulebook: Rulebook) -> pl.DataFrame:
     return judge(nothing, rulebook)[1]
 
 
-def _decoded(
-    readers: list[ManifestReader], settled: frozenset[int], staging: Staging, listener: Listener
-) -> Iterator[pl.DataFrame]:
-    """Rows with their decoded hashes; the wide part goes to staging."""
+def _decoded(records: Iterator[pl.DataFrame], staging: Staging) -> Iterator[pl.DataFrame]:
+    """Rows with what their hashes say; the wide part goes to staging."""
     row = 0
+    for group in _in_groups(records, GROUP_ROWS):
+        wide = pl.concat([group, decode(group["hardware_hash"])], how="horizontal").with_columns(
+            row=pl.int_range(row, row + group.height, dtype=pl.UInt32),
+            has_hash=pl.col("hardware_hash").is_not_null(),
+        )
+        row += group.height
+        staging.write(wide)
+        yield wide.select(pl.col(name).cast(dtype) for name, dtype in _NARROW_TYPES.items())
+
+
+def _records(
+    readers: list[ManifestReader], settled: frozenset[int], listener: Listener
+) -> Iterator[pl.DataFrame]:
+    """Records of all files in order, with `file_no` and `partner_id`."""
     listener.files(len(readers))
     for file_no, reader in enumerate(readers):
-        if file_no not in settled:
-            for batch in reader.batches():
-                wide = pl.concat([batch, decode(batch["hardware_hash"])], how="horizontal").with_columns(
-                    row=pl.int_range(row, row + batch.height, dtype=pl.UInt32),
-                    file_no=pl.lit(file_no, pl.UInt32),
-                    partner_id=pl.lit(reader.manifest.partner_id, pl.String),
-                    has_hash=pl.col("hardware_hash").is_not_null(),
-                )
-                row += batch.height
-                staging.write(wide)
-                yield wide.select(pl.col(name).cast(dtype) for name, dtype in _NARROW_TYPES.items())
+        for batch in () if file_no in settled else reader.batches():
+            yield batch.with_columns(
+                file_no=pl.lit(file_no, pl.UInt32), partner_id=pl.lit(reader.manifest.partner_id, pl.String)
+            )
         listener.file_read(reader.manifest.source_file, reader.rows_read)
 
 
-def _in_groups(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows in groups of about `VALIDATE_ROWS`."""
+def _in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in groups of at least so many."""
     group: list[pl.DataFrame] = []
     for batch in batches:
         group.append(batch)
-        if sum(frame.height for frame in group) >= VALIDATE_ROWS:
+        if sum(frame.height for frame in group) >= rows:
             yield pl.concat(group)
             group = []
     if group:

@@ -228,3 +228,15 @@ def _notices(
         if unlisted.height:
             notices.append(f"{AUTHORIZATIONS.file}: {unlisted.height} rows name a tenant that {TENANTS.file} does not list")
     return notices
+
+
+def no_reference(partner_id: str) -> Reference:
+    """A world of one partner and nothing else, for checks without reference data."""
+    partner = {name: "" for name in PARTNERS.schema.columns} | {"partner_id": partner_id}
+    return Reference(
+        partners=pl.DataFrame([partner]),
+        authorizations=_empty(AUTHORIZATIONS).with_columns(_moment("granted_at"), _moment("revoked_at")),
+        tenants=None,
+        exclusions=_empty(EXCLUSIONS),
+        manufacturers=_spellings(None),
+    )

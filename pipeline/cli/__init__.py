@@ -1,2 +1,5 @@
 """The command line: parse, call, print, exit."""
-def main(): pass
+
+from pipeline.cli.main import main
+
+__all__ = ["main"]

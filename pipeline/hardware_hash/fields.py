@@ -193,18 +193,16 @@ class _Reader:
         begins, sizes = self.records.start, self.records.size
         digests = [hashlib.sha256(view[begins[key] : begins[key] + sizes[key]]).digest() for key in keys]
         derived = ids[self.flat[begins[ids] + 4] == layout.OFFLINE_ID_FROM_TPM]
-        expected: dict[int, bytes] = {}
-        for at in derived:
-            length = int(u32(self.flat, begins[[at]] + 6)[0])
-            expected[int(self.records.row[at])] = bytes(view[begins[at] + 10 : begins[at] + 10 + length])
-        actual = {
-            int(self.records.row[key]): digest
-            for key, digest in zip(keys, digests, strict=True)
-            if sizes[key] == layout.TPM_KEY_BYTES
+        begin, length = begins[derived] + 10, u32(self.flat, begins[derived] + 6)
+        expected = {
+            row: bytes(view[at:end])
+            for row, at, end in zip(self.records.row[derived].tolist(), begin, begin + length, strict=True)
         }
+        actual = dict(zip(self.records.row[keys].tolist(), digests, strict=True))
+        whole = dict(zip(self.records.row[keys].tolist(), sizes[keys] == layout.TPM_KEY_BYTES, strict=True))
         consistent = np.ones(self.height, bool)
-        for row in expected.keys() | {int(self.records.row[key]) for key in keys}:
-            consistent[row] = row in actual and actual[row] == expected.get(row)
+        for row in expected.keys() | actual.keys():
+            consistent[row] = whole.get(row, False) and actual[row] == expected.get(row)
         named = pl.Series([digest.hex() for digest in digests], dtype=pl.String)
         return _scatter(self.height, self.records.row[keys], named), consistent
 

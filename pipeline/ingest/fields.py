@@ -7,8 +7,8 @@ import polars as pl
 TRIMMED = " \t\u00a0"
 """What is trimmed from values: blanks, tabs and no-break spaces."""
 
-_OPENING = re.compile(r'[ \t\u00a0]*"')
-_QUOTED = re.compile(r'[ \t\u00a0]*"([^"]*(?:""[^"]*)*)"')
+_OPENING = r'[{blanks}]*"'
+_QUOTED = _OPENING + r'([^"]*(?:""[^"]*)*)"'
 
 
 def split_line(line: str, delimiter: str) -> list[str] | None:
@@ -21,12 +21,14 @@ def split_line(line: str, delimiter: str) -> list[str] | None:
         return line.split(delimiter)
     if line.count('"') % 2:
         return None
+    blanks = TRIMMED.replace(delimiter, "")
+    opening, whole = re.compile(_OPENING.format(blanks=blanks)), re.compile(_QUOTED.format(blanks=blanks))
     fields: list[str] = []
     at = 0
     while True:
-        quoted = _QUOTED.match(line, at)
+        quoted = whole.match(line, at)
         text_at = quoted.end() if quoted else at
-        if not quoted and _OPENING.match(line, at):
+        if not quoted and opening.match(line, at):
             return None
         end = line.find(delimiter, text_at)
         rest = line[text_at:] if end < 0 else line[text_at:end]
@@ -53,7 +55,7 @@ def split_lines(lines: pl.Series, delimiter: str, width: int) -> pl.Series:
         return frame.select(fields=plain)["fields"]
     suspects = frame.filter(~pl.col("plain"))["line"]
     parsed = pl.Series([_fit(split_line(line, delimiter), width) for line in suspects], dtype=pl.List(pl.String))
-    frame = frame.with_columns(suspect=(~pl.col("plain")).cum_sum() - 1)
+    frame = frame.with_columns(suspect=(~pl.col("plain")).cum_sum().cast(pl.Int64) - 1)
     return frame.select(
         fields=pl.when("plain").then(plain).otherwise(pl.lit(parsed).gather(pl.col("suspect").clip(0)))
     )["fields"]

@@ -10,7 +10,7 @@ from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Header
 from pipeline.ingest.records import RecordReader
 
-_NOTHING_READ = {
+_ROW_TYPES = {
     "source_line": pl.UInt32,
     "raw_record": pl.String,
     "record_fault": pl.String,
@@ -19,6 +19,13 @@ _NOTHING_READ = {
     "value_trimmed": pl.Boolean,
     "product_key_exposed": pl.Boolean,
 }
+
+_THE_REST = (
+    pl.lit(0, pl.UInt32).alias("source_line"),
+    pl.lit(value=False).alias("value_trimmed"),
+    pl.lit(value=False).alias("product_key_exposed"),
+)
+"""Line 0 stands for what could not be read."""
 
 
 class ManifestReader:
@@ -53,6 +60,11 @@ class ManifestReader:
     def delimiter(self) -> str | None:
         return self._records.delimiter if self._records else None
 
+    def text(self) -> str:
+        """The whole file as text, for a file known to be small."""
+        chunks = b"".join(read_text(self.manifest.path, self.survey.encoding or "utf-8"))
+        return chunks.decode("utf-8", "replace")
+
     def batches(self) -> Iterator[pl.DataFrame]:
         """Rows of the file, block by block, as `RecordReader.read` gives them and with `tenant_claim`.
 
@@ -67,14 +79,14 @@ class ManifestReader:
             except UNREADABLE:
                 self._failed = True
         if self.unreadable:
-            yield self._counted(pl.DataFrame({"source_line": [0]}, _NOTHING_READ))
+            yield self._counted(pl.DataFrame(schema=_ROW_TYPES).clear(1).with_columns(_THE_REST))
 
     def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
         self.rows_read += rows.height
         in_column = pl.Series([pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt16)
         from_cell = pl.col("header_no").is_in(in_column.implode()).fill_null(value=False)
         folder = pl.lit(self.manifest.tenant_folder, pl.String)
-        return rows.select(pl.col(name).cast(dtype) for name, dtype in _NOTHING_READ.items()).with_columns(
+        return rows.select(pl.col(name).cast(dtype) for name, dtype in _ROW_TYPES.items()).with_columns(
             tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder),
             tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
         )

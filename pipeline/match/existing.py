@@ -4,6 +4,8 @@ from typing import Protocol
 
 import polars as pl
 
+from schemas.device import COMPONENT_TYPES
+
 
 class ExistingRecords(Protocol):
     """Existing device records as of one version. A record's position is its name within that version."""
@@ -20,3 +22,20 @@ class ExistingRecords(Protocol):
         """The records at these positions that were not removed: `record`, `device_id`, `tenant_id`,
         `registered_via` and the columns of `schemas.device.COMPONENT_TYPES`."""
         ...
+
+
+class NoRecords:
+    """A registry without records, for checks that name none."""
+
+    def keys(self, name: str) -> pl.LazyFrame:  # noqa: ARG002 - there are none of any name
+        """No keys."""
+        return pl.LazyFrame(schema={"record": pl.UInt32, "key": pl.Int64})
+
+    def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:  # noqa: ARG002 - none of anybody
+        """No serials."""
+        return pl.LazyFrame(schema={"manufacturer": pl.String, "serial_number": pl.String})
+
+    def records(self, positions: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - none anywhere
+        """No records."""
+        names = ("device_id", "tenant_id", "registered_via")
+        return pl.DataFrame(schema={"record": pl.UInt32, **dict.fromkeys(names, pl.String), **COMPONENT_TYPES})

@@ -5,7 +5,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -204,14 +203,6 @@ class RegistryWriter:
         if self._writer is not None:
             self._writer.close()
             self._path.unlink(missing_ok=True)
-
-
-def removals(device_ids: list[str], reason: str, at: datetime) -> pl.DataFrame:
-    """Records that say that these registrations were removed: one row a device."""
-    rows = pl.DataFrame({"device_id": device_ids}).with_columns(
-        event=pl.lit(REMOVED), removed_at=pl.lit(at, pl.Datetime("us", "UTC")), removal_reason=pl.lit(reason)
-    )
-    return fill(rows)
 
 
 def fill(rows: pl.DataFrame) -> pl.DataFrame:

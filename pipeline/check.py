@@ -1,0 +1,80 @@
+"""Pre-flight of single files: every stage that can be made without registering anything."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.decide import decide, has_reason
+from pipeline.ingest import Manifest
+from pipeline.intake import Rulebook, take_in
+from pipeline.listener import Silence
+from pipeline.match import match
+from pipeline.match.existing import NoRecords
+from pipeline.reference import load_reference, no_reference
+from pipeline.registry import Registry
+from pipeline.staging import Staging
+from schemas.device import COMPONENT_TYPES
+from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """What to check, and against what.
+
+    Attributes:
+        files: the manifests.
+        partner: who would deliver them.
+        tenant: whose devices they hold, where they have no tenant column; None leaves that open.
+        reference: the operator's data; None leaves authorization, exclusions and user domains unchecked.
+        registry: the existing records; None leaves them out.
+        as_of: the moment that counts, UTC.
+        group_tag_limit: most characters of a group tag.
+    """
+
+    files: tuple[Path, ...]
+    partner: str
+    tenant: str | None
+    reference: Path | None
+    registry: Path | None
+    as_of: datetime
+    group_tag_limit: int
+
+
+def check(config: CheckConfig) -> pl.DataFrame:
+    """Judge every row of some files; writes nothing.
+
+    Returns:
+        One row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would be
+        registered), `warnings`.
+
+    Raises:
+        UsageError: reference data is wrong.
+        RegistryError: the registry cannot be read.
+    """
+    registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
+    reference = load_reference(config.reference) if config.reference else no_reference(config.partner)
+    manifests = tuple(Manifest(path, str(path), config.partner, config.tenant) for path in config.files)
+    rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
+    intake = take_in(manifests, rulebook, Staging(None), Silence(), frozenset())
+    findings = intake.findings.with_columns(pl.lit(value=False).alias(code) for code in _unchecked(config))
+    eligible = intake.rows.filter(~has_reason(findings))
+    decisions = decide(intake.rows, findings, match(eligible.select("row", *COMPONENT_TYPES), registry))
+    return pl.concat(
+        [
+            intake.files[intake.rows["file_no"]].select("source_file"),
+            intake.rows.select("source_line"),
+            decisions.select(reasons=_codes(REASON_CODES), warnings=_codes(WARNING_CODES)),
+        ],
+        how="horizontal",
+    )
+
+
+def _unchecked(config: CheckConfig) -> list[str]:
+    without_reference = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
+    return [*without_reference, *([] if config.tenant else ["TENANT_MISSING"])]
+
+
+def _codes(codes: tuple[str, ...]) -> pl.Expr:
+    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()

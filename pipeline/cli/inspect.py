@@ -1,0 +1,79 @@
+"""`inspect`: what a hardware hash holds."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli import options
+from pipeline.errors import UsageError
+
+_FINDINGS = 1
+_WIDEST = 120
+"""Characters of a value that are shown."""
+_LONGEST_NAME = 4_096
+"""Characters of the longest path; a hash is as long, and asking the system for such a name is an error."""
+
+
+@click.command()
+@click.argument("hash_", metavar="HASH|-|FILE")
+@options.option("--row", type=click.IntRange(min=1), default=1, show_default=True, help="Which row of a manifest.")
+@options.output_format
+def inspect(hash_: str, row: int, form: str) -> int:
+    """Show what a hardware hash holds.
+
+    Give the hash itself, - for standard input, or a FILE: a manifest, an OA3 XML file, or a file of the hash alone.
+    """
+    from pipeline.hardware_hash.describe import describe  # noqa: PLC0415 - heavy
+
+    described = describe(_read(hash_, row))
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if form == "json" else _told(described))
+    return _FINDINGS if described["fault"] else 0
+
+
+def _read(given: str, row: int) -> str:
+    if given == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    try:
+        is_file = len(os.fsencode(given)) < _LONGEST_NAME and Path(given).is_file()
+    except (OSError, ValueError):
+        is_file = False
+    if not is_file:
+        return given
+    from pipeline.ingest import Manifest, ManifestReader  # noqa: PLC0415 - heavy
+
+    reader = ManifestReader(Manifest(Path(given), given, None, None))
+    seen = 0
+    for rows in reader.batches():
+        if reader.headers and seen + rows.height >= row:
+            return str(rows["hardware_hash"][row - seen - 1] or "")
+        seen += rows.height
+    if reader.headers:
+        message = f"{given}: has {seen} rows; --row {row} is none of them"
+        raise UsageError(message)
+    return reader.text()
+
+
+def _told(described: dict[str, Any]) -> str:
+    if "records" not in described:
+        return f"cannot be used: {described['fault']}; `autopilot-intake explain {described['fault']}` says more"
+    verdict = f"cannot be used: {described['fault']}" if described["fault"] else "verified"
+    repaired = ", its text repaired" if described["repaired"] else ""
+    lines = [f"{verdict}{repaired}: {described['bytes']:,} bytes, id {described['hardware_hash_id']}", "", "identity"]
+    lines += [f"  {name:<20} {_value(value)}" for name, value in described["identity"].items()]
+    lines += ["", "records"]
+    lines += [f"  {entry['type']:>3} {entry['name']:<20} {_value(entry['value'])}" for entry in described["records"]]
+    return "\n".join(lines)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        text = ", ".join(f"{name} {part}" for name, part in value.items())
+    elif isinstance(value, list):
+        text = "; ".join(_value(part) for part in value)
+    else:
+        text = "–" if value is None else str(value)
+    return text if len(text) <= _WIDEST else text[:_WIDEST] + "…"

@@ -1,0 +1,65 @@
+"""`run`: the nightly job."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.progress import listening
+from pipeline.config import RunConfig, parse_moment
+
+_FINDINGS = 1
+
+
+@click.command()
+@click.argument("inbox", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.reference
+@options.registry_beside
+@options.option("--create-registry", is_flag=True, help="Create the registry where there is none.")
+@options.option("--output", type=options.FOLDER, help="Where runs are published [runs/ beside the first inbox].")
+@options.as_of
+@options.option("--run-id", metavar="ID", help="Name of the run; one that was committed is not run again [the clock].")
+@options.option(
+    "--engine", type=click.Choice(["polars"]), default="polars", show_default=True, help="Where the work runs."
+)
+@options.option("--reprocess", is_flag=True, help="Read files again that were taken in before.")
+@options.option("--dry-run", is_flag=True, help="Do everything but register; the result is under dry-run/.")
+@options.option(
+    "--max-reject-rate",
+    type=click.FloatRange(0, 1),
+    help="Exit with 1 when more than this share of the rows was rejected.",
+)
+@options.group_tag_limit
+@options.output_format
+def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, engine: str, **settings: Any) -> int:  # noqa: ANN401, ARG001 - one engine
+    """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
+
+    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz or .csv.zst.
+    """
+    moment = settings.pop("as_of")
+    config = RunConfig.beside(*inbox, as_of=parse_moment(moment) if moment else None, **settings)
+    from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
+
+    with listening() as listener:
+        result = run_flow(config, listener)
+    if result.repeated:
+        click.echo(f"notice: run {config.run_id} was committed before; it is published and not run again", err=True)
+    click.echo(json.dumps(result.manifest, indent=2) if form == "json" else _told(result.manifest, result.folder))
+    rows = result.manifest["rows"]
+    too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
+    return _FINDINGS if too_many and not result.repeated else 0
+
+
+def _told(manifest: dict[str, Any], folder: Path) -> str:
+    rows, files = manifest["rows"], manifest["files"]
+    outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)
+    lines = [
+        f"run {manifest['run_id']}{' (dry run)' if manifest['dry_run'] else ''}: {files['found']:,} files, "
+        f"{rows['read']:,} rows read = {rows['registered']:,} registered + {rows['rejected']:,} rejected"
+        + (f" ({outcomes})" if outcomes else ""),
+        *(f"  {number:>9,}  {code}" for code, number in manifest["reasons"].items()),
+        f"report: {folder / 'report' / 'index.html'}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+"""Takes registrations out of the registry: a removal is a record of its own, and nothing is rewritten."""
+
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.errors import UsageError
+from pipeline.registry.table import Registry, fill
+from schemas.registry import REGISTERED, REMOVED
+
+
+def remove_devices(registry: Registry, device_ids: list[str], reason: str, at: datetime) -> list[str]:
+    """Mark registrations as removed, in one commit.
+
+    Returns:
+        The ids that were removed; those that had been before are not among them.
+
+    Raises:
+        UsageError: an id is not in the registry, or no reason is given; nothing is removed then.
+    """
+    if not reason.strip():
+        message = "reason: empty; say why the registration is removed"
+        raise UsageError(message)
+    wanted = list(dict.fromkeys(device_id.strip().lower() for device_id in device_ids))
+    events = registry.scan().filter(pl.col("device_id").is_in(wanted)).select("device_id", "event").collect()
+    registered = set(events.filter(pl.col("event") == REGISTERED)["device_id"])
+    missing = [device_id for device_id in wanted if device_id not in registered]
+    if missing:
+        message = f"device {missing[0]}: not in the registry {registry.folder}; nothing was removed"
+        raise UsageError(message)
+    gone = set(events.filter(pl.col("event") == REMOVED)["device_id"])
+    removed = [device_id for device_id in wanted if device_id not in gone]
+    if removed:
+        writer = registry.writer()
+        writer.write(
+            fill(
+                pl.DataFrame({"device_id": removed}).with_columns(
+                    event=pl.lit(REMOVED),
+                    removed_at=pl.lit(at, pl.Datetime("us", "UTC")),
+                    removal_reason=pl.lit(reason.strip()),
+                )
+            )
+        )
+        registry.commit(writer)
+    return removed
