@@ -37,9 +37,13 @@ def authorize(rows: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.D
     """
     pairs = rows.select("partner_id", "tenant_id").unique(maintain_order=True)
     judged = pairs.join(_judge(pairs, reference, as_of), on=["partner_id", "tenant_id"], how="left", nulls_equal=True)
-    return rows.select("partner_id", "tenant_id").join(
-        judged, on=["partner_id", "tenant_id"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
-    ).drop("partner_id", "tenant_id")
+    return (
+        rows.select("partner_id", "tenant_id")
+        .join(
+            judged, on=["partner_id", "tenant_id"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
+        )
+        .drop("partner_id", "tenant_id")
+    )
 
 
 def _judge(pairs: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.DataFrame:
@@ -73,7 +77,8 @@ def _with_tenants(pairs: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     same_region = (pl.col("tenant_region") != "") & (pl.col("tenant_region") == pl.col("partner_region"))
     listed = pl.col("cloud").is_not_null()
     return pairs.join(tenants, on="tenant_id", how="left", validate="m:1").with_columns(
-        region_fits=listed & (same_region.fill_null(value=False) | (pl.col("partner_type") == "oem").fill_null(value=False)),
+        region_fits=listed
+        & (same_region.fill_null(value=False) | (pl.col("partner_type") == "oem").fill_null(value=False)),
         cloud_fits=~listed | (pl.col("cloud") == "public"),
     )
 

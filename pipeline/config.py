@@ -47,6 +47,7 @@ class RunConfig:
     group_tag_limit: int = field(default=GROUP_TAG_LIMIT)
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
         if not self.inboxes:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
             raise UsageError(message)

@@ -56,17 +56,17 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         .join(_registrations(devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
         .join(_warnings(matches), on="profile", how="left", maintain_order="left", validate="m:1")
     )
-    judged = rows.select("row").join(
-        _codes(found), on="row", how="left", maintain_order="left", validate="1:1"
-    ).with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
+    judged = (
+        rows.select("row")
+        .join(_codes(found), on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
+    )
     known = set(findings.columns)
     complete = pl.concat([judged, findings], how="horizontal").with_columns(
         pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES
     )
     primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
-    return complete.select(
-        "row", *CATALOGUE, "matched_device_id", "matched_row", "evidence", primary.alias("reason")
-    )
+    return complete.select("row", *CATALOGUE, "matched_device_id", "matched_row", "evidence", primary.alias("reason"))
 
 
 def _codes(found: pl.DataFrame) -> pl.DataFrame:
@@ -112,7 +112,13 @@ def _duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     the first by file and line. `kept_row` is null for it.
     """
     ranked = devices.with_columns(rank=pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)).sort(
-        "device", "tenant_id", "rank", "captured_at", "row", descending=[False, False, False, True, False], nulls_last=True
+        "device",
+        "tenant_id",
+        "rank",
+        "captured_at",
+        "row",
+        descending=[False, False, False, True, False],
+        nulls_last=True,
     )
     kept = ranked.unique(["device", "tenant_id"], keep="first", maintain_order=True).select(
         "device", "tenant_id", first_row="row", first_profile="profile"
@@ -208,17 +214,19 @@ def _warnings(matches: Matches) -> pl.DataFrame:
     told_apart = matches.crowded.filter("told_apart")
     colliding = pl.concat([within["left"], within["right"], against["profile"], told_apart["profile"]]).unique()
     donors = (
-        matches.registered.filter(
-            pl.col("same_disk") & pl.col("verdict").is_in([Verdict.DIFFERENT, Verdict.COLLIDING])
-        )
+        matches.registered.filter(pl.col("same_disk") & pl.col("verdict").is_in([Verdict.DIFFERENT, Verdict.COLLIDING]))
         .sort("profile", "score", "device_id", descending=[False, True, False])
         .group_by("profile", maintain_order=True)
         .agg(donor=pl.col("device_id").first())
         .with_columns(donor_evidence=pl.format("carries the disk of registered device {}", "donor"))
     )
-    crowds = matches.crowded.filter(~pl.col("told_apart")).group_by("profile", maintain_order=True).agg(
-        in_crowd=pl.lit(value=True),
-        crowd_evidence=pl.format("{} other records share its {}", "holders", "key").first(),
+    crowds = (
+        matches.crowded.filter(~pl.col("told_apart"))
+        .group_by("profile", maintain_order=True)
+        .agg(
+            in_crowd=pl.lit(value=True),
+            crowd_evidence=pl.format("{} other records share its {}", "holders", "key").first(),
+        )
     )
     everyone = matches.profiles.select("profile").unique()
     return (

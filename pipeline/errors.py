@@ -27,7 +27,7 @@ class ReferenceDataError(UsageError):
     """Reference data that cannot be relied on, named by file, line and column."""
 
 
-class Fault(IntakeError):
+class Fault(IntakeError):  # noqa: N818 - a fault is what the contract calls it
     """The environment failed; nothing of this run was published."""
 
 

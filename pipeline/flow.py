@@ -25,8 +25,8 @@ from pipeline.ingest.encoding import digest
 from pipeline.intake import Rulebook, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
+from pipeline.publish import Stamp, publish_sets, write_files
 from pipeline.reference import load_reference
-from pipeline.publish import publish_sets, write_files
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import Summary, summarize, write_pages
 from pipeline.staging import Staging
@@ -61,20 +61,19 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
     """
     listener = listener or Silence()
     clock = _Clock(listener)
+    inbox = find_manifests(config.inboxes)
+    reference = load_reference(config.reference)
     registry = Registry.open(config.registry, create=config.create_registry)
-    for notice in recover(config.output, registry):
+    for notice in (*reference.notices, *recover(config.output, registry)):
         listener.notice(notice)
     if registry.committed(config.run_id) is not None:
         return _finished_before(config)
     _require_free(config)
-    reference = load_reference(config.reference)
-    for notice in reference.notices:
-        listener.notice(notice)
-    inbox = find_manifests(config.inboxes)
     with workspace(config.output, config.run_id, config.registry) as place:
         with clock("ingest"):
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
+            stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
             intake = take_in(inbox.manifests, rulebook, staging, listener, _settled(inbox, config))
         for _ in range(_COMMIT_TRIES):
             # Barrier: matching needs the components of every row that may be registered.
@@ -85,25 +84,29 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
             with clock("decide"):
                 decisions = decide(intake.rows, intake.findings, matches)
                 summary = summarize(intake.rows, decisions, intake.files, inbox.ignored)
-            with clock("publish"):
-                folder = place.begin_publication()
-                records = publish_sets(
-                    folder, intake, decisions, staging, reference.partners, registry.writer(), config.run_id, config.as_of
-                )
-            with clock("report"):
-                write_files(folder, summary.files)
-                manifest = _manifest(config, summary, registry.version, clock)
-                write_pages(folder / "report", manifest, summary)
-                place.seal(manifest)
-            try:
-                return _conclude(config, place, registry, records, manifest)
-            except RegistryConflict as conflict:
-                listener.notice(f"{conflict}; matching again")
-                registry = registry.reopened()
-                if registry.committed(config.run_id) is not None:
-                    return _finished_before(config)
+            with _records(config, registry, place) as records:
+                with clock("publish"):
+                    folder = place.begin_publication()
+                    publish_sets(folder, stamp, intake, decisions, staging, records)
+                with clock("report"):
+                    write_files(folder, summary.files)
+                    manifest = _manifest(config, summary, registry.version, clock)
+                    write_pages(folder / "report", manifest, summary)
+                    place.seal(manifest)
+                try:
+                    return _conclude(config, place, registry, records, manifest)
+                except RegistryConflict as conflict:
+                    listener.notice(f"{conflict}; matching again")
+            registry = registry.reopened()
+            if registry.committed(config.run_id) is not None:
+                return _finished_before(config)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
         raise Fault(message)
+
+
+def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
+    """Where the new records go; those of a dry run never touch the registry."""
+    return RegistryWriter(place.folder) if config.dry_run else registry.writer()
 
 
 def _conclude(
@@ -111,7 +114,6 @@ def _conclude(
 ) -> RunResult:
     """Commit, then publish; a dry run is only put where it can be looked at."""
     if config.dry_run:
-        records.discard()
         destination = config.output / DRY_RUNS / config.run_id
         shutil.rmtree(destination, ignore_errors=True)
         place.publish(destination)
@@ -121,7 +123,6 @@ def _conclude(
         registry.commit(records, config.run_id, place.token)
     except RegistryConflict:
         place.in_doubt = False
-        records.discard()
         raise
     destination = config.output / config.run_id
     place.publish(destination)

@@ -34,7 +34,13 @@ ROW_TYPES: dict[str, pl.DataType] = {
 }
 """What is kept of a row in memory. `row` is its position, in the order of file names and lines."""
 
-_FILE_CODES = ("FILE_UNREADABLE", "FILE_HEADER_UNKNOWN", "HEADER_NOT_CANONICAL", "ENCODING_NOT_ANSI", "ROW_LIMIT_EXCEEDED")
+_FILE_CODES = (
+    "FILE_UNREADABLE",
+    "FILE_HEADER_UNKNOWN",
+    "HEADER_NOT_CANONICAL",
+    "ENCODING_NOT_ANSI",
+    "ROW_LIMIT_EXCEEDED",
+)
 _WIDE_ONLY = ("raw_record", "hash_blob")
 
 
@@ -137,9 +143,7 @@ def _decoded(records: Iterator[pl.DataFrame], staging: Staging) -> Iterator[pl.D
         yield wide.select(pl.col(name).cast(dtype) for name, dtype in _NARROW_TYPES.items())
 
 
-def _records(
-    readers: list[ManifestReader], settled: frozenset[int], listener: Listener
-) -> Iterator[pl.DataFrame]:
+def _records(readers: list[ManifestReader], settled: frozenset[int], listener: Listener) -> Iterator[pl.DataFrame]:
     """Records of all files in order, with `file_no` and `partner_id`."""
     listener.files(len(readers))
     for file_no, reader in enumerate(readers):
@@ -198,7 +202,7 @@ def _describe(reader: ManifestReader, *, skipped: bool) -> tuple[object, ...]:
         manifest.source_file,
         manifest.partner_id,
         manifest.tenant_folder,
-        survey.bytes,
+        survey.size,
         survey.sha256,
         reader.headers[0].layout if reader.headers else None,
         survey.encoding,

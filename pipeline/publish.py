@@ -1,5 +1,6 @@
 """Decisions and staged rows to the two sets, and to the registry's new records."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.hardware_hash.components import components
-from pipeline.match.keys import with_keys
 from pipeline.intake import Intake
+from pipeline.match.keys import with_keys
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import device_id
 from pipeline.registry.table import fill
@@ -47,36 +48,35 @@ class PublishedSet:
         self._writer.close()
 
 
-def publish_sets(
-    folder: Path,
-    intake: Intake,
-    decisions: pl.DataFrame,
-    staging: Staging,
-    partners: pl.DataFrame,
-    records: RegistryWriter,
-    run_id: str,
-    as_of: datetime,
-) -> RegistryWriter:
-    """Write both sets and the partners' exports below a folder, and the registry's new records beside its others.
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every row of a run carries: the run's id, the moment that counts, and each partner's `channel`."""
 
-    Returns:
-        The writer of the records, which count for nothing until they are committed.
+    run_id: str
+    as_of: datetime
+    channels: pl.DataFrame
+
+
+def publish_sets(
+    folder: Path, stamp: Stamp, intake: Intake, decisions: pl.DataFrame, staging: Staging, records: RegistryWriter
+) -> None:
+    """Write both sets and the partners' exports below a folder, and the registry's new records.
+
+    The records count for nothing until they are committed.
     """
     report = folder / "report"
     report.mkdir()
     registered, rejected = registered_set(folder), rejected_set(folder)
     exports = Exports(report, intake.rows.filter(decisions["reason"].is_not_null()), intake.files, intake.headers)
-    channels = partners.select("partner_id", "channel")
     for wide in staging.batches():
-        rows = assemble(wide, intake.rows, decisions, intake.files, run_id, as_of)
+        rows = assemble(wide, intake, decisions, stamp)
         kept, refused = rows.filter(pl.col("reason").is_null()), rows.filter(pl.col("reason").is_not_null())
         registered.write(kept)
         rejected.write(refused)
         exports.write(refused)
-        records.write(registry_records(kept, channels))
+        records.write(registry_records(kept, stamp.channels))
     for written in (registered, rejected, exports):
         written.close()
-    return records
 
 
 def registered_set(folder: Path) -> PublishedSet:
@@ -89,22 +89,19 @@ def rejected_set(folder: Path) -> PublishedSet:
     return PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
 
 
-def assemble(
-    wide: pl.DataFrame, rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, run_id: str, as_of: datetime
-) -> pl.DataFrame:
+def assemble(wide: pl.DataFrame, intake: Intake, decisions: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
     """Put a batch of rows together for both sets.
 
     Args:
         wide: staged rows, in order.
-        rows: all rows of the run, by position: `tenant_id`, `identity`, `file_no`, `source_line`.
+        intake: all rows of the run and its files.
         decisions: what was decided, by position.
-        files: one row a file, by position: `source_file`, `partner_id`, `sha256`.
-        run_id: the run.
-        as_of: when its devices count as registered.
+        stamp: what every row carries.
 
     Returns:
         One row for each, with the columns of both sets, and `reason` null where it is registered.
     """
+    rows, files = intake.rows, intake.files
     here = slice(wide["row"][0], wide["row"][-1] + 1)
     decided = decisions[here].drop("row")
     matched = decided.select("matched_row").with_columns(
@@ -123,15 +120,15 @@ def assemble(
         how="horizontal",
     )
     return batch.with_columns(
-        run_id=pl.lit(run_id),
+        run_id=pl.lit(stamp.run_id),
         warnings=_codes(WARNING_CODES),
         reasons=_codes(REASON_CODES),
         outcome=pl.col("reason").replace_strict(_OUTCOMES, return_dtype=pl.String),
         matched_source_file=pl.when(has_match).then("matched_file"),
         matched_source_line=pl.when(has_match).then("matched_line"),
-        device_id=device_id(pl.lit(run_id), pl.col("partner_id"), pl.col("sha256"), pl.col("source_line")),
+        device_id=device_id(pl.lit(stamp.run_id), pl.col("partner_id"), pl.col("sha256"), pl.col("source_line")),
         profile=pl.lit(_PROFILE),
-        registered_at=pl.lit(as_of, pl.Datetime("us", "UTC")),
+        registered_at=pl.lit(stamp.as_of, pl.Datetime("us", "UTC")),
         hardware_hash="hash_blob",
     )
 

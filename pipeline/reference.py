@@ -81,9 +81,7 @@ def _load_optional(folder: Path, table: ReferenceTable) -> pl.DataFrame | None:
     return _load(folder, table, _no_more_checks) if (folder / table.file).exists() else None
 
 
-def _load(
-    folder: Path, table: ReferenceTable, check: Callable[[pl.DataFrame], list[tuple[int, str]]]
-) -> pl.DataFrame:
+def _load(folder: Path, table: ReferenceTable, check: Callable[[pl.DataFrame], list[tuple[int, str]]]) -> pl.DataFrame:
     path = folder / table.file
     rows = _read(path, table)
     errors = [*_failures(rows, table), *_repeated(rows, table)]
@@ -165,7 +163,9 @@ def _check_authorizations(rows: pl.DataFrame) -> list[tuple[int, str]]:
         if value and not _exists(value)
     ]
     ungranted = rows.filter((pl.col("status") == "active") & (pl.col("granted_at") == ""))["line"]
-    return errors + [(line, "granted_at: found nothing; expected a timestamp, since the status is active") for line in ungranted]
+    return errors + [
+        (line, "granted_at: found nothing; expected a timestamp, since the status is active") for line in ungranted
+    ]
 
 
 def _no_more_checks(_rows: pl.DataFrame) -> list[tuple[int, str]]:
@@ -181,7 +181,7 @@ def _exists(value: str) -> bool:
 
 
 def _moment(name: str) -> pl.Expr:
-    """RFC 3339 text, already checked, as UTC. Reference data is small, so each value is read by the standard library."""
+    """RFC 3339 text, already checked, as UTC; the files are small, so the standard library reads each value."""
     return pl.col(name).map_batches(
         lambda texts: pl.Series(
             [datetime.fromisoformat(text).astimezone(UTC) if text else None for text in texts],
@@ -219,20 +219,24 @@ def _notices(
     notices = []
     strangers = authorizations.filter(~pl.col("partner_id").is_in(partners["partner_id"].implode()))
     if strangers.height:
-        notices.append(f"{AUTHORIZATIONS.file}: {strangers.height} rows name a partner that {PARTNERS.file} does not list; ignored")
+        notices.append(
+            f"{AUTHORIZATIONS.file}: {strangers.height} rows name a partner that {PARTNERS.file} does not list; ignored"
+        )
     if tenants is None:
         notices.append(f"{folder / TENANTS.file}: not found; region, cloud and user domains are not checked")
     else:
         listed = tenants["tenant_id"].str.to_lowercase().implode()
         unlisted = authorizations.filter(~pl.col("tenant_id").str.to_lowercase().is_in(listed))
         if unlisted.height:
-            notices.append(f"{AUTHORIZATIONS.file}: {unlisted.height} rows name a tenant that {TENANTS.file} does not list")
+            notices.append(
+                f"{AUTHORIZATIONS.file}: {unlisted.height} rows name a tenant that {TENANTS.file} does not list"
+            )
     return notices
 
 
 def no_reference(partner_id: str) -> Reference:
     """A world of one partner and nothing else, for checks without reference data."""
-    partner = {name: "" for name in PARTNERS.schema.columns} | {"partner_id": partner_id}
+    partner = dict.fromkeys(PARTNERS.schema.columns, "") | {"partner_id": partner_id}
     return Reference(
         partners=pl.DataFrame([partner]),
         authorizations=_empty(AUTHORIZATIONS).with_columns(_moment("granted_at"), _moment("revoked_at")),

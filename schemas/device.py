@@ -15,7 +15,7 @@ HASH_FAULTS: tuple[str, ...] = (
 _HEX_64 = r"^[0-9a-f]{64}$"
 _GUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
-_DECODED: dict[str, tuple[type[pl.DataType] | pl.DataType, str | None]] = {
+_DECODED: dict[str, tuple[pl.DataType, str | None]] = {
     # name: (type, pattern of the value)
     "hash_fault": (pl.String(), None),
     "hash_verified": (pl.Boolean(), None),

@@ -126,4 +126,3 @@ MANIFEST_ROW = pa.DataFrameSchema(
     strict=True,
 )
 """One row is one record of a manifest."""
-

@@ -49,7 +49,9 @@ def _one_of(values: tuple[str, ...]) -> pa.Check:
 
 _NOT_EMPTY = pa.Check.str_length(min_value=1, name="a value")
 _GUID = pa.Check.str_matches(GUID, name="a GUID, 8-4-4-4-12 hexadecimal digits")
-_MOMENT = pa.Check.str_matches(f"{_TIMESTAMP}|^$", name="an RFC 3339 timestamp such as 2026-01-31T00:00:00Z, or nothing")
+_MOMENT = pa.Check.str_matches(
+    f"{_TIMESTAMP}|^$", name="an RFC 3339 timestamp such as 2026-01-31T00:00:00Z, or nothing"
+)
 
 
 def _text(*checks: pa.Check) -> pa.Column:

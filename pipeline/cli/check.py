@@ -28,7 +28,7 @@ _MOST_SHOWN = 1_000
 @options.as_of
 @options.group_tag_limit
 @options.output_format
-def check(  # noqa: PLR0913 - the command's options
+def check(  # noqa: PLR0913, PLR0917 - the command's options
     file: tuple[Path, ...],
     partner: str,
     tenant: str | None,

@@ -19,7 +19,9 @@ def explain(code: str | None, form: str) -> None:
     if code is None:
         shown = list(CATALOGUE.values())
         listing = "\n".join(f"{reason.code:<26} {reason.sentence}" for reason in shown)
-        click.echo(json.dumps([dataclasses.asdict(reason) for reason in shown], indent=2) if form == "json" else listing)
+        click.echo(
+            json.dumps([dataclasses.asdict(reason) for reason in shown], indent=2) if form == "json" else listing
+        )
         return
     reason = CATALOGUE.get(code.upper())
     if reason is None:

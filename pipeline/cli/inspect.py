@@ -75,5 +75,5 @@ def _value(value: object) -> str:
     elif isinstance(value, list):
         text = "; ".join(_value(part) for part in value)
     else:
-        text = "–" if value is None else str(value)
+        text = "-" if value is None else str(value)
     return text if len(text) <= _WIDEST else text[:_WIDEST] + "…"

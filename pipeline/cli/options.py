@@ -32,5 +32,9 @@ output_format = option(
     help="What goes to standard output.",
 )
 group_tag_limit = option(
-    "--group-tag-limit", type=click.IntRange(min=1), default=128, show_default=True, help="Most characters of a group tag."
+    "--group-tag-limit",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="Most characters of a group tag.",
 )

@@ -42,7 +42,7 @@ class _Bar(_Notices):
     def files(self, total: int) -> None:
         self._progress.update(self._task, total=total)
 
-    def file_read(self, source_file: str, rows: int) -> None:
+    def file_read(self, source_file: str, rows: int) -> None:  # noqa: ARG002 - the bar counts files
         self._rows += rows
         self._progress.update(self._task, advance=1, description=f"ingest, {self._rows:,} rows", refresh=False)
 

@@ -37,7 +37,9 @@ def import_(file: Path, registry: Path, form: str) -> int:
     result = import_records(Registry.open(registry, create=True), file)
     if form == "json":
         refused = [{"line": line, "reason": reason} for line, reason in result.refused]
-        click.echo(json.dumps({"imported": result.imported, "unchanged": result.unchanged, "refused": refused}, indent=2))
+        click.echo(
+            json.dumps({"imported": result.imported, "unchanged": result.unchanged, "refused": refused}, indent=2)
+        )
     else:
         for line, reason in result.refused[:_MOST_REFUSED]:
             click.echo(f"{file}:{line}: refused: {reason}")

@@ -1,0 +1,1 @@
+"""The hardware hash: its text, its layout, its contents."""

@@ -39,7 +39,9 @@ _PLACEHOLDER_UUIDS = (
 _SHORTEST_SERIAL = 3
 
 # Manufacturer and model of virtual machines, as their firmware reports them.
-_VIRTUAL_MANUFACTURERS = r"(?i)^(vmware|qemu|xen|innotek|parallels|bochs|red hat|nutanix|oracle corporation$|google$|amazon ec2)"
+_VIRTUAL_MANUFACTURERS = (
+    r"(?i)^(vmware|qemu|xen|innotek|parallels|bochs|red hat|nutanix|oracle corporation$|google$|amazon ec2)"
+)
 _VIRTUAL_MODELS = r"(?i)^(virtual machine|virtualbox|vmware|kvm|standard pc|hvm domu|parallels)"
 
 

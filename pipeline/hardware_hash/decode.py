@@ -145,12 +145,10 @@ def _check_container(blobs: Blobs) -> tuple[npt.NDArray[np.object_], Ints]:
 
 
 def _digest_holds(flat: Bytes, start: Ints, total: Ints, rows: Mask) -> Mask:
-    view = memoryview(flat)
+    view = flat.data
     holds = np.zeros(len(start), bool)
     for row in np.flatnonzero(rows):
         begin, end = start[row], start[row] + total[row]
         digest = view[end + len(layout.TRAILER) : end + layout.TRAILER_BYTES]
         holds[row] = hashlib.sha256(view[begin:end]).digest() == digest
     return holds
-
-

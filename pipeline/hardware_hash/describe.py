@@ -47,7 +47,9 @@ def describe(text: str) -> dict[str, Any]:
     described["fault"] = _fault(decoded)
     described["hardware_hash_id"] = decoded["hardware_hash_id"]
     described["consistent"] = decoded["hash_consistent"]
-    described["identity"] = {name: decoded[name] for name in _IDENTITY} | {"captured_at": _moment(decoded["captured_at"])}
+    described["identity"] = {name: decoded[name] for name in _IDENTITY} | {
+        "captured_at": _moment(decoded["captured_at"])
+    }
     described["records"] = [_record(kind, payload) for kind, payload in _records(decoded["hash_blob"])]
     return described
 
@@ -172,9 +174,7 @@ def _graphics(payload: bytes) -> dict[str, int]:
 
 def _processor_classes(payload: bytes) -> list[dict[str, int]]:
     names = ("efficiency_class", "cores", "threads")
-    return [
-        dict(zip(names, struct.unpack_from("<BHH", payload, 1 + 5 * at), strict=True)) for at in range(payload[0])
-    ]
+    return [dict(zip(names, struct.unpack_from("<BHH", payload, 1 + 5 * at), strict=True)) for at in range(payload[0])]
 
 
 _READERS: dict[Record, Callable[[bytes], Any]] = {

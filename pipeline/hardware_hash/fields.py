@@ -24,7 +24,7 @@ _GUID_GROUPS = (4, 6, 8, 10)
 _BUSES = {"PCI": "PCI".encode("utf-16-le"), "VMBUS": "VMBUS".encode("utf-16-le")}
 _NUL = "\0".encode("utf-16-le")
 _TRIMMED = " \t\u00a0"
-_LOCALLY_ADMINISTERED = 0x02
+_LOCALLY_ADMINISTERED, _BROADCAST = 0x02, 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ def u32(flat: Bytes, at: Ints) -> Ints:
 
 def equals(flat: Bytes, at: Ints, expected: bytes) -> Mask:
     """Whether the bytes at each position are the expected ones."""
-    return (_window(flat, at, len(expected)) == np.frombuffer(expected, np.uint8)).all(axis=1)
+    same = _window(flat, at, len(expected)) == np.frombuffer(expected, np.uint8)
+    return np.asarray(same.all(axis=1), bool)
 
 
 def any_nonzero(flat: Bytes, start: Ints, end: Ints, rows: Mask) -> Mask:
@@ -189,7 +190,7 @@ class _Reader:
     def tpm(self) -> tuple[pl.Series, Mask]:
         """SHA-256 of the TPM key, and whether key and offline id belong together (both absent is fine)."""
         keys, ids = self.records.of(Record.TPM_KEY), self.records.of(Record.OFFLINE_ID)
-        view = memoryview(self.flat)
+        view = self.flat.data
         begins, sizes = self.records.start, self.records.size
         digests = [hashlib.sha256(view[begins[key] : begins[key] + sizes[key]]).digest() for key in keys]
         derived = ids[self.flat[begins[ids] + 4] == layout.OFFLINE_ID_FROM_TPM]
@@ -217,7 +218,7 @@ class _Reader:
             (bus["PCI"] | bus["VMBUS"])
             & (u32(self.flat, begin) != layout.MEDIUM_BLUETOOTH)
             & (mac != 0).any(axis=1)
-            & (mac != 0xFF).any(axis=1)
+            & (mac != _BROADCAST).any(axis=1)
             & (mac[:, 0] & _LOCALLY_ADMINISTERED == 0)
         )
         dashed = np.insert(_HEX[mac].reshape(len(at), 12), [2, 4, 6, 8, 10], ord(":"), axis=1)
@@ -229,9 +230,7 @@ class _Reader:
                 "on_vmbus": bus["VMBUS"],
             }
         )
-        by_row = found.group_by("row").agg(
-            pl.col("mac").filter("onboard").unique().sort(), pl.col("on_vmbus").any()
-        )
+        by_row = found.group_by("row").agg(pl.col("mac").filter("onboard").unique().sort(), pl.col("on_vmbus").any())
         return _spread(self.height, by_row)
 
     def _bus_is(self, at: Ints, length: Ints, raw: bytes) -> Mask:
@@ -263,7 +262,7 @@ class _Reader:
 
 def _window(flat: Bytes, at: Ints, width: int) -> npt.NDArray[np.uint8]:
     """`width` bytes at each position, as rows of a matrix."""
-    return flat[at[:, None] + np.arange(width)]
+    return np.asarray(flat[at[:, None] + np.arange(width)], np.uint8)
 
 
 def _binary(flat: Bytes, start: Ints, size: Ints) -> pl.Series:

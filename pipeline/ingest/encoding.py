@@ -41,7 +41,7 @@ class Survey:
     """What must be known of a whole file before its first line can be read.
 
     Attributes:
-        bytes: size as delivered.
+        size: bytes as delivered.
         sha256: hex digest of the bytes as delivered, None where they could not be read.
         encoding: `utf-8`, `utf-8-sig`, `utf-16-le`, `utf-16-be` or `cp1252`; None where it holds nothing.
         ansi: whether an ANSI reader would see the same text.
@@ -49,7 +49,7 @@ class Survey:
         readable: whether it could be read to its end.
     """
 
-    bytes: int
+    size: int
     sha256: str | None
     encoding: str | None
     ansi: bool

@@ -93,5 +93,5 @@ def _describe(path: Path, inbox: Path) -> Manifest:
 
 
 def printable(name: str) -> str:
-    """A file name as text: bytes that are no UTF-8 become `\\xNN`, so that no two names look alike."""
+    """A file name as text: bytes that are no UTF-8 are shown escaped, so that no two names look alike."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

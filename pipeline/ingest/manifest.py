@@ -34,7 +34,6 @@ class ManifestReader:
     Attributes:
         manifest: the file.
         rows_read: records so far.
-        unreadable: whether reading failed.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -50,14 +49,17 @@ class ManifestReader:
 
     @property
     def unreadable(self) -> bool:
+        """Whether it could not be read to its end."""
         return self._failed or not self.survey.readable
 
     @property
     def headers(self) -> list[Header]:
+        """The header lines met so far; a row's `header_no` is a position here."""
         return self._records.headers if self._records else []
 
     @property
     def delimiter(self) -> str | None:
+        """What separates its fields; None before its first record."""
         return self._records.delimiter if self._records else None
 
     def text(self) -> str:
@@ -83,7 +85,9 @@ class ManifestReader:
 
     def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
         self.rows_read += rows.height
-        in_column = pl.Series([pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt16)
+        in_column = pl.Series(
+            [pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt16
+        )
         from_cell = pl.col("header_no").is_in(in_column.implode()).fill_null(value=False)
         folder = pl.lit(self.manifest.tenant_folder, pl.String)
         return rows.select(pl.col(name).cast(dtype) for name, dtype in _ROW_TYPES.items()).with_columns(

@@ -98,9 +98,7 @@ class RecordReader:
             pl.col("record_fault").is_null() & (pl.col("raw_record").str.len_bytes() < _LONGEST_HEADER)
             | (pl.col("source_line") == self._first_line)
         )
-        likely = likely.filter(
-            pl.col("raw_record").str.contains_any(list(self._hints), ascii_case_insensitive=True)
-        )
+        likely = likely.filter(pl.col("raw_record").str.contains_any(list(self._hints), ascii_case_insensitive=True))
         found = ((at, self._find_header(line)) for at, line in likely.select("at", "raw_record").iter_rows())
         return [(at, header) for at, header in found if header]
 
@@ -132,7 +130,10 @@ class RecordReader:
             other_cells=pl.concat_str(unknown, separator="\n") if unknown else pl.lit(None, pl.String),
             value_trimmed=pl.any_horizontal(
                 pl.lit(value=False),
-                *(value.str.len_bytes() != pl.col(name).str.len_bytes() for name, value in zip(known, trimmed, strict=True)),
+                *(
+                    value.str.len_bytes() != pl.col(name).str.len_bytes()
+                    for name, value in zip(known, trimmed, strict=True)
+                ),
             ).fill_null(value=False),
             unsplit=fields.is_null(),
         ).select(*self._cells, "other_cells", "value_trimmed", "unsplit")

@@ -30,7 +30,9 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         holders = _holders(records, key).with_columns(holders=pl.len().over("key"))
         holders = holders.filter(pl.col("holders") > 1)
         crowded = pl.col("holders").cast(pl.UInt64) ** 2 > 2 * CROWD_PAIRS
-        crowds.append(holders.filter(crowded).select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32)))
+        crowds.append(
+            holders.filter(crowded).select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32))
+        )
         few = holders.filter(~crowded).select("left", "key")
         joined = few.join(few.rename({"left": "right"}), on="key", how="inner")
         pairs.append(joined.filter(pl.col("left") < pl.col("right")).select("left", "right"))
@@ -57,7 +59,9 @@ def pairs_against(
     )
     pairs, crowds = [], []
     for name, found in zip(names, theirs, strict=True):
-        counted = ours[name].group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
+        counted = (
+            ours[name].group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
+        )
         is_disk = name == "disk_keys"
         limit = pl.lit(JUNK_DISK) if is_disk else CROWD_PAIRS // pl.col("ours")
         crowded = counted.filter(pl.col("holders") > limit).select("key", "holders")

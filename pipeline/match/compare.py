@@ -118,28 +118,30 @@ def _fits(name: str, allowed: str) -> pl.Expr:
 
 
 def _verdict_with_hashes() -> pl.Expr:
-    decided = pl.when(pl.lit(value=False)).then(pl.lit(None, pl.String))
-    for tpm, uuid, serial, verdict in _WITH_HASHES:
-        fits = _fits("tpm_ek_id", tpm) & _fits("smbios_uuid", uuid) & _fits("serial", serial)
-        decided = decided.when(fits).then(pl.lit(verdict.value))
+    lines = [
+        (_fits("tpm_ek_id", tpm) & _fits("smbios_uuid", uuid) & _fits("serial", serial), verdict)
+        for tpm, uuid, serial, verdict in _WITH_HASHES
+    ]
     tpm, uuid, serial = _SERIAL_ALONE
     alone = _fits("tpm_ek_id", tpm) & _fits("smbios_uuid", uuid) & _fits("serial", serial)
     supported = _fits("mac_addresses", EQUAL) | _fits("disk_serials", EQUAL)
-    decided = decided.when(alone & supported).then(pl.lit(Verdict.SAME.value))
-    decided = decided.when(alone).then(pl.lit(Verdict.CONTRADICTION.value))
-    return decided.otherwise(pl.lit(Verdict.DIFFERENT.value))
+    return _first_that_fits([*lines, (alone & supported, Verdict.SAME), (alone, Verdict.CONTRADICTION)])
 
 
 def _verdict_without_hash() -> pl.Expr:
-    decided = pl.when(pl.lit(value=False)).then(pl.lit(None, pl.String))
-    for product_id, serial, verdict in _WITHOUT_HASH:
-        fits = _fits("product_id", product_id) & _fits("serial", serial)
-        decided = decided.when(fits).then(pl.lit(verdict.value))
+    lines = [
+        (_fits("product_id", product_id) & _fits("serial", serial), verdict)
+        for product_id, serial, verdict in _WITHOUT_HASH
+    ]
     # An unknown model confirms nothing, so the same serial with it is looked at and not passed over.
     by_tuple = _fits("serial", EQUAL)
-    decided = decided.when(by_tuple & _fits("model", EQUAL)).then(pl.lit(Verdict.SAME.value))
-    decided = decided.when(by_tuple).then(pl.lit(Verdict.PROBABLE.value))
-    return decided.otherwise(pl.lit(Verdict.DIFFERENT.value))
+    same_model = _fits("model", EQUAL)
+    return _first_that_fits([*lines, (by_tuple & same_model, Verdict.SAME), (by_tuple, Verdict.PROBABLE)])
+
+
+def _first_that_fits(lines: list[tuple[pl.Expr, Verdict]]) -> pl.Expr:
+    verdicts = [pl.when(fits).then(pl.lit(verdict.value)) for fits, verdict in lines]
+    return pl.coalesce(*verdicts, pl.lit(Verdict.DIFFERENT.value))
 
 
 def _score() -> pl.Expr:

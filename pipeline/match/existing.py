@@ -19,8 +19,11 @@ class ExistingRecords(Protocol):
         ...
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
-        """The records at these positions that were not removed: `record`, `device_id`, `tenant_id`,
-        `registered_via` and the columns of `schemas.device.COMPONENT_TYPES`."""
+        """The records at these positions that were not removed.
+
+        Their columns are `record`, `device_id`, `tenant_id`, `registered_via` and those of
+        `schemas.device.COMPONENT_TYPES`.
+        """
         ...
 
 

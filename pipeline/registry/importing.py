@@ -62,10 +62,9 @@ def import_records(registry: Registry, path: Path) -> ImportResult:
         Fault: the registry could not be committed to.
     """
     known = registry.scan().select("device_id").collect(engine="streaming")["device_id"]
-    writer = registry.writer()
     imported, unchanged = 0, 0
     refused: list[tuple[int, str]] = []
-    try:
+    with registry.writer() as writer:
         for batch in _read(path):
             records = _judged(batch)
             refused += records.drop_nulls("refusal").select("source_line", "refusal").iter_rows()
@@ -78,9 +77,6 @@ def import_records(registry: Registry, path: Path) -> ImportResult:
             imported, unchanged = imported + new.height, unchanged + usable.height - new.height
         if imported:
             registry.commit(writer)
-    except BaseException:
-        writer.discard()
-        raise
     return ImportResult(imported, unchanged, tuple(refused))
 
 

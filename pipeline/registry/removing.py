@@ -31,15 +31,12 @@ def remove_devices(registry: Registry, device_ids: list[str], reason: str, at: d
     gone = set(events.filter(pl.col("event") == REMOVED)["device_id"])
     removed = [device_id for device_id in wanted if device_id not in gone]
     if removed:
-        writer = registry.writer()
-        writer.write(
-            fill(
-                pl.DataFrame({"device_id": removed}).with_columns(
-                    event=pl.lit(REMOVED),
-                    removed_at=pl.lit(at, pl.Datetime("us", "UTC")),
-                    removal_reason=pl.lit(reason.strip()),
-                )
-            )
+        told = pl.DataFrame({"device_id": removed}).with_columns(
+            event=pl.lit(REMOVED),
+            removed_at=pl.lit(at, pl.Datetime("us", "UTC")),
+            removal_reason=pl.lit(reason.strip()),
         )
-        registry.commit(writer)
+        with registry.writer() as writer:
+            writer.write(fill(told))
+            registry.commit(writer)
     return removed

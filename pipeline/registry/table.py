@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from pipeline.durable import sync, sync_folder
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
@@ -61,6 +62,7 @@ class Registry:
 
     @property
     def version(self) -> int:
+        """The table version that this is."""
         return self._table.version()
 
     def reopened(self) -> "Registry":
@@ -141,12 +143,12 @@ class Registry:
             app_transactions=[Transaction(_WRITER, counter + 1), *of_run], max_commit_retries=0
         )
         version = self.version + 1
+        actions = writer.hand_over()
         try:
-            self._table.create_write_transaction(
-                writer.close(), "append", self._table.schema(), commit_properties=properties
-            )
+            self._table.create_write_transaction(actions, "append", self._table.schema(), commit_properties=properties)
         except CommitFailedError as error:
             if run_id is None or self.reopened().committed(run_id) != token:
+                writer.discard()
                 message = f"registry {self.folder}: was changed by another command meanwhile; start again"
                 raise RegistryConflict(message) from error
         except DeltaError as error:
@@ -162,12 +164,22 @@ class Registry:
 
 
 class RegistryWriter:
-    """Writes one data file of the registry, batch by batch."""
+    """Writes one data file of the registry, batch by batch; a file that is not handed over is gone at the end."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"part-{uuid.uuid4()}.parquet"
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
+        self._handed_over = False
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Leave nothing behind that was not handed over to a commit."""
+        if not self._handed_over:
+            self.discard()
 
     def write(self, records: pl.DataFrame) -> None:
         """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`."""
@@ -180,8 +192,9 @@ class RegistryWriter:
         self._writer.write_table(table.cast(_ARROW_SCHEMA))
         self._rows += records.height
 
-    def close(self) -> list[AddAction]:
+    def hand_over(self) -> list[AddAction | RemoveAction]:
         """Finish the file and make it durable; what the commit has to name."""
+        self._handed_over = True
         if self._writer is None:
             return []
         self._writer.close()
@@ -199,7 +212,7 @@ class RegistryWriter:
         ]
 
     def discard(self) -> None:
-        """Take the file away again; it was not committed."""
+        """Take the file away again."""
         if self._writer is not None:
             self._writer.close()
             self._path.unlink(missing_ok=True)

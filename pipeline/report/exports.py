@@ -73,7 +73,11 @@ class Exports:
             (folder / partner_folder(partner_id)).mkdir(parents=True, exist_ok=True)
 
     def _plan(self, places: pl.DataFrame) -> _Resubmission:
-        headers = [self._headers[file_no][no] for file_no, no in places.select("file_no", "header_no").iter_rows() if no is not None]
+        headers = [
+            self._headers[file_no][no]
+            for file_no, no in places.select("file_no", "header_no").iter_rows()
+            if no is not None
+        ]
         columns: dict[str, str] = {}
         for header in headers:
             for name, key in zip(header.cells, _keys(header), strict=True):
@@ -114,24 +118,36 @@ class Exports:
             header = self._headers[file_no][header_no]
             fields = split_lines(rows["raw_record"], header.delimiter, len(header.cells))
             own = {key: at for at, key in enumerate(_keys(header))}
-            moved = fields.to_frame("fields").select(
-                pl.when(pl.col("fields").is_not_null()).then(
-                    pl.concat_list(
-                        pl.col("fields").list.get(own[key]) if key in own else pl.lit("") for key in plan.keys
+            moved = (
+                fields.to_frame("fields")
+                .select(
+                    pl.when(pl.col("fields").is_not_null()).then(
+                        pl.concat_list(
+                            pl.col("fields").list.get(own[key]) if key in own else pl.lit("") for key in plan.keys
+                        )
                     )
                 )
-            ).to_series()
+                .to_series()
+            )
             delimiter = header.delimiter
         else:
             moved = pl.Series([None] * rows.height, dtype=pl.List(pl.String))
             delimiter = manifest["delimiter"] or ","
-        whole = [
-            cells if cells is not None else (split_line(raw, delimiter) or raw.split(delimiter))
-            for cells, raw in zip(moved, rows["raw_record"], strict=True)
-        ] if moved.null_count() else moved
+        whole = (
+            [
+                cells if cells is not None else (split_line(raw, delimiter) or raw.split(delimiter))
+                for cells, raw in zip(moved, rows["raw_record"], strict=True)
+            ]
+            if moved.null_count()
+            else moved
+        )
         cells = pl.Series(whole, dtype=pl.List(pl.String))
         if plan.with_tenant:
-            cells = cells.to_frame("cells").select(pl.concat_list("cells", pl.lit(manifest["tenant_folder"] or ""))).to_series()
+            cells = (
+                cells.to_frame("cells")
+                .select(pl.concat_list("cells", pl.lit(manifest["tenant_folder"] or "")))
+                .to_series()
+            )
         return _lines(_without_danger(cells), plan.delimiter)
 
     def close(self) -> None:
@@ -164,9 +180,12 @@ def _lines(cells: pl.Series, delimiter: str) -> str:
 def _errors(rows: pl.DataFrame) -> pl.DataFrame:
     serial = pl.col("serial_number")
     long_enough = serial.str.len_chars() > 3 * _SHOWN
-    masked = pl.when(long_enough).then(
-        pl.concat_str(serial.str.head(_SHOWN), pl.lit("***"), serial.str.tail(_SHOWN))
-    ).when(serial.is_not_null()).then(pl.lit("***"))
+    masked = (
+        pl.when(long_enough)
+        .then(pl.concat_str(serial.str.head(_SHOWN), pl.lit("***"), serial.str.tail(_SHOWN)))
+        .when(serial.is_not_null())
+        .then(pl.lit("***"))
+    )
     texts = {
         name: pl.col("reason").replace_strict({code: str(getattr(reason, name)) for code, reason in CATALOGUE.items()})
         for name in _TEXTS
@@ -181,5 +200,3 @@ def _safe(name: str) -> pl.Expr:
     """Text that no spreadsheet takes for a formula."""
     value = pl.col(name)
     return pl.when(value.str.contains(_FORMULA)).then(pl.lit("'") + value).otherwise(value).alias(name)
-
-

@@ -48,7 +48,9 @@ def _report(manifest: dict[str, Any], summary: Summary) -> dict[str, Any]:
         "report_version": _REPORT_VERSION,
         **{name: manifest[name] for name in ("run_id", "as_of", "started_at", "finished_at", "dry_run")},
         **counts,
-        "reconciles": rows["read"] == rows["registered"] + rows["rejected"] == sum(counts["outcomes"].values()) + rows["registered"],
+        "reconciles": rows["read"]
+        == rows["registered"] + rows["rejected"]
+        == sum(counts["outcomes"].values()) + rows["registered"],
         "reasons": [_told(code, number) for code, number in counts["reasons"].items()],
         "warnings": [_told(code, number) for code, number in summary.warning_counts().items()],
         "repairs": summary.repairs(),

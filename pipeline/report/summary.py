@@ -42,7 +42,9 @@ class Summary:
         """`files`, `rows`, `outcomes` and `reasons`, as in run.json."""
         dispositions = dict(self.files.group_by("disposition").len().iter_rows())
         rows = self.files.select(
-            read=pl.col("rows_read").sum(), registered=pl.col("rows_registered").sum(), rejected=pl.col("rows_rejected").sum()
+            read=pl.col("rows_read").sum(),
+            registered=pl.col("rows_registered").sum(),
+            rejected=pl.col("rows_rejected").sum(),
         ).row(0, named=True)
         by_outcome = dict(self.reasons.group_by("outcome").agg(pl.col("rows").sum()).iter_rows())
         by_reason = dict(self.reasons.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
@@ -74,16 +76,24 @@ def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, 
         ignored: entries of the inboxes that are no manifests.
     """
     decided = pl.concat(
-        [rows.select("file_no"), decisions.select("reason", *WARNING_CODES), files[rows["file_no"]].select("partner_id")],
+        [
+            rows.select("file_no"),
+            decisions.select("reason", *WARNING_CODES),
+            files[rows["file_no"]].select("partner_id"),
+        ],
         how="horizontal",
     )
     by_file = decided.group_by("file_no").agg(
         rows_rejected=pl.col("reason").is_not_null().sum(), rows_registered=pl.col("reason").is_null().sum()
     )
-    counted = files.with_row_index("file_no").join(by_file, on="file_no", how="left", maintain_order="left", validate="1:1")
+    counted = files.with_row_index("file_no").join(
+        by_file, on="file_no", how="left", maintain_order="left", validate="1:1"
+    )
     reasons = decided.drop_nulls("reason").group_by("partner_id", "reason").agg(rows=pl.len())
-    warnings = decided.group_by("partner_id").agg(pl.col(code).sum() for code in WARNING_CODES).unpivot(
-        index="partner_id", variable_name="warning", value_name="rows"
+    warnings = (
+        decided.group_by("partner_id")
+        .agg(pl.col(code).sum() for code in WARNING_CODES)
+        .unpivot(index="partner_id", variable_name="warning", value_name="rows")
     )
     return Summary(
         files=counted.with_columns(pl.col("rows_registered", "rows_rejected").fill_null(0)).select(

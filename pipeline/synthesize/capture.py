@@ -43,7 +43,7 @@ def text(kind: int, value: str) -> bytes:
 def records(device: Device) -> bytes:
     """All records of a device, in the order of real captures."""
     build, revision = device.build
-    tool = struct.pack("<4H", 0, 10, 1, 26100 if device.tool_version > 8 else build)  # noqa: PLR2004 - the first tool of 26100
+    tool = struct.pack("<4H", 0, 10, 1, 26100 if device.tool_version > 8 else build)
     os_build = struct.pack("<4H", 0, 10, revision, build)
     when = struct.pack("<IbBBB", device.captured_at, 4, 1 if device.winpe else 2, 9, device.tool_version)
     disk = f"{device.disk}|{device.disk_product}|NVMe"

@@ -97,5 +97,3 @@ def _replaced(body: bytes, kind: Record, replacement: bytes) -> bytes:
         parts.append(replacement if found == kind else body[at : at + size])
         at += size
     return b"".join(parts)
-
-

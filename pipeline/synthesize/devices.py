@@ -29,9 +29,7 @@ HP = Maker(
 )
 DELL = Maker("Dell Inc.", "Dell", (("Latitude 7440", "Latitude"), ("OptiPlex Micro 7010", "OptiPlex")))
 LENOVO = Maker("LENOVO", "Lenovo", (("21HDCTO1WW", "ThinkPad T14 Gen 4"), ("12E3CTO1WW", "ThinkCentre M70q Gen 4")))
-MICROSOFT = Maker(
-    "Microsoft Corporation", "Microsoft", (("Surface Laptop 5", "Surface"), ("Surface Pro 9", "Surface"))
-)
+MICROSOFT = Maker("Microsoft Corporation", "Microsoft", (("Surface Laptop 5", "Surface"), ("Surface Pro 9", "Surface")))
 MAKERS = (HP, DELL, LENOVO, MICROSOFT)
 _DISKS = (("SAMSUNG MZVL2512HCJQ-00BH1", 512), ("WD PC SN740 256GB", 255), ("KIOXIA KXG8AZNV1T02", 1024))
 

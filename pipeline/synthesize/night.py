@@ -3,7 +3,7 @@
 import csv
 import gzip
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class Night:
     Attributes:
         random: the seeded source of everything.
         factory: makes devices.
+        story: what is being told; rows of one story, partner, tenant and layout share files.
         tenants: customers of the night, all authorized for `contoso` and `northwind`.
     """
 
@@ -63,7 +64,8 @@ class Night:
         self.tenant_rows = [(tenant, "EU", "public", "contoso.example") for tenant in self.tenants]
         self.exclusions: list[tuple[str, str, str, str]] = []
         self.existing: list[tuple[str, ...]] = []
-        self._sheets: dict[tuple[str, str, tuple[str, ...]], _Sheet] = {}
+        self.story = ""
+        self._sheets: dict[tuple[str, str, str, tuple[str, ...]], _Sheet] = {}
         self._raw: dict[str, tuple[bytes, list[tuple[int, Truth]]]] = {}
 
     def tenant(self) -> str:
@@ -145,7 +147,8 @@ class Night:
     @property
     def rows(self) -> int:
         """Rows so far."""
-        return sum(len(sheet.rows) for sheet in self._sheets.values()) + sum(len(lines) for _, lines in self._raw.values())
+        in_sheets = sum(len(sheet.rows) for sheet in self._sheets.values())
+        return in_sheets + sum(len(lines) for _, lines in self._raw.values())
 
     def write(self, folder: Path) -> int:
         """Write `inbox/`, `reference/`, `existing_devices.csv` and `truth.csv`.
@@ -171,15 +174,15 @@ class Night:
 
     def _files(self) -> list[tuple[str, list[tuple[tuple[str, ...] | bytes, Truth]], tuple[str, ...]]]:
         files = []
-        for (partner, tenant, header), sheet in self._sheets.items():
+        for (partner, tenant, story, header), sheet in self._sheets.items():
             layout = "intune" if header is INTUNE else "partner-center"
             for part, at in enumerate(range(0, len(sheet.rows), _ROWS_A_FILE), start=1):
-                path = f"{partner}/{tenant}/{layout}-{part:03}"
+                path = f"{partner}/{tenant}/{story}-{layout}-{part:03}"
                 files.append((path, sheet.rows[at : at + _ROWS_A_FILE], header))
         return files
 
     def _sheet(self, partner: str, tenant: str, header: tuple[str, ...]) -> _Sheet:
-        return self._sheets.setdefault((partner, tenant, header), _Sheet(header))
+        return self._sheets.setdefault((partner, tenant, self.story, header), _Sheet(header))
 
     def _add(self, partner: str, tenant: str, header: tuple[str, ...], cells: tuple[str, ...], truth: Truth) -> None:
         self._sheet(partner, tenant, header).rows.append((cells, truth))
@@ -222,7 +225,10 @@ def _encoded(path: str, header: tuple[str, ...], rows: list[tuple[str, ...] | by
 
 
 def _line(row: tuple[str, ...], delimiter: str) -> str:
-    return delimiter.join('"' + cell.replace('"', '""') + '"' if delimiter in cell or '"' in cell else cell for cell in row)
+    quoted = ('"' + cell.replace('"', '""') + '"' for cell in row)
+    return delimiter.join(
+        in_quotes if delimiter in cell or '"' in cell else cell for cell, in_quotes in zip(row, quoted, strict=True)
+    )
 
 
 _FORMS = (
@@ -256,7 +262,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _write_csv(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _write_csv(path: Path, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -146,9 +146,7 @@ def known_by_tuple(night: Night) -> None:
     device = registered(LENOVO)
     truth = Truth("product ID of a registered device, another serial", ("AMBIGUOUS_MATCH",))
     stranger = night.factory.device(LENOVO)
-    night.partner_center(
-        truth, tenant, product_id=device.product_id or "", serial=stranger.serial, maker=LENOVO.name
-    )
+    night.partner_center(truth, tenant, product_id=device.product_id or "", serial=stranger.serial, maker=LENOVO.name)
     neighbour = _neighbour(registered(DELL))
     night.by_tuple(Truth("neighbouring serial"), tenant, neighbour)
 
@@ -312,7 +310,7 @@ def bad_records(night: Night) -> None:
 def bad_files(night: Night) -> None:
     """Files that are none, and files that are hardly any."""
     tenant, number = night.tenant(), night.random.randrange(10**9)
-    place = f"contoso/{tenant}/story-{number:09}"
+    place = f"contoso/{tenant}/bad-files-{number:09}"
     rows = "".join(f",,{capture(night.factory.device())},,\n" for _ in range(3))
     header = ",".join(INTUNE) + "\n"
     whole = gzip.compress((header + rows).encode(), mtime=0)
@@ -329,12 +327,13 @@ def bad_files(night: Night) -> None:
     cells = [f"{device.serial[:-1]}{last},,,{HP.name},{device.model}" for last in "KMP"]
     columns = ",".join((*PARTNER_CENTER, "Tenant ID"))
     text = "\n".join([columns, f"{cells[0]},", f"{cells[1]},contoso", f"{cells[2]},{tenant.upper()}", ""])
-    night.file(f"contoso/story-{number:09}-tenants.csv", text.encode(), [(2, missing), (3, wrong), (4, own)])
+    night.file(f"contoso/bad-files-{number:09}-tenants.csv", text.encode(), [(2, missing), (3, wrong), (4, own)])
     orphan = Truth("file of no partner", ("FILE_PARTNER_UNKNOWN",))
-    night.file(f"story-{number:09}.csv", (header + rows.split("\n", 1)[0] + "\n").encode(), [(2, orphan)])
+    night.file(f"bad-files-{number:09}-of-nobody.csv", (header + rows.split("\n", 1)[0] + "\n").encode(), [(2, orphan)])
 
 
 SCENARIOS: tuple[Scenario, ...] = (
+    new_by_hash,
     new_by_tuple,
     new_by_product_id,
     oem,

@@ -33,9 +33,11 @@ def synthesize(folder: Path, rows: int, seed: int, existing: int) -> int:
         night.register(night.factory.device(), night.tenant())
     while True:
         for tell in SCENARIOS:
+            night.story = tell.__name__.replace("_", "-")
             tell(night)
         if night.rows >= rows * _STORY_SHARE:
             break
+    night.story = new_by_hash.__name__.replace("_", "-")
     while night.rows < rows:
         new_by_hash(night)
     return night.write(folder)
