@@ -160,13 +160,14 @@ def _conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
 
     All rows of such a device go to review: registering one of them would choose between two truths.
     """
-    first_rows = devices.group_by("profile").agg(pl.col("row").min(), pl.col("device").first())
+    device_of = devices.select("device", left="profile").unique()
+    first_rows = devices.group_by("profile").agg(conflicting_row=pl.col("row").min())
     conflicts = matches.within.filter(pl.col("verdict").is_in(_CONFLICTING))
     turned = conflicts.select(left="right", right="left", score="score", evidence="evidence", verdict="verdict")
     sides = pl.concat([conflicts.select(turned.columns), turned])
     return (
-        sides.join(first_rows.select("device", left="profile"), on="left", how="left", validate="m:1")
-        .join(first_rows.select(right="profile", conflicting_row="row"), on="right", how="left", validate="m:1")
+        sides.join(device_of, on="left", how="left")
+        .join(first_rows.rename({"profile": "right"}), on="right", how="left", validate="m:1")
         .sort("device", "score", "conflicting_row", descending=[False, True, False])
         .unique("device", keep="first", maintain_order=True)
         .select(
@@ -184,8 +185,8 @@ def _registrations(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     A profile that points at none takes over what the other profiles of its device point at: the device is known.
     """
     pointing = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
-    device_of = devices.select("profile", "device").unique("profile")
-    of_device = pointing.join(device_of, on="profile", how="left", validate="m:1").drop("profile")
+    device_of = devices.select("profile", "device").unique()
+    of_device = pointing.join(device_of, on="profile", how="left").drop("profile")
     silent = device_of.join(pointing, on="profile", how="anti")
     inherited = silent.join(of_device, on="device", how="inner").drop("device")
     pointing = pl.concat([pointing, inherited.select(pointing.columns)])

@@ -74,14 +74,19 @@ class ManifestReader:
         `tenant_unread` says that a damaged row would have named it in a cell.
         """
         self._records = RecordReader(self.survey.newline)
-        if self.survey.encoding is not None:
-            try:
-                for rows in self._records.read(read_text(self.manifest.path, self.survey.encoding)):
-                    yield self._counted(rows)
-            except UNREADABLE:
-                self._failed = True
+        for rows in self._records.read(self._readable_text()):
+            yield self._counted(rows)
         if self.unreadable:
             yield self._counted(pl.DataFrame(schema=_ROW_TYPES).clear(1).with_columns(_THE_REST))
+
+    def _readable_text(self) -> Iterator[bytes]:
+        """The text as far as it can be read."""
+        if self.survey.encoding is None:
+            return
+        try:
+            yield from read_text(self.manifest.path, self.survey.encoding)
+        except UNREADABLE:
+            self._failed = True
 
     def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
         self.rows_read += rows.height

@@ -21,7 +21,7 @@ class Matches:
     Rows whose components are all equal are one `profile`, which is compared once for all of them.
 
     Attributes:
-        profiles: one row a row of the batch: `row`, `profile`, `device` (profiles connected by "same").
+        profiles: one row a row of the batch: `row`, `profile`, `device`.
         within: one row a pair of profiles that share a key: `left`, `right`, `verdict`, `score`, `evidence`; a
             profile of several rows is also paired with itself.
         registered: one row a profile and existing record: `profile`, `device_id`, `tenant_id`, `registered_via`,
@@ -48,17 +48,30 @@ def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
     twins = rows.group_by("profile").len().filter(pl.col("len") > 1)
     themselves = twins.select(pl.col("profile").alias("left"), pl.col("profile").alias("right"))
     within = compare(pl.concat([pairs, themselves]).sort("left", "right"), profiles, profiles)
-    same = within.filter(pl.col("verdict") == Verdict.SAME)
-    device = connected_components(profiles.height, same["left"], same["right"])
     candidates, crowds_against = pairs_against(profiles, existing.keys)
     registered = _compare_registered(candidates, profiles, existing)
     damaged = _damaged(profiles, registered, existing)
     return Matches(
-        profiles=rows.with_columns(device=device.gather(rows["profile"]).cast(pl.UInt32)),
+        profiles=rows.with_columns(device=_devices(rows, within, profiles.height)),
         within=within,
         registered=pl.concat([registered, damaged], how="vertical_relaxed"),
         crowded=_crowded(pl.concat([crowds_within, crowds_against]), profiles),
     )
+
+
+def _devices(rows: pl.DataFrame, within: pl.DataFrame, profiles: int) -> pl.Series:
+    """Which device each row is, by the device's first row: profiles connected by "same" are one.
+
+    Rows of one profile that are not even the same as themselves, having too little to go by, are a device each.
+    """
+    same = within.filter(pl.col("verdict") == Verdict.SAME)
+    component = connected_components(profiles, same["left"], same["right"])
+    sure = pl.concat([same["left"], same["right"]]).unique()
+    placed = rows.with_columns(component=component.gather(rows["profile"]))
+    first_row = pl.col("row").min().over("component")
+    return placed.select(device=pl.when(pl.col("profile").is_in(sure.implode())).then(first_row).otherwise("row"))[
+        "device"
+    ]
 
 
 def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:

@@ -61,7 +61,8 @@ def import_records(registry: Registry, path: Path) -> ImportResult:
         UsageError: the file cannot be read or lacks a column.
         Fault: the registry could not be committed to.
     """
-    known = registry.scan().select("device_id").collect(engine="streaming")["device_id"]
+    # A set, since a join would hash all known ids again for every batch.
+    known = set(registry.scan().select("device_id").collect(engine="streaming")["device_id"])
     imported, unchanged = 0, 0
     refused: list[tuple[int, str]] = []
     with registry.writer() as writer:
@@ -69,11 +70,10 @@ def import_records(registry: Registry, path: Path) -> ImportResult:
             records = _judged(batch)
             refused += records.drop_nulls("refusal").select("source_line", "refusal").iter_rows()
             usable = records.filter(pl.col("refusal").is_null())
-            new = usable.unique("device_id", keep="first", maintain_order=True).filter(
-                ~pl.col("device_id").is_in(known.implode())
-            )
+            distinct = usable.unique("device_id", keep="first", maintain_order=True)
+            new = distinct.filter(pl.Series([name not in known for name in distinct["device_id"]], dtype=pl.Boolean))
             writer.write(fill(new))
-            known = pl.concat([known, new["device_id"]])
+            known.update(new["device_id"])
             imported, unchanged = imported + new.height, unchanged + usable.height - new.height
         if imported:
             registry.commit(writer)

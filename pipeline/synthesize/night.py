@@ -23,7 +23,11 @@ _ROWS_A_FILE = 450
 AS_OF = "2026-01-15T02:00:00Z"
 """The moment that a night is made for."""
 
-_GRANTED = "2024-01-01T00:00:00Z"
+GRANTED = "2024-01-01T00:00:00Z"
+
+
+Statement = tuple[str, str, str, str]
+"""What a customer says of a partner: the partner, a status, since when, and until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Night:
         self.factory = Factory(self.random)
         self.tenants = [self._guid() for _ in range(4)]
         self.partners = list(_PARTNERS)
-        self.authorizations = [
-            (partner, tenant, "active", _GRANTED, "")
+        self.authorizations: list[tuple[str, ...]] = [
+            (partner, tenant, "active", GRANTED, "")
             for partner in ("contoso", "northwind", "adatum", "tailspin")
             for tenant in self.tenants
         ]
@@ -65,6 +69,7 @@ class Night:
         self.exclusions: list[tuple[str, str, str, str]] = []
         self.existing: list[tuple[str, ...]] = []
         self.story = ""
+        self._customers: dict[str, str] = {}
         self._sheets: dict[tuple[str, str, str, tuple[str, ...]], _Sheet] = {}
         self._raw: dict[str, tuple[bytes, list[tuple[int, Truth]]]] = {}
 
@@ -72,16 +77,13 @@ class Night:
         """One of the customers."""
         return self.random.choice(self.tenants)
 
-    def new_tenant(self, region: str = "EU", cloud: str = "public", *, listed: bool = True) -> str:
-        """A customer that nobody is authorized for yet."""
-        tenant = self._guid()
-        if listed:
+    def customer(self, name: str, *statements: Statement, region: str = "EU", cloud: str = "public") -> str:
+        """A customer of its own for a part of a story, with what it stated of partners; made when first named."""
+        if name not in self._customers:
+            tenant = self._customers[name] = self._guid()
             self.tenant_rows.append((tenant, region, cloud, ""))
-        return tenant
-
-    def authorize(self, partner: str, tenant: str, status: str, granted: str = _GRANTED, revoked: str = "") -> None:
-        """Add a statement of a customer."""
-        self.authorizations.append((partner, tenant, status, granted, revoked))
+            self.authorizations += [(partner, tenant, *rest) for partner, *rest in statements]
+        return self._customers[name]
 
     def register(self, device: Device, tenant: str, via: str = "partner_center", *, with_hash: bool = True) -> None:
         """Let a device be registered before the night."""

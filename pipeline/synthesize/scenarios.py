@@ -8,7 +8,7 @@ from pipeline.hardware_hash.layout import Record
 from pipeline.synthesize import damage, devices
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import DELL, HP, LENOVO, MICROSOFT, Device
-from pipeline.synthesize.night import INTUNE, PARTNER_CENTER, Night, Truth
+from pipeline.synthesize.night import GRANTED, INTUNE, PARTNER_CENTER, Night, Statement, Truth
 
 Scenario = Callable[[Night], None]
 
@@ -204,31 +204,27 @@ def authorization(night: Night) -> None:
         truth = Truth(f"authorization {reason}", (reason,))
         night.intune(truth, tenant, capture(night.factory.device()), partner=partner)
 
-    deliver("AUTH_NO_RELATIONSHIP", night.new_tenant())
-    for reason, status, granted, revoked in (
-        ("AUTH_PENDING", "pending", "", ""),
-        ("AUTH_REMOVED", "removed", "2024-01-01T00:00:00Z", past),
-        ("AUTH_REMOVED", "active", "2024-01-01T00:00:00Z", past),
-        ("AUTH_NOT_YET_VALID", "active", future, ""),
+    deliver("AUTH_NO_RELATIONSHIP", night.customer("nobody's"))
+    for name, reason, statement in (
+        ("asked", "AUTH_PENDING", ("contoso", "pending", "", "")),
+        ("left", "AUTH_REMOVED", ("contoso", "removed", GRANTED, past)),
+        ("expired", "AUTH_REMOVED", ("contoso", "active", GRANTED, past)),
+        ("early", "AUTH_NOT_YET_VALID", ("contoso", "active", future, "")),
     ):
-        tenant = night.new_tenant()
-        night.authorize("contoso", tenant, status, granted, revoked)
-        deliver(reason, tenant)
+        deliver(reason, night.customer(name, statement))
     deliver("AUTH_CHANNEL", night.tenant(), "tailspin")
-    for reason, tenant in (
-        ("AUTH_REGION", night.new_tenant("US")),
-        ("AUTH_REGION", night.new_tenant("")),
-        ("AUTH_CLOUD", night.new_tenant(cloud="us_government")),
-    ):
-        night.authorize("contoso", tenant, "active")
-        deliver(reason, tenant)
+    deliver("AUTH_REGION", night.customer("abroad", _ACTIVE, region="US"))
+    deliver("AUTH_REGION", night.customer("nowhere", _ACTIVE, region=""))
+    deliver("AUTH_CLOUD", night.customer("sovereign", _ACTIVE, cloud="us_government"))
     deliver("FILE_PARTNER_UNKNOWN", night.tenant(), "stranger")
     implied = Truth("provider through its reseller")
     night.intune(implied, night.tenant(), capture(night.factory.device()), partner="fabrikam")
-    tenant = night.new_tenant()
-    night.authorize("northwind", tenant, "active")
-    night.authorize("fabrikam", tenant, "removed", "2024-01-01T00:00:00Z", past)
-    deliver("AUTH_REMOVED", tenant, "fabrikam")
+    through_reseller: Statement = ("northwind", "active", GRANTED, "")
+    left_provider: Statement = ("fabrikam", "removed", GRANTED, past)
+    deliver("AUTH_REMOVED", night.customer("left provider", through_reseller, left_provider), "fabrikam")
+
+
+_ACTIVE: Statement = ("contoso", "active", GRANTED, "")
 
 
 def broken_hashes(night: Night) -> None:
@@ -297,8 +293,7 @@ def excluded(night: Night) -> None:
 
 def bad_records(night: Night) -> None:
     """Lines that are no rows."""
-    tenant = night.new_tenant()
-    night.authorize("contoso", tenant, "active")
+    tenant = night.customer("plain files", _ACTIVE)
     good = capture(night.factory.device()).encode("ascii")
     night.line(Truth("field too many", ("RECORD_FIELD_COUNT",)), tenant, b"A1,,," + good + b",x,y,z")
     night.line(Truth("quotation mark without its pair", ("RECORD_FIELD_COUNT",)), tenant, b'A2,,"' + good + b",,")

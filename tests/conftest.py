@@ -1,0 +1,149 @@
+import csv
+import io
+import random
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, settings
+
+from pipeline.config import RunConfig, parse_moment
+from pipeline.flow import RunResult, run
+from pipeline.registry import Registry
+from pipeline.registry.importing import ImportResult, import_records
+from pipeline.synthesize.devices import Factory
+from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
+from schemas.registry import IMPORT_COLUMNS
+
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("suite")
+
+TENANT = "11111111-1111-4111-8111-111111111111"
+OTHER_TENANT = "22222222-2222-4222-8222-222222222222"
+AS_OF = parse_moment("2026-01-15T02:00:00Z")
+
+PARTNERS = """partner_id,name,partner_type,channel,region,provider_id
+contoso,Contoso,direct_csp,partner_center_csv,EU,
+fabrikam,Fabrikam,indirect_provider,partner_center_api,EU,
+northwind,Northwind,indirect_reseller,partner_center_csv,EU,fabrikam
+tailspin,Tailspin,indirect_reseller,partner_center_api,EU,
+adatum,Adatum,oem,oem_direct_api,EU,
+"""
+AUTHORIZATIONS = "partner_id,tenant_id,status,granted_at,revoked_at\n" + "".join(
+    f"{partner},{tenant},active,2024-01-01T00:00:00Z,\n"
+    for partner in ("contoso", "northwind", "tailspin", "adatum")
+    for tenant in (TENANT, OTHER_TENANT)
+)
+TENANTS = f"""tenant_id,region,cloud,verified_domains
+{TENANT},EU,public,contoso.example
+{OTHER_TENANT},EU,public,
+"""
+
+
+@dataclass
+class Published:
+    """A run as its readers see it."""
+
+    result: RunResult
+    registered: pl.DataFrame
+    rejected: pl.DataFrame
+    files: pl.DataFrame
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self.result.manifest
+
+    def reasons(self) -> dict[tuple[str, int], list[str]]:
+        """All codes of each row by file and line; none for a registered one."""
+        rejected = {(file, line): codes for file, line, codes in self._of(self.rejected, "reasons")}
+        return {(file, line): [] for file, line, _ in self._of(self.registered, "warnings")} | rejected
+
+    def warnings(self) -> dict[tuple[str, int], list[str]]:
+        rows = [*self._of(self.registered, "warnings"), *self._of(self.rejected, "warnings")]
+        return {(file, line): codes for file, line, codes in rows}
+
+    @staticmethod
+    def _of(rows: pl.DataFrame, column: str) -> list[tuple[str, int, list[str]]]:
+        return rows.select("source_file", "source_line", column).rows()
+
+
+def read_published(folder: Path, result: RunResult) -> Published:
+    return Published(
+        result,
+        pl.read_parquet(folder / "registered" / "*.parquet"),
+        pl.read_parquet(folder / "rejected" / "*.parquet"),
+        pl.read_parquet(folder / "files.parquet"),
+    )
+
+
+@dataclass
+class World:
+    """A partner operations team's folders."""
+
+    home: Path
+    factory: Factory
+    runs: int = 0
+    existing: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def registry(self) -> Path:
+        return self.home / "registry"
+
+    def reference(self, name: str, text: str) -> None:
+        (self.home / "reference" / name).write_text(text, encoding="utf-8")
+
+    def put(self, path: str, content: bytes) -> Path:
+        place = self.inbox / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        return place
+
+    def deliver(self, path: str, *rows: dict[str, str], header: tuple[str, ...] | None = None) -> Path:
+        """Write a manifest; its header is the layout that has the columns of all rows."""
+        named = {name for row in rows for name in row}
+        header = header or (INTUNE if named <= set(INTUNE) else PARTNER_CENTER)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([row.get(name, "") for name in header] for row in rows)
+        return self.put(path, text.getvalue().encode("utf-8"))
+
+    def import_existing(self, *records: dict[str, str]) -> ImportResult:
+        path = self.home / "existing.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, IMPORT_COLUMNS, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(records)
+        return import_records(Registry.open(self.registry, create=True), path)
+
+    def run(self, *, as_of: datetime = AS_OF, **options: Any) -> Published:
+        self.runs += 1
+        options.setdefault("run_id", f"run-{self.runs}")
+        result = run(RunConfig.beside(self.inbox, as_of=as_of, **options))
+        return read_published(result.folder, result)
+
+
+@pytest.fixture
+def factory() -> Factory:
+
+    return Factory(random.Random(20260115))
+
+
+@pytest.fixture
+def world(tmp_path: Path, factory: Factory) -> World:
+    made = World(tmp_path, factory)
+    made.inbox.mkdir()
+    (tmp_path / "reference").mkdir()
+    made.reference("partners.csv", PARTNERS)
+    made.reference("authorizations.csv", AUTHORIZATIONS)
+    made.reference("tenants.csv", TENANTS)
+    return made

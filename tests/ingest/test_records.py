@@ -1,0 +1,205 @@
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.ingest import Manifest, ManifestReader, records
+from pipeline.ingest.encoding import read_text
+from pipeline.ingest.layout import CELLS
+from tests.oracles import splitter as oracle
+
+HEADER = b"Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
+
+
+def read(tmp_path, content, name="manifest.csv"):
+    path = tmp_path / name
+    path.write_bytes(content)
+    reader = ManifestReader(Manifest(path, name, "contoso", None))
+    batches = list(reader.batches())
+    return reader, pl.concat(batches) if batches else None
+
+
+def seen(tmp_path, content, name="manifest.csv"):
+    """Line, fault and serial of each record."""
+    _, rows = read(tmp_path, content, name)
+    return [] if rows is None else rows.select("source_line", "record_fault", "serial_number").rows()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"A1,,,HP,M\nA2,,,HP,M", [(2, None, "A1"), (3, None, "A2")]),
+        (b"A1,,,HP,M\r\n\r\n,,,,\r\nA2,,,HP,M\r\n", [(2, None, "A1"), (5, None, "A2")]),
+        (b" A1\t,,,HP,M\xc2\xa0\n", [(2, None, "A1")]),
+        (b'"A1",,,"HP, Inc.",M\n', [(2, None, "A1")]),
+        (b'"A""1",,,HP,M\n', [(2, None, 'A"1')]),
+        (b'A1,,,"HP,M\nA2,,,HP,M\n', [(2, "RECORD_FIELD_COUNT", None), (3, None, "A2")]),
+        (b"A1,,,HP\nA2,,,HP,M,,,\n", [(2, "RECORD_FIELD_COUNT", None), (3, None, "A2")]),
+        (b"A2,,,HP,M\nA3,,,HP,M,x\n", [(2, None, "A2"), (3, "RECORD_FIELD_COUNT", None)]),
+        (b"A\x001,,,HP,M\nA2,,,HP,M\n", [(2, "RECORD_NOT_TEXT", None), (3, None, "A2")]),
+        (HEADER + b"\nA1,,,HP,M\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A1")]),
+        (b"\xef\xbb\xbf" + HEADER + b"\nA1,,,HP,M\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A1")]),
+        (b"PKID;Serial Number\n33;A9\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A9")]),
+    ],
+)  # fmt: skip
+def test_records_below_a_header(tmp_path, text, expected):
+    assert seen(tmp_path, HEADER + b"\n" + text) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "serial"),
+    [
+        (HEADER + "\nÄ1,,,HP,M\n".encode(), "utf-8", "Ä1"),
+        (b"\xef\xbb\xbf" + HEADER + "\nÄ1,,,HP,M\n".encode(), "utf-8-sig", "Ä1"),
+        (HEADER + "\nÄ1,,,HP,M\n".encode("cp1252"), "cp1252", "Ä1"),
+        (("\ufeff" + HEADER.decode() + "\r\nÄ1,,,HP,M\r\n").encode("utf-16-le"), "utf-16-le", "Ä1"),
+        (("\ufeff" + HEADER.decode() + "\nÄ1,,,HP,M").encode("utf-16-be"), "utf-16-be", "Ä1"),
+        ((HEADER.decode() + "\nÄ2,,,HP,M\n").encode("utf-16-le"), "utf-16-le", "Ä2"),
+        ((HEADER.decode() + "\rÄ1,,,HP,M\r").encode("utf-16-be"), "utf-16-be", "Ä1"),
+        (HEADER + b"\n\x811,,,HP,M\n", "cp1252", "\x811"),
+    ],
+)
+def test_encodings(tmp_path, content, encoding, serial):
+    reader, rows = read(tmp_path, content)
+    assert reader.survey.encoding == encoding
+    assert rows["serial_number"].to_list() == [serial]
+
+
+def test_invalid_records_of_a_utf8_file_are_named(tmp_path):
+    rows = seen(tmp_path, HEADER + "\nÄ1,,,HP,M\n".encode() + b"\xc41,,,HP,M\n")
+    assert rows == [(2, None, "Ä1"), (3, "RECORD_NOT_TEXT", None)]
+
+
+@pytest.mark.parametrize("half", ["\ud800", "\udc00"])
+def test_half_a_surrogate_is_no_text(tmp_path, half):
+    text = HEADER.decode() + f"\nA{half}1,,,HP,M\nA2,,,HP,M\n"
+    rows = seen(tmp_path, text.encode("utf-16-le", "surrogatepass"))
+    assert rows == [(2, "RECORD_NOT_TEXT", None), (3, None, "A2")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters(tmp_path, delimiter):
+    content = HEADER.decode().replace(",", delimiter) + "\n" + f'A1,,,HP,"M{delimiter}1"'.replace(",", delimiter)
+    reader, rows = read(tmp_path, content.encode())
+    assert reader.delimiter == delimiter
+    assert rows["model"].to_list() == [f"M{delimiter}1"]
+
+
+def test_a_file_without_a_header_is_all_records(tmp_path):
+    reader, rows = read(tmp_path, b"\n;;\nA1;B1\nA2;B2\n")
+    assert rows["source_line"].to_list() == [3, 4]
+    assert reader.findings() == ["FILE_HEADER_UNKNOWN"]
+
+
+@pytest.mark.parametrize("content", [b"", HEADER, HEADER + b"\n\n,,,,\n", b"\xef\xbb\xbf"])
+def test_nothing_but_a_header_is_empty(tmp_path, content):
+    reader, rows = read(tmp_path, content)
+    assert rows is None
+    assert reader.disposition == "empty"
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".csv.zst"])
+def test_a_cut_archive_keeps_what_was_read(tmp_path, suffix):
+    body = HEADER + b"\n" + b"".join(b"A%07d,,,HP,M%d\n" % (at * 7919 % 10**7, at**3) for at in range(60_000))
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "gzip" if suffix.endswith("gz") else "zstd") as stream:
+        stream.write(body)
+    reader, rows = read(tmp_path, bytes(sink.getvalue())[:-1_000], "cut" + suffix)
+    assert reader.findings()[0] == "FILE_UNREADABLE"
+    assert reader.disposition == "unreadable"
+    assert rows["source_line"].to_list()[-1] == 0
+    assert rows.height > 30_000
+    assert rows["source_line"].to_list()[:-1] == list(range(2, rows.height + 1))
+
+
+def test_a_missing_file_is_one_row(tmp_path):
+    reader = ManifestReader(Manifest(tmp_path / "gone.csv", "gone.csv", "contoso", None))
+    assert [rows["source_line"].to_list() for rows in reader.batches()] == [[0]]
+    assert reader.disposition == "unreadable"
+
+
+@pytest.mark.parametrize("size", [records.RECORD_LIMIT - 9, records.RECORD_LIMIT + 1, 3 * records.RECORD_LIMIT])
+def test_a_record_too_large_is_cut_and_named(tmp_path, size):
+    content = HEADER + b"\n" + b"A" * size + b",,,,\nA2,,,HP,M\n"
+    _, rows = read(tmp_path, content)
+    too_large = size > records.RECORD_LIMIT
+    assert rows["record_fault"].to_list() == ["RECORD_TOO_LARGE" if too_large else None, None]
+    assert rows["raw_record"].str.len_bytes().max() <= records.RECORD_LIMIT
+
+
+def test_a_product_key_is_in_no_column(tmp_path):
+    key = b"AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"
+    lines = [b"A1," + key + b",,HP,M", b"A2,,,HP," + key + b",x", key + b"\x00,,,,", b",,,," + key]
+    _, rows = read(tmp_path, HEADER + b"\n" + b"\n".join(lines))
+    assert rows["product_key_exposed"].all()
+    assert key.decode() not in str(rows.to_dicts())
+
+
+NEAR_MANIFESTS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                HEADER,
+                b"A1,,,HP,M",
+                b'A1,,,"H,P",M',
+                b'"',
+                b",",
+                b",,,,",
+                b";",
+                b"\t",
+                b"\n",
+                b"\r\n",
+                b"\r",
+                b"\x00",
+                b"\xff",
+                "Ä".encode(),
+                b"\xc2\xa0",
+                b"\xef\xbb\xbf",
+                b"Serial Number;PKID",
+                b"Hardware Hash",
+            ]
+        ),
+        st.binary(max_size=6),
+    ),
+    max_size=30,
+).map(b"".join)
+
+
+@given(NEAR_MANIFESTS)
+@example(b'Hardware Hash\n"')
+@example(HEADER + b'\n"a""b,c"",,,\n')
+def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "any.csv"
+    path.write_bytes(content)
+    reader = ManifestReader(Manifest(path, "any.csv", "contoso", None))
+    batches = list(reader.batches())
+    rows = pl.concat(batches) if batches else pl.DataFrame(schema={"source_line": pl.UInt32})
+    text = b"".join(records_text(path, reader))
+    expected, has_header = oracle.split(text)
+    assert rows["source_line"].to_list() == [line for line, _, _ in expected]
+    if not expected:
+        return
+    assert bool(reader.headers) == has_header
+    assert rows["record_fault"].to_list() == [fault for _, fault, _ in expected]
+    for row, (_, _, cells) in zip(rows.select(CELLS).iter_rows(named=True), expected, strict=True):
+        assert {name: value for name, value in row.items() if value} == {
+            name: value for name, value in (cells or {}).items() if value
+        }
+
+
+def records_text(path, reader):
+    return read_text(path, reader.survey.encoding) if reader.survey.encoding else []
+
+
+@given(NEAR_MANIFESTS, st.integers(1, 40))
+def test_the_size_of_blocks_changes_nothing(tmp_path_factory, content, size):
+    path = tmp_path_factory.mktemp("any") / "any.csv"
+    path.write_bytes(content)
+    manifest = Manifest(path, "any.csv", "contoso", None)
+    whole = [row for batch in ManifestReader(manifest).batches() for row in batch.rows()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "BLOCK_BYTES", size)
+        patch.setattr("pipeline.ingest.encoding._CHUNK", 7)
+        parts = [row for batch in ManifestReader(manifest).batches() for row in batch.rows()]
+    assert parts == whole

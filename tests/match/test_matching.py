@@ -1,0 +1,227 @@
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.match import candidates, match
+from pipeline.match.cluster import connected_components
+from pipeline.match.existing import NoRecords
+from pipeline.match.keys import with_keys
+from schemas.device import COMPONENT_TYPES
+from tests.oracles import matcher as oracle
+
+NOTHING = {name: None for name in COMPONENT_TYPES} | {"has_hash": True, "mac_addresses": [], "disk_serials": []}
+
+
+def record(**components):
+    return NOTHING | components
+
+
+class Registrations:
+    """Existing records in memory, with ids `device-<n>`."""
+
+    def __init__(self, records, tenant="t"):
+        frame = pl.DataFrame(records, {name: COMPONENT_TYPES[name] for name in COMPONENT_TYPES})
+        self.frame = (
+            with_keys(frame)
+            .with_row_index("record")
+            .with_columns(
+                device_id=pl.format("device-{}", "record"),
+                tenant_id=pl.lit(tenant),
+                registered_via=pl.lit("partner_center"),
+            )
+        )
+
+    def keys(self, name):
+        keys = self.frame.lazy().select("record", pl.col(name).alias("key"))
+        exploded = keys.explode("key") if name == "disk_keys" else keys
+        return exploded.drop_nulls()
+
+    def serials(self, manufacturers):
+        return (
+            self.frame.lazy()
+            .filter(pl.col("manufacturer").is_in(manufacturers.implode()))
+            .select("manufacturer", "serial_number")
+            .drop_nulls()
+        )
+
+    def records(self, positions):
+        return self.frame.filter(pl.col("record").is_in(positions.implode())).select(
+            "record", "device_id", "tenant_id", "registered_via", *COMPONENT_TYPES
+        )
+
+
+def batch(records):
+    return pl.DataFrame(records, dict(COMPONENT_TYPES)).with_row_index("row")
+
+
+few = st.sampled_from
+RECORDS = st.fixed_dictionaries(
+    {
+        "has_hash": st.booleans(),
+        "tpm_ek_id": few([None, "t1", "t2"]),
+        "smbios_uuid": few([None, "u1", "u2"]),
+        "serial_number": few([None, "s1", "s2", "s3"]),
+        "model": few([None, "m1", "m2"]),
+        "product_id": few([None, "p1", "p2"]),
+        "mac_addresses": few([[], ["a"], ["b"], ["a", "b"]]),
+        "disk_serials": few([[], ["d"], ["e"]]),
+    }
+).map(
+    lambda made: (
+        NOTHING
+        | made
+        | (
+            {}
+            if made["has_hash"]
+            else {"tpm_ek_id": None, "smbios_uuid": None, "mac_addresses": [], "disk_serials": []}
+        )
+        | {"manufacturer": "HP" if made["serial_number"] else None}
+    )
+)
+
+
+@given(st.lists(RECORDS, max_size=9))
+def test_within_a_batch_as_the_oracle(records):
+    matches = match(batch(records), NoRecords())
+    profile = dict(matches.profiles.select("row", "profile").rows())
+    device = dict(matches.profiles.select("row", "device").rows())
+    found = {
+        (left, right): verdict for left, right, verdict in matches.within.select("left", "right", "verdict").rows()
+    }
+    for left in range(len(records)):
+        for right in range(left + 1, len(records)):
+            pair = tuple(sorted((profile[left], profile[right])))
+            assert found.get(pair, "different") == oracle.verdict(records[left], records[right])
+    expected = oracle.clusters(records)
+    for left in range(len(records)):
+        for right in range(len(records)):
+            assert (device[left] == device[right]) == (expected[left] == expected[right])
+
+
+@given(st.lists(RECORDS, max_size=4), st.lists(RECORDS, max_size=6))
+def test_against_the_registry_as_the_oracle(records, registrations):
+    matches = match(batch(records), Registrations(registrations))
+    registered = [other | {"device_id": f"device-{at}"} for at, other in enumerate(registrations)]
+    for row, profile in matches.profiles.select("row", "profile").rows():
+        mine = matches.registered.filter(pl.col("profile") == profile)
+        found = set(mine.select("device_id", "verdict").rows())
+        expected = oracle.against(records[row], registered)
+        assert {pair for pair in found if pair[1] in {"same", "contradiction", "board replaced"}} == expected
+
+
+@given(st.lists(RECORDS, max_size=7), st.randoms())
+def test_the_order_of_rows_changes_nothing(records, source):
+    order = list(range(len(records)))
+    source.shuffle(order)
+    registry = Registrations(records[:2])
+    told = told_by_row(match(batch(records), registry))
+    shuffled = told_by_row(match(batch([records[at] for at in order]), registry))
+    for at, row in enumerate(order):
+        assert told[row] == shuffled[at]
+
+
+def told_by_row(matches):
+    joined = matches.profiles.join(matches.registered, on="profile", how="left")
+    return {
+        row: sorted(told)
+        for row, told in joined.group_by("row").agg(pl.format("{} {}", "device_id", "verdict").fill_null("")).rows()
+    }
+
+
+@given(st.lists(RECORDS, min_size=1, max_size=6))
+def test_an_unrelated_device_changes_nothing(records):
+    stranger = record(tpm_ek_id="x", smbios_uuid="x", serial_number="x", manufacturer="x", product_id="x")
+    before = match(batch(records), NoRecords())
+    after = match(batch([*records, stranger]), NoRecords())
+    assert after.profiles.filter(pl.col("row") < len(records)).equals(before.profiles)
+    assert after.within.equals(before.within)
+
+
+@given(
+    st.integers(1, 40).flatmap(
+        lambda size: st.tuples(st.just(size), st.lists(st.tuples(*[st.integers(0, size - 1)] * 2)))
+    )
+)
+def test_components_as_union_find(graph):
+    size, edges = graph
+    parent = list(range(size))
+
+    def root(node):
+        while parent[node] != node:
+            node = parent[node]
+        return node
+
+    for left, right in edges:
+        low, high = sorted((root(left), root(right)))
+        parent[high] = low
+    left, right = ([edge[side] for edge in edges] for side in (0, 1))
+    labels = connected_components(size, pl.Series(left, dtype=pl.UInt32), pl.Series(right, dtype=pl.UInt32))
+    assert labels.to_list() == [root(node) for node in range(size)]
+
+
+def test_a_long_chain_is_one_device():
+    labels = connected_components(5_000, pl.Series(range(4_999)), pl.Series(range(1, 5_000)))
+    assert labels.unique().to_list() == [0]
+
+
+def typed(serial, maker="LENOVO", model="m1"):
+    return record(has_hash=False, serial_number=serial, manufacturer=maker, model=model)
+
+
+@pytest.mark.parametrize(
+    ("registered", "given_", "model", "probable"),
+    [
+        (["PF0ABC12", "PF3XYZ90"], "PFOABC12", "m1", True),
+        (["PF0ABC12", "PFOXYZ90"], "PFOABC12", "m1", False),
+        (["079946162278", "012345678901"], "79946162278", "m1", True),
+        (["PF0ABC12"], "pf0abc12", "m1", True),
+        (["PF0ABC12"], "PF-0ABC 12", "m1", True),
+        (["5CG1234ABC"], "C5G1234ABC", "m1", True),
+        (["5CG1234ABC", "C5G0000XYZ"], "C5G1234ABC", "m1", False),
+        (["PF0ABC12"], "PF0ABC13", "m1", False),
+        (["PF0ABC12"], "PF0ABC21", "m1", False),
+        (["PF0ABC12"], "PFOABC12", "m2", False),
+        (["PF0ABC12"], "PF0ABC1", "m1", False),
+        (["PF00BC12"], "PFOOBC12", "m1", True),
+        (["0PF00BC12"], "pfoo-bc12", "m1", True),
+    ],
+)
+def test_damaged_forms(registered, given_, model, probable):
+    registry = Registrations([typed(serial) | {"has_hash": True} for serial in registered])
+    verdicts = match(batch([typed(given_, model=model)]), registry).registered["verdict"].to_list()
+    assert ("probably the same" in verdicts) == probable
+
+
+def test_damaged_forms_of_another_makers_serials_are_none():
+    registry = Registrations([typed("PF0ABC12", maker="HP")])
+    assert match(batch([typed("PFOABC12")]), registry).registered.is_empty()
+
+
+def test_neighbours_in_a_pallet_never_match():
+    pallet = [f"5CG4{at:04d}K" for at in range(2_000)]
+    registry = Registrations([typed(serial) for serial in pallet[::2]])
+    assert match(batch([typed(serial) for serial in pallet[1::2]]), registry).registered.is_empty()
+
+
+def test_copies_cost_no_pairs():
+    copies = [record(tpm_ek_id="t", smbios_uuid="u", serial_number="s", manufacturer="HP")] * 50_000
+    matches = match(batch(copies), NoRecords())
+    assert matches.within.height == 1
+    assert matches.profiles["device"].n_unique() == 1
+
+
+def test_a_crowd_fails_closed(monkeypatch):
+    monkeypatch.setattr(candidates, "CROWD_PAIRS", 20)
+    strangers = [record(smbios_uuid="cloned", serial_number=f"s{at}", manufacturer="HP") for at in range(50)]
+    with_tpm = [record(smbios_uuid="cloned", tpm_ek_id=f"t{at}") for at in range(3)]
+    crowded = match(batch([*strangers, *with_tpm]), NoRecords()).crowded
+    assert crowded.height == 53
+    assert crowded["told_apart"].sum() == 3
+    against = match(batch(strangers[:1]), Registrations(strangers)).crowded
+    assert against["holders"].to_list() == [50]
+
+
+def test_a_disk_that_many_share_is_no_evidence():
+    registry = Registrations([record(tpm_ek_id=f"t{at}", disk_serials=["junk"]) for at in range(30)])
+    assert match(batch([record(tpm_ek_id="x", disk_serials=["junk"])]), registry).registered.is_empty()
