@@ -6,19 +6,15 @@ called row by row, since that is the whole cost of it. `tests/oracles/decoder.py
 
 import hashlib
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pybase64
 
-from pipeline.hardware_hash import fields, layout, text
+from pipeline.hardware_hash import arrays, fields, layout, text
+from pipeline.hardware_hash.arrays import Bytes, Ints, Mask
 from schemas.device import DECODED_COLUMNS
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 GROUP_ROWS = 4_096
 """Rows decoded at once: about 12 MB of bytes, the size from which larger groups were no faster."""
@@ -125,8 +121,8 @@ def _to_bytes(texts: pl.Series) -> Blobs:
 def _check_container(blobs: Blobs) -> tuple[npt.NDArray[np.object_], Ints]:
     """Reason code of each row's container ("" if sound) and its `total`, in the order of the contract."""
     flat, start, size = blobs.flat, blobs.start, blobs.size
-    total = fields.u16(flat, start + 2)
-    magic = (size >= len(layout.MAGIC)) & fields.equals(flat, start, layout.MAGIC)
+    total = arrays.u16(flat, start + 2)
+    magic = (size >= len(layout.MAGIC)) & arrays.equals(flat, start, layout.MAGIC)
     complete = size >= layout.HEADER_BYTES
     fault = np.full(len(start), "", dtype=object)
 
@@ -137,9 +133,9 @@ def _check_container(blobs: Blobs) -> tuple[npt.NDArray[np.object_], Ints]:
     mark(~complete | (total + layout.TRAILER_BYTES > size), "HASH_TRUNCATED")
     within = fault == ""
     signed_end = np.where(within, total, 0)
-    mark(~fields.equals(flat, start + signed_end, layout.TRAILER), "HASH_CHECKSUM")
+    mark(~arrays.equals(flat, start + signed_end, layout.TRAILER), "HASH_CHECKSUM")
     mark(~_digest_holds(flat, start, signed_end, fault == ""), "HASH_CHECKSUM")
-    dirt = fields.any_nonzero(flat, start + signed_end + layout.TRAILER_BYTES, start + blobs.filled, fault == "")
+    dirt = arrays.any_nonzero(flat, start + signed_end + layout.TRAILER_BYTES, start + blobs.filled, fault == "")
     mark(dirt, "HASH_MALFORMED")
     return fault, total
 

@@ -2,22 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from pipeline.hardware_hash import layout
+from pipeline.hardware_hash import arrays, layout
+from pipeline.hardware_hash.arrays import Bytes, Ints, Mask
 from pipeline.hardware_hash.layout import Record
 from schemas.device import DECODED_TYPES
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
-
-_HEX = np.frombuffer(b"".join(b"%02x" % value for value in range(256)), np.uint8).reshape(256, 2)
 _GUID_ORDER = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
 """SMBIOS stores the first three fields of a UUID little-endian."""
 _GUID_GROUPS = (4, 6, 8, 10)
@@ -50,32 +44,6 @@ class Records:
         return np.flatnonzero(np.isin(self.type, types) & ~self.malformed[self.row])
 
 
-def u16(flat: Bytes, at: Ints) -> Ints:
-    """Unsigned 16-bit little-endian integers."""
-    return flat[at].astype(np.int64) | flat[at + 1].astype(np.int64) << 8
-
-
-def u32(flat: Bytes, at: Ints) -> Ints:
-    """Unsigned 32-bit little-endian integers."""
-    return u16(flat, at) | u16(flat, at + 2) << 16
-
-
-def equals(flat: Bytes, at: Ints, expected: bytes) -> Mask:
-    """Whether the bytes at each position are the expected ones."""
-    same = _window(flat, at, len(expected)) == np.frombuffer(expected, np.uint8)
-    return np.asarray(same.all(axis=1), bool)
-
-
-def any_nonzero(flat: Bytes, start: Ints, end: Ints, rows: Mask) -> Mask:
-    """Whether any byte of [start, end) is not zero, for the rows asked for."""
-    found = np.zeros(len(start), bool)
-    asked = np.flatnonzero(rows & (end > start))
-    if asked.size:
-        bounds = np.stack([start[asked], end[asked]], axis=1).ravel()
-        found[asked] = np.maximum.reduceat(flat, bounds)[::2] > 0
-    return found
-
-
 def walk(flat: Bytes, start: Ints, total: Ints, rows: Mask) -> Records:
     """Step through the records of all rows together; every step moves by four bytes at least, so it ends."""
     malformed = np.zeros(len(start), bool)
@@ -87,13 +55,13 @@ def walk(flat: Bytes, start: Ints, total: Ints, rows: Mask) -> Records:
         active, at = active[unfinished], at[unfinished]
         if not active.size:
             break
-        kind, size = u16(flat, start[active] + at), u16(flat, start[active] + at + 2)
+        kind, size = arrays.u16(flat, start[active] + at), arrays.u16(flat, start[active] + at + 2)
         fits = (size >= layout.HEADER_BYTES) & (at + size <= total[active])
         malformed[active[~fits]] = True
         active, at, kind, size = active[fits], at[fits], kind[fits], size[fits]
         found.append((active, kind, start[active] + at + layout.HEADER_BYTES, size - layout.HEADER_BYTES))
         at = at + size
-    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else [_no_ints()] * 4
+    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else [arrays.no_ints()] * 4
     order = np.argsort(columns[0], kind="stable")
     row, kind, begin, size = (column[order] for column in columns)
     malformed[row[_too_short(flat, kind, begin, size)]] = True
@@ -107,7 +75,7 @@ def _too_short(flat: Bytes, kind: Ints, begin: Ints, size: Ints) -> Mask:
         short |= (kind == record) & (size < shortest)
     for record, length_at in ((Record.NETWORK_ADAPTER, 10), (Record.OFFLINE_ID, 6)):
         whole = np.flatnonzero((kind == record) & ~short)
-        counted = u32(flat, begin[whole] + length_at)
+        counted = arrays.u32(flat, begin[whole] + length_at)
         short[whole] |= layout.SHORTEST_PAYLOAD[record] + counted > size[whole]
     return short
 
@@ -128,16 +96,18 @@ def read(flat: Bytes, start: Ints, total: Ints, records: Records, verified: Mask
     reader = _Reader(flat, records, height)
     digest_at = np.flatnonzero(verified)
     ends = start + total + layout.TRAILER_BYTES
-    blob = _binary(flat, start[digest_at], (ends - start)[digest_at])
-    signed_id = _hex(_window(flat, (start + total + len(layout.TRAILER))[digest_at], layout.DIGEST_BYTES))
+    blob = arrays.binary(flat, start[digest_at], (ends - start)[digest_at])
+    signed_id = arrays.hexadecimal(
+        arrays.window(flat, (start + total + len(layout.TRAILER))[digest_at], layout.DIGEST_BYTES)
+    )
     tpm_ek_id, consistent = reader.tpm()
     serial, manufacturer = reader.string(Record.SYSTEM_SERIAL), reader.string(Record.SYSTEM_MANUFACTURER)
     adapters = reader.adapters()
     return pl.DataFrame(
         {
             "hash_consistent": pl.Series(consistent, dtype=pl.Boolean),
-            "hash_blob": _scatter(height, digest_at, blob),
-            "hardware_hash_id": _scatter(height, digest_at, signed_id),
+            "hash_blob": arrays.scatter(height, digest_at, blob),
+            "hardware_hash_id": arrays.scatter(height, digest_at, signed_id),
             "captured_at": reader.captured_at(),
             "os_type": reader.byte(Record.CAPTURE, 21),
             "hash_serial_number": serial,
@@ -163,29 +133,31 @@ class _Reader:
     def string(self, kind: Record) -> pl.Series:
         """A text record, trimmed; null where it is absent, empty, or named as missing by the firmware."""
         at = self.records.of(kind)
-        text = _text(_binary(self.flat, self.records.start[at], self.records.size[at]))
+        text = arrays.text(arrays.binary(self.flat, self.records.start[at], self.records.size[at]))
         value = text.to_frame("value").select(
             pl.col("value").str.strip_chars(_TRIMMED).replace([layout.MISSING_STRING, ""], None)
         )["value"]
-        return _scatter(self.height, self.records.row[at], value)
+        return arrays.scatter(self.height, self.records.row[at], value)
 
     def byte(self, kind: Record, offset: int) -> pl.Series:
         at = self.records.of(kind)
         values = pl.Series(self.flat[self.records.start[at] + offset], dtype=pl.UInt8)
-        return _scatter(self.height, self.records.row[at], values)
+        return arrays.scatter(self.height, self.records.row[at], values)
 
     def captured_at(self) -> pl.Series:
         at = self.records.of(Record.CAPTURE)
-        seconds = pl.Series(u32(self.flat, self.records.start[at] + 16), dtype=pl.Int64)
+        seconds = pl.Series(arrays.u32(self.flat, self.records.start[at] + 16), dtype=pl.Int64)
         moments = (seconds + int(layout.EPOCH.timestamp())) * 1_000_000
-        return _scatter(self.height, self.records.row[at], moments.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+        return arrays.scatter(
+            self.height, self.records.row[at], moments.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        )
 
     def uuid(self) -> pl.Series:
         at = self.records.of(Record.SMBIOS_UUID)
-        raw = _window(self.flat, self.records.start[at], 16)[:, _GUID_ORDER]
-        digits = _HEX[raw].reshape(len(at), 32)
+        raw = arrays.window(self.flat, self.records.start[at], 16)[:, _GUID_ORDER]
+        digits = arrays.HEX[raw].reshape(len(at), 32)
         dashed = np.insert(digits, [2 * group for group in _GUID_GROUPS], ord("-"), axis=1)
-        return _scatter(self.height, self.records.row[at], _ascii(dashed))
+        return arrays.scatter(self.height, self.records.row[at], arrays.strings(dashed))
 
     def tpm(self) -> tuple[pl.Series, Mask]:
         """SHA-256 of the TPM key, and whether key and offline id belong together (both absent is fine)."""
@@ -194,7 +166,7 @@ class _Reader:
         begins, sizes = self.records.start, self.records.size
         digests = [hashlib.sha256(view[begins[key] : begins[key] + sizes[key]]).digest() for key in keys]
         derived = ids[self.flat[begins[ids] + 4] == layout.OFFLINE_ID_FROM_TPM]
-        begin, length = begins[derived] + 10, u32(self.flat, begins[derived] + 6)
+        begin, length = begins[derived] + 10, arrays.u32(self.flat, begins[derived] + 6)
         expected = {
             row: bytes(view[at:end])
             for row, at, end in zip(self.records.row[derived].tolist(), begin, begin + length, strict=True)
@@ -205,45 +177,45 @@ class _Reader:
         for row in expected.keys() | actual.keys():
             consistent[row] = whole.get(row, False) and actual[row] == expected.get(row)
         named = pl.Series([digest.hex() for digest in digests], dtype=pl.String)
-        return _scatter(self.height, self.records.row[keys], named), consistent
+        return arrays.scatter(self.height, self.records.row[keys], named), consistent
 
     def adapters(self) -> pl.DataFrame:
         """Addresses of onboard adapters, and whether one of them sits on a virtual machine's bus."""
         at = self.records.of(Record.NETWORK_ADAPTER)
         begin = self.records.start[at]
-        length = u32(self.flat, begin + 10)
+        length = arrays.u32(self.flat, begin + 10)
         bus = {name: self._bus_is(begin + 14, length, raw) for name, raw in _BUSES.items()}
-        mac = _window(self.flat, begin + 4, 6)
+        mac = arrays.window(self.flat, begin + 4, 6)
         onboard = (
             (bus["PCI"] | bus["VMBUS"])
-            & (u32(self.flat, begin) != layout.MEDIUM_BLUETOOTH)
+            & (arrays.u32(self.flat, begin) != layout.MEDIUM_BLUETOOTH)
             & (mac != 0).any(axis=1)
             & (mac != _BROADCAST).any(axis=1)
             & (mac[:, 0] & _LOCALLY_ADMINISTERED == 0)
         )
-        dashed = np.insert(_HEX[mac].reshape(len(at), 12), [2, 4, 6, 8, 10], ord(":"), axis=1)
+        dashed = np.insert(arrays.HEX[mac].reshape(len(at), 12), [2, 4, 6, 8, 10], ord(":"), axis=1)
         found = pl.DataFrame(
             {
                 "row": pl.Series(self.records.row[at], dtype=pl.Int64),
-                "mac": _ascii(dashed).str.to_uppercase(),
+                "mac": arrays.strings(dashed).str.to_uppercase(),
                 "onboard": onboard,
                 "on_vmbus": bus["VMBUS"],
             }
         )
         by_row = found.group_by("row").agg(pl.col("mac").filter("onboard").unique().sort(), pl.col("on_vmbus").any())
-        return _spread(self.height, by_row)
+        return arrays.spread(self.height, by_row)
 
     def _bus_is(self, at: Ints, length: Ints, raw: bytes) -> Mask:
         matches = np.zeros(len(at), bool)
         for name in (raw, raw + _NUL):
             sized = np.flatnonzero(length == len(name))
-            matches[sized] = equals(self.flat, at[sized], name)
+            matches[sized] = arrays.equals(self.flat, at[sized], name)
         return matches
 
     def disks(self) -> pl.Series:
         """Serials of the disks, the system disk's first."""
         at = self.records.of(Record.DISK_NAME, Record.SYSTEM_DISK)
-        name = _text(_binary(self.flat, self.records.start[at], self.records.size[at]))
+        name = arrays.text(arrays.binary(self.flat, self.records.start[at], self.records.size[at]))
         found = pl.DataFrame(
             {
                 "row": pl.Series(self.records.row[at], dtype=pl.Int64),
@@ -257,57 +229,4 @@ class _Reader:
             .group_by("row")
             .agg(pl.col("disk").unique(maintain_order=True))
         )
-        return _spread(self.height, by_row)["disk"]
-
-
-def _window(flat: Bytes, at: Ints, width: int) -> npt.NDArray[np.uint8]:
-    """`width` bytes at each position, as rows of a matrix."""
-    return np.asarray(flat[at[:, None] + np.arange(width)], np.uint8)
-
-
-def _binary(flat: Bytes, start: Ints, size: Ints) -> pl.Series:
-    """The bytes [start, start + size) of each row, as one binary column."""
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(size)])
-    gathered = flat[np.repeat(start - offsets[:-1], size) + np.arange(offsets[-1])]
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(gathered)]
-    array = pa.Array.from_buffers(pa.large_binary(), len(size), buffers)
-    return pl.Series(array, dtype=pl.Binary)
-
-
-def _text(raw: pl.Series) -> pl.Series:
-    """Strings without their closing NULs. Bytes that are no UTF-8 are shown escaped: two that differ stay different."""
-    try:
-        text = raw.cast(pl.String)
-    except pl.exceptions.PolarsError:
-        text = pl.Series([value.decode("utf-8", "backslashreplace") for value in raw], dtype=pl.String)
-    return text.str.strip_chars_end("\0")
-
-
-def _hex(matrix: npt.NDArray[np.uint8]) -> pl.Series:
-    return _ascii(_HEX[matrix].reshape(len(matrix), 2 * matrix.shape[1]))
-
-
-def _ascii(matrix: npt.NDArray[np.uint8]) -> pl.Series:
-    """Rows of a matrix of ASCII codes, as strings."""
-    height, width = matrix.shape
-    offsets = np.arange(height + 1, dtype=np.int64) * width
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix))]
-    return pl.Series(pa.Array.from_buffers(pa.large_utf8(), height, buffers), dtype=pl.String)
-
-
-def _scatter(height: int, row: Ints, values: pl.Series) -> pl.Series:
-    """A column of `height` rows with each value at its row, null elsewhere."""
-    if len(values) == height:
-        return values
-    source = np.full(height, -1, np.int64)
-    source[row] = np.arange(len(values))
-    return values.gather(pl.Series(source, dtype=pl.Int64).replace(-1, None).cast(pl.UInt32))
-
-
-def _spread(height: int, by_row: pl.DataFrame) -> pl.DataFrame:
-    rows = pl.DataFrame({"row": pl.int_range(height, eager=True, dtype=pl.Int64)})
-    return rows.join(by_row, on="row", how="left", maintain_order="left", validate="1:1")
-
-
-def _no_ints() -> Ints:
-    return np.zeros(0, np.int64)
+        return arrays.spread(self.height, by_row)["disk"]

@@ -1,7 +1,6 @@
 """Opens the registry, looks records up in it, and commits to it by compare-and-swap."""
 
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -245,9 +244,9 @@ def _require_vacant(folder: Path) -> None:
 
 def _require_whole_log(folder: Path) -> None:
     """A log file of no bytes is read as a night without changes, so it must be found here."""
-    for entry in os.scandir(folder / "_delta_log"):
-        if entry.is_file() and entry.stat().st_size == 0:
-            message = f"registry log {entry.path}: empty; restore the registry from a backup"
+    for path in (folder / "_delta_log").iterdir():
+        if path.is_file() and path.stat().st_size == 0:
+            message = f"registry log {path}: empty; restore the registry from a backup"
             raise RegistryError(message)
 
 

@@ -1,10 +1,33 @@
 """Makes a whole night of a given size."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.synthesize import delivery_stories, device_stories
 from pipeline.synthesize.night import Night
-from pipeline.synthesize.scenarios import SCENARIOS, new_by_hash
+
+STORIES: tuple[Callable[[Night], None], ...] = (
+    device_stories.new_by_hash,
+    device_stories.new_by_tuple,
+    device_stories.new_by_product_id,
+    device_stories.oem,
+    device_stories.odd_hashes,
+    device_stories.same_device,
+    device_stories.other_owner,
+    device_stories.replaced_boards,
+    device_stories.transplanted_parts,
+    device_stories.known_by_tuple,
+    device_stories.damaged_serials,
+    device_stories.within_batch,
+    delivery_stories.authorization,
+    delivery_stories.broken_hashes,
+    delivery_stories.bad_fields,
+    delivery_stories.excluded,
+    delivery_stories.bad_records,
+    delivery_stories.bad_files,
+)
+"""Every story; a night tells each at least once."""
 
 _STORY_SHARE = 0.3
 """Share of rows that tell a story; the rest are new devices by hash."""
@@ -32,12 +55,12 @@ def synthesize(folder: Path, rows: int, seed: int, existing: int) -> int:
     for _ in range(existing):
         night.register(night.factory.device(), night.tenant())
     while True:
-        for tell in SCENARIOS:
+        for tell in STORIES:
             night.story = tell.__name__.replace("_", "-")
             tell(night)
         if night.rows >= rows * _STORY_SHARE:
             break
-    night.story = new_by_hash.__name__.replace("_", "-")
+    night.story = device_stories.new_by_hash.__name__.replace("_", "-")
     while night.rows < rows:
-        new_by_hash(night)
+        device_stories.new_by_hash(night)
     return night.write(folder)

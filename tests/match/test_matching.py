@@ -10,7 +10,7 @@ from pipeline.match.keys import with_keys
 from schemas.device import COMPONENT_TYPES
 from tests.oracles import matcher as oracle
 
-NOTHING = {name: None for name in COMPONENT_TYPES} | {"has_hash": True, "mac_addresses": [], "disk_serials": []}
+NOTHING = dict.fromkeys(COMPONENT_TYPES) | {"has_hash": True, "mac_addresses": [], "disk_serials": []}
 
 
 def record(**components):

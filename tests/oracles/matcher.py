@@ -22,7 +22,7 @@ def serial_of(record):
     return (record["manufacturer"], record["serial_number"]) if record["serial_number"] else None
 
 
-def verdict(left, right):  # noqa: C901, PLR0911, PLR0912 - the tables, line by line
+def verdict(left, right):  # noqa: C901, PLR0911 - the tables, line by line
     serial = relation(serial_of(left), serial_of(right))
     if not (left["has_hash"] and right["has_hash"]):
         product_id = relation(left["product_id"], right["product_id"])

@@ -1,0 +1,108 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from pipeline.cli.main import cli
+from pipeline.ingest.layout import MANIFEST_COLUMNS
+from schemas.outcome import REGISTERED_DEVICE, REJECTED_ROW
+from schemas.reasons import CATALOGUE, REASONS, WARNINGS
+from schemas.registry import IMPORT_COLUMNS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BEGIN, END = "<!-- reasons -->\n", "<!-- /reasons -->"
+TOOLS = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "command", [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)], ids=" ".join
+)
+def test_style_types_and_layers(command):
+    done = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def reasons_table():
+    lines = ["| code | what is wrong | what to do | who | Microsoft |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        f"| `{reason.code}` | {reason.sentence} | {reason.remedy} | {reason.owner} | {reason.microsoft} |"
+        for reason in (*REASONS, *WARNINGS)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_s_table_of_reasons_is_the_catalogue():
+    assert README.split(BEGIN)[1].split(END)[0] == reasons_table()
+
+
+def commands(group, path=()):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(cli)))
+def test_every_command_and_option_is_documented_and_has_help(name, command):
+    assert f"| `{name} " in README or f"| `{name}`" in README
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help
+            assert option.opts[0] in README
+            assert option.envvar == "AUTOPILOT_INTAKE_" + option.opts[0].strip("-").replace("-", "_").upper()
+
+
+def test_the_readme_names_every_column_that_is_read():
+    assert set(MANIFEST_COLUMNS) <= {cell.strip(" `").lower() for cell in re.split(r"[|,\n]", README)}
+    assert ",".join(IMPORT_COLUMNS) in README
+
+
+def test_the_readme_s_example_runs(tmp_path):
+    example = README.split("```python\n")[1].split("```")[0]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "inbox").symlink_to(ROOT / "data" / "inbox")
+    (tmp_path / "data" / "reference").symlink_to(ROOT / "data" / "reference")
+    script = example.replace('Path("data/inbox")', f'Path("data/inbox"), output=Path({str(tmp_path)!r})').replace(
+        "dry_run=True", f"dry_run=True, registry=Path({str(tmp_path / 'registry')!r}), create_registry=True"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("{'read': ")
+
+
+def test_codes_are_unique_and_ordered_by_family():
+    families = [reason.family for reason in REASONS]
+    assert len(CATALOGUE) == len(REASONS) + len(WARNINGS)
+    assert sorted(families, key=families.index) == families
+
+
+def test_every_reason_is_whole():
+    for reason in CATALOGUE.values():
+        assert reason.sentence.endswith(".")
+        assert reason.remedy.endswith(".")
+        assert (reason.outcome is None) == (reason.family == "warning")
+
+
+def test_the_models_of_the_sets_are_strict():
+    for model in (REGISTERED_DEVICE, REJECTED_ROW):
+        assert model.strict
+        assert model.checks
+
+
+def test_the_lock_file_pins_hashes_and_names_no_registry():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    pinned = re.findall(r"^[a-z0-9-]+==", lock, re.MULTILINE)
+    assert len(pinned) > 30
+    assert lock.count("--hash=sha256:") >= len(pinned)
+
+
+def test_modules_stay_small():
+    for path in (*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("schemas/*.py")):
+        if path.name != "reasons.py":  # the catalogue is data
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path

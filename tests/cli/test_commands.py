@@ -1,0 +1,236 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli.main import cli
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE
+from schemas.reasons import CATALOGUE
+from schemas.registry import IMPORT_COLUMNS
+from tests.conftest import TENANT
+
+HASH, TAG, _ = INTUNE[2:]
+
+
+def command(*arguments, cwd, stdin=None, **environment):
+    """The real command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+@pytest.fixture
+def delivered(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())}, {TAG: "x"})
+    return world
+
+
+def test_run_prints_the_result_and_nothing_else(delivered):
+    done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "run r1: 1 files, 2 rows read = 1 registered + 1 rejected (1 invalid)",
+        "          1  IDENTITY_MISSING",
+        f"report: {delivered.home}/runs/r1/report/index.html",
+    ]
+
+
+def test_run_prints_what_run_json_holds(delivered):
+    done = command("run", "inbox", "--run-id", "r1", "--format", "json", cwd=delivered.home)
+    assert json.loads(done.stdout) == json.loads((delivered.home / "runs" / "r1" / "run.json").read_text())
+
+
+def test_a_run_id_again_says_so_and_is_done(delivered):
+    command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
+    done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
+    assert done.returncode == 0
+    assert "committed before" in done.stderr
+
+
+@pytest.mark.parametrize(("rate", "code"), [("0.4", 1), ("0.5", 0)])
+def test_too_many_rejected_rows_are_an_exit_code(delivered, rate, code):
+    done = command("run", "inbox", "--run-id", "r1", "--max-reject-rate", rate, cwd=delivered.home)
+    assert done.returncode == code
+    assert (delivered.home / "runs" / "r1" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "nowhere"], "inbox nowhere: not a folder"),
+        (["run", "inbox", "--as-of", "yesterday"], "expected RFC 3339"),
+        (["run", "inbox", "--as-of", "2026-01-01T00:00:00"], "has no time zone"),
+        (["run", "inbox", "--run-id", ".x"], "run id '.x'"),
+        (["run", "inbox", "--run-id", "dry-run"], "run id 'dry-run'"),
+        (["run", "inbox", "--registry", "typo"], "create it with --create-registry"),
+        (["run", "inbox", "--reference", "nowhere"], "reference folder nowhere: not found"),
+        (["run", "inbox", "--engine", "abacus"], "abacus"),
+        (["run", "inbox", "--max-reject-rate", "2"], "--max-reject-rate"),
+        (["run"], "Missing argument"),
+        (["rnu"], "No such command 'rnu'"),
+        (["explain", "AUTH_PENDIN"], "did you mean AUTH_PENDING?"),
+        (["registry", "stats", "--registry", "nowhere"], "registry nowhere: not found"),
+        (["registry", "import", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_wrong_usage_exits_2_and_leaves_nothing(delivered, arguments, told):
+    done = command(*arguments, cwd=delivered.home)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert not (delivered.home / "runs").exists()
+    assert not (delivered.home / "typo").exists()
+
+
+def test_broken_reference_data_exits_2(delivered):
+    delivered.reference("partners.csv", "partner_id\ncontoso\n")
+    done = command("run", "inbox", cwd=delivered.home)
+    assert done.returncode == 2
+    assert "partners.csv:1: column name: not found" in done.stderr
+
+
+def test_a_registry_that_is_none_exits_3(delivered):
+    (delivered.home / "registry").mkdir()
+    (delivered.home / "registry" / "letters.txt").write_text("x")
+    done = command("run", "inbox", cwd=delivered.home)
+    assert done.returncode == 3
+    assert "holds something else" in done.stderr
+
+
+def test_settings_come_from_flags_before_environment_before_file(delivered):
+    (delivered.home / "intake.toml").write_text('run-id = "by-file"\nmax-reject-rate = 0.1\n')
+    assert "by-file" in command("run", "inbox", cwd=delivered.home).stdout
+    variable = {"AUTOPILOT_INTAKE_RUN_ID": "by-environment"}
+    assert "by-environment" in command("run", "inbox", cwd=delivered.home, **variable).stdout
+    assert "by-flag" in command("run", "inbox", "--run-id", "by-flag", cwd=delivered.home, **variable).stdout
+
+
+@pytest.mark.parametrize("text", ["colour = 1\n", "run-id = \n"])
+def test_a_configuration_that_is_wrong_exits_2(delivered, text):
+    (delivered.home / "own.toml").write_text(text)
+    done = command("--config", "own.toml", "run", "inbox", cwd=delivered.home)
+    assert done.returncode == 2
+    assert "configuration own.toml" in done.stderr
+
+
+def test_check_tells_file_line_and_remedy_and_writes_nothing(delivered):
+    path = delivered.inbox / "contoso" / TENANT / "a.csv"
+    before = sorted(delivered.home.rglob("*"))
+    done = command("check", path, "--partner", "contoso", "--tenant", TENANT, cwd=delivered.home)
+    assert done.returncode == 1
+    assert f"{path}:3: IDENTITY_MISSING: {CATALOGUE['IDENTITY_MISSING'].sentence}" in done.stdout
+    assert done.stdout.endswith("2 rows read = 1 accepted + 1 rejected\n")
+    assert sorted(delivered.home.rglob("*")) == before
+
+
+def test_check_looks_at_authorization_and_registry_only_where_named(delivered):
+    device = delivered.factory.device()
+    path = delivered.deliver("stranger/a.csv", {HASH: capture(device)})
+    delivered.import_existing({"tenant_id": TENANT, "registered_via": "intune", "hardware_hash": capture(device)})
+    asked = ("check", path, "--partner", "stranger", "--tenant", TENANT, "--format", "json")
+    assert command(*asked, cwd=delivered.home).returncode == 0
+    found = json.loads(command(*asked, "--registry", "registry", cwd=delivered.home).stdout)
+    assert found["findings"][0]["reasons"] == ["REGISTERED_BY_CUSTOMER"]
+    found = json.loads(command(*asked, "--reference", "reference", cwd=delivered.home).stdout)
+    assert found["findings"][0]["reasons"][0] == "FILE_PARTNER_UNKNOWN"
+
+
+def test_inspect_reads_a_hash_however_it_is_given(world):
+    device = world.factory.device()
+    whole = capture(device)
+    (world.home / "oa3.xml").write_text(f"<Key>\n<HardwareHash>{whole}</HardwareHash>\n</Key>")
+    (world.home / "hash.txt").write_text("\n".join(whole[at : at + 64] for at in range(0, 4000, 64)), encoding="utf-16")
+    world.deliver("x.csv", {}, {TAG: "x"}, {HASH: whole})
+    for arguments, stdin in (
+        ([whole], None),
+        (["-"], whole),
+        (["oa3.xml"], None),
+        (["hash.txt"], None),
+        (["inbox/x.csv", "--row", "2"], None),
+    ):
+        done = command("inspect", *arguments, "--format", "json", cwd=world.home, stdin=stdin)
+        assert done.returncode == 0, (arguments, done.stderr)
+        assert json.loads(done.stdout)["identity"]["hash_serial_number"] == device.serial
+    assert device.serial in command("inspect", whole, cwd=world.home).stdout
+
+
+def test_inspect_says_what_is_wrong(world):
+    done = command("inspect", capture(world.factory.device())[:500], cwd=world.home)
+    assert done.returncode == 1
+    assert "HASH_TRUNCATED" in done.stdout
+
+
+def test_registry_commands(world):
+    device = world.factory.device()
+    rows = [
+        f"{TENANT},contoso,partner_center,,,,,{capture(device)},,2025-06-01T00:00:00Z",
+        f"{TENANT},contoso,partner_center,SN100,HP,M,,,,",
+        f"{TENANT},contoso,partner_center,SN100,HP,,,,,",
+        f"{TENANT},contoso,fax,SN200,HP,M,,,,",
+        "nope,contoso,intune,SN300,HP,M,,,,",
+        f"{TENANT},contoso,intune,SN400,HP,M,,,,soon",
+        f"{TENANT},contoso,intune,Default string,HP,M,,,,",
+    ]
+    header = ",".join(IMPORT_COLUMNS)
+    (world.home / "existing.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    done = command("registry", "import", "existing.csv", cwd=world.home)
+    assert done.returncode == 1
+    assert [line.split(":")[1] for line in done.stdout.splitlines()[:-1]] == ["4", "5", "6", "7", "8"]
+    assert done.stdout.splitlines()[-1] == "2 imported, 0 unchanged, 5 refused"
+    again = json.loads(command("registry", "import", "existing.csv", "--format", "json", cwd=world.home).stdout)
+    assert (again["imported"], again["unchanged"]) == (0, 2)
+    stats = json.loads(command("registry", "stats", "--format", "json", cwd=world.home).stdout)
+    assert (stats["version"], stats["registered"], stats["identity"]) == (1, 2, {"hash": 1, "tuple": 1})
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(device)})
+    matched = world.run().rejected["matched_device_id"][0]
+    done = command("registry", "remove", matched, "--reason", "returned", cwd=world.home)
+    assert (done.returncode, done.stdout) == (0, "1 removed\n")
+    assert command("registry", "remove", matched, "--reason", "again", cwd=world.home).stdout == "0 removed\n"
+    assert command("registry", "remove", "stranger", "--reason", "x", cwd=world.home).returncode == 2
+    world.deliver(f"contoso/{TENANT}/b.csv", {HASH: capture(device)}, {TAG: "x"})
+    assert world.run().registered.height == 1
+
+
+def test_explain_tells_everything():
+    for code, reason in CATALOGUE.items():
+        told = CliRunner().invoke(cli, ["explain", code.lower()])
+        assert told.exit_code == 0
+        assert reason.sentence in told.output
+        assert reason.remedy in told.output
+    assert all(code in CliRunner().invoke(cli, ["explain"]).output for code in CATALOGUE)
+    assert len(json.loads(CliRunner().invoke(cli, ["explain", "--format", "json"]).output)) == len(CATALOGUE)
+
+
+def test_synthesize_is_the_same_for_the_same_seed(tmp_path):
+    for name in ("one", "two"):
+        assert (
+            command("synthesize", name, "--rows", "1", "--existing", "5", "--seed", "9", cwd=tmp_path).returncode == 0
+        )
+    files = [
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("one", "two")
+    ]
+    assert files[0] == files[1]
+    assert command("synthesize", "one", cwd=tmp_path).returncode == 2
+
+
+def test_help_loads_nothing_heavy():
+    heavy = "{'polars', 'pandera', 'pyarrow', 'deltalake', 'numpy', 'rich'}"
+    script = f"import sys; from pipeline.cli.main import cli; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

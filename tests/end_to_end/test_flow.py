@@ -1,0 +1,311 @@
+import csv
+import io
+import json
+import random
+import shutil
+
+import polars as pl
+import pytest
+
+from pipeline import RunConfig, run
+from pipeline.config import parse_moment
+from pipeline.errors import UsageError
+from pipeline.registry import Registry
+from pipeline.registry.importing import import_records
+from pipeline.registry.removing import remove_devices
+from pipeline.registry.statistics import count_records
+from pipeline.synthesize import synthesize
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.devices import recaptured, with_board
+from pipeline.synthesize.night import AS_OF, INTUNE
+from tests.conftest import OTHER_TENANT, TENANT, World
+
+HASH, TAG, USER = INTUNE[2:]
+
+
+@pytest.fixture
+def made_night(tmp_path, factory):
+    def make(rows, seed):
+        home = tmp_path / f"night-{seed}"
+        synthesize(home, rows, seed, existing=100)
+        world = World(home, factory)
+        import_records(Registry.open(world.registry, create=True), home / "existing_devices.csv")
+        return world
+
+    return make
+
+
+def wrong_rows(world, night):
+    """Rows of a night that did not end as its truth says."""
+    reasons, warnings = night.reasons(), night.warnings()
+    wrong = []
+    for truth in csv.DictReader(io.StringIO((world.home / "truth.csv").read_text(encoding="utf-8"))):
+        row = truth["source_file"], int(truth["source_line"])
+        found = reasons.pop(row, None)
+        right = found is not None and (found[0] in truth["reasons"].split("|") if truth["reasons"] else found == [])
+        if not right or not set(filter(None, truth["warnings"].split("|"))) <= set(warnings[row]):
+            wrong.append((truth, found))
+    assert reasons == {}
+    return wrong
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_night_ends_as_its_truth_says(made_night, seed):
+    world = made_night(400, seed)
+    night = world.run(as_of=parse_moment(AS_OF))
+    assert wrong_rows(world, night) == []
+
+
+def test_neither_file_names_nor_order_of_rows_matter(made_night):
+    world = made_night(1, 3)
+    before = world.run(as_of=parse_moment(AS_OF), dry_run=True)
+    for path in sorted(world.inbox.glob("*/*/*.csv")):
+        text = path.read_bytes()
+        if text.startswith(b"Device") and b"\r\n" in text:
+            header, *rows = text.splitlines(keepends=True)
+            random.Random(5).shuffle(rows)
+            path.unlink()
+            path.with_name("z-" + path.name).write_bytes(header + b"".join(rows))
+    after = world.run(as_of=parse_moment(AS_OF), dry_run=True)
+    for name in ("registered", "rejected"):
+        key = ["partner_id", "tenant_id", "serial_number", "windows_product_id", "hardware_hash_id"]
+        found = pl.col("reasons" if name == "rejected" else "warnings").list.join(" ")
+        frames = [getattr(night, name).select(*key, found).sort(pl.all()) for night in (before, after)]
+        assert frames[0].equals(frames[1])
+
+
+def test_the_same_input_gives_the_same_sets(made_night, tmp_path):
+    world = made_night(1, 4)
+    other = World(tmp_path / "copy", world.factory)
+    shutil.copytree(world.home, other.home)
+    first = world.run(as_of=parse_moment(AS_OF), run_id="same")
+    second = other.run(as_of=parse_moment(AS_OF), run_id="same")
+    assert first.registered.equals(second.registered)
+    assert first.rejected.equals(second.rejected)
+
+
+def test_a_run_id_is_run_once(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
+    first = world.run(run_id="once")
+    world.deliver(f"contoso/{TENANT}/b.csv", {HASH: capture(world.factory.device())})
+    again = world.run(run_id="once")
+    assert again.result.repeated
+    assert again.manifest == first.manifest
+    assert again.registered.equals(first.registered)
+
+
+def test_a_file_is_read_again_only_while_a_row_of_it_is_open(world):
+    settled = {HASH: capture(world.factory.device())}
+    world.deliver(f"contoso/{TENANT}/settled.csv", settled, {TAG: "nothing"})
+    pending = "33333333-3333-4333-8333-333333333333"
+    world.deliver(f"contoso/{pending}/open.csv", {HASH: capture(world.factory.device())})
+    world.put(f"contoso/{TENANT}/empty.csv", b"")
+    assert world.run().manifest["files"]["processed"] == 2
+    second = world.run()
+    dispositions = dict(second.files.select("source_file", "disposition").rows())
+    assert dispositions == {
+        f"contoso/{TENANT}/settled.csv": "already_processed",
+        f"contoso/{pending}/open.csv": "processed",
+        f"contoso/{TENANT}/empty.csv": "already_processed",
+    }
+    statements = (
+        world.home / "reference" / "authorizations.csv"
+    ).read_text() + f"contoso,{pending},active,2024-01-01T00:00:00Z,\n"
+    world.reference("authorizations.csv", statements)
+    world.reference("tenants.csv", (world.home / "reference" / "tenants.csv").read_text() + f"{pending},EU,public,\n")
+    assert world.run().manifest["rows"] == {"read": 1, "registered": 1, "rejected": 0}
+    assert world.run().manifest["rows"]["read"] == 0
+    assert world.run(reprocess=True).manifest["reasons"] == {"IDENTITY_MISSING": 1, "ALREADY_REGISTERED": 2}
+
+
+def test_the_same_bytes_for_another_tenant_are_another_file(world):
+    row = {HASH: capture(world.factory.device())}
+    world.deliver(f"contoso/{TENANT}/a.csv", row)
+    world.run()
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", row)
+    assert world.run().manifest["reasons"] == {"REGISTERED_OTHER_TENANT": 1}
+
+
+def test_a_dry_run_changes_nothing(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
+    dry = world.run(run_id="tried", dry_run=True)
+    assert dry.result.folder == world.home / "runs" / "dry-run" / "tried"
+    assert dry.registered.height == 1
+    assert count_records(Registry.open(world.registry, create=False))["registered"] == 0
+    assert world.run(run_id="tried", dry_run=True).registered.height == 1
+    assert world.run(run_id="tried").registered.height == 1
+
+
+def test_an_empty_inbox_is_a_run(world):
+    night = world.run()
+    assert night.manifest["rows"] == {"read": 0, "registered": 0, "rejected": 0}
+    assert night.registered.is_empty()
+    assert night.rejected.is_empty()
+    assert night.manifest["registry_version"] == {"before": 0, "after": 1}
+
+
+def test_a_removed_device_may_be_registered_again(world):
+    device = world.factory.device()
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"].to_list()
+    remove_devices(Registry.open(world.registry, create=False), ids, "sold", parse_moment(AS_OF))
+    world.deliver(f"contoso/{OTHER_TENANT}/b.csv", {HASH: capture(with_board(device, world.factory))})
+    night = world.run()
+    assert night.manifest["rows"] == {"read": 1, "registered": 1, "rejected": 0}
+    counted = count_records(Registry.open(world.registry, create=False))
+    assert (counted["registered"], counted["removed"]) == (1, 1)
+
+
+def test_a_device_known_through_its_mates_is_not_registered(world):
+    device = world.factory.device()
+    world.import_existing(
+        {
+            "tenant_id": TENANT,
+            "registered_via": "partner_center",
+            "serial_number": device.serial,
+            "manufacturer": device.maker,
+            "model": device.model,
+        }
+    )
+    serial, product_id, _, maker, model = (
+        "Device Serial Number",
+        "Windows Product ID",
+        0,
+        "Manufacturer name",
+        "Device model",
+    )
+    row = {serial: device.serial, product_id: device.product_id, maker: device.maker, model: device.model}
+    world.deliver(f"contoso/{TENANT}/a.csv", {product_id: device.product_id}, row)
+    night = world.run()
+    assert night.registered.is_empty()
+    assert night.reasons()[f"contoso/{TENANT}/a.csv", 2] == ["ALREADY_REGISTERED"]
+
+
+def test_partner_files_hold_nothing_of_others(world):
+    device, claimed = world.factory.device(), world.factory.device()
+    world.import_existing(
+        {"tenant_id": OTHER_TENANT, "registered_via": "partner_center", "hardware_hash": capture(device)}
+    )
+    key = "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"
+    user = "somebody@contoso.example"
+    recaptured_hash = capture(recaptured(device, world.factory))
+    world.deliver(
+        f"contoso/{TENANT}/a.csv",
+        {HASH: recaptured_hash, USER: user},
+        {HASH: capture(claimed)},
+        {TAG: key, HASH: capture(world.factory.device())},
+        {TAG: "=evil()"},
+    )
+    world.deliver(f"northwind/{OTHER_TENANT}/b.csv", {HASH: capture(recaptured(claimed, world.factory))})
+    night = world.run()
+    report = night.result.folder / "report"
+    own = "".join(path.read_text() for path in (report / "contoso").iterdir())
+    assert OTHER_TENANT not in own
+    assert "northwind" not in own
+    assert night.rejected["matched_device_id"].drop_nulls().is_empty() is False
+    for device_id in night.rejected["matched_device_id"].drop_nulls():
+        assert device_id not in own
+    resubmit = (report / "contoso" / "resubmit.csv").read_text()
+    assert recaptured_hash in resubmit
+    assert "=evil" not in resubmit
+    everything = b"".join(path.read_bytes() for path in night.result.folder.rglob("*") if path.is_file())
+    everything += str(night.rejected.to_dicts()).encode()
+    assert key.encode() not in everything
+    pages = "".join(path.read_text() for path in report.rglob("*") if path.name != "resubmit.csv" and path.is_file())
+    assert recaptured_hash[:100] not in pages
+    assert user not in pages
+
+
+def test_a_corrected_resubmission_registers(world):
+    device = world.factory.device()
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(device), TAG: "=evil()"})
+    night = world.run()
+    corrected = (night.result.folder / "report" / "contoso" / "resubmit.csv").read_bytes()
+    assert corrected.splitlines()[0] == ",".join(INTUNE).encode()
+    world.put(f"contoso/{TENANT}/again.csv", corrected)
+    assert world.run().registered["hash_serial_number"].to_list() == [device.serial]
+
+
+def test_a_resubmission_of_several_tenants_names_them(world):
+    for tenant in (TENANT, OTHER_TENANT):
+        world.deliver(f"contoso/{tenant}/a.csv", {HASH: capture(world.factory.device()), TAG: "=evil()"})
+    night = world.run()
+    resubmit = (night.result.folder / "report" / "contoso" / "resubmit.csv").read_text()
+    assert resubmit.splitlines()[0] == ",".join((*INTUNE, "Tenant ID"))
+    world.put("contoso/again.csv", resubmit.encode())
+    assert set(world.run().registered["tenant_id"]) == {TENANT, OTHER_TENANT}
+
+
+def test_report_and_manifest_tell_the_same(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())}, {TAG: "x"})
+    world.deliver(f"northwind/{TENANT}/b.csv", {TAG: "x"})
+    night = world.run()
+    report = json.loads((night.result.folder / "report" / "report.json").read_text())
+    assert report["reconciles"]
+    assert report["rows"] == night.manifest["rows"] == {"read": 3, "registered": 1, "rejected": 2}
+    assert report["partners"] == night.manifest["partners"]
+    assert {reason["code"]: reason["rows"] for reason in report["reasons"]} == night.manifest["reasons"]
+    page = (night.result.folder / "report" / "index.html").read_text()
+    assert "3 rows read = 1 registered + 2 rejected" in page
+    assert json.loads((night.result.folder / "run.json").read_text()) == night.manifest
+
+
+@pytest.mark.parametrize("name", ["a b.csv", "=cmd.csv", "<script>.csv", "naïve.csv", "a;b.csv.CSV"])
+def test_any_file_name_is_just_a_name(world, name):
+    world.deliver(f"contoso/{TENANT}/{name}", {TAG: "x"})
+    night = world.run()
+    assert night.rejected["source_file"].to_list() == [f"contoso/{TENANT}/{name}"]
+    report = night.result.folder / "report" / "contoso"
+    assert "<script>" not in (report / "index.html").read_text()
+
+
+@pytest.mark.parametrize("partner", ["a..b", "index.html", "%2e%2e", "-x", " ", "ä" * 100])
+def test_any_partner_folder_stays_below_the_report(world, partner):
+    world.deliver(f"{partner}/{TENANT}/a.csv", {TAG: "x"})
+    night = world.run()
+    assert night.rejected["partner_id"].to_list() == [partner]
+    folders = [path for path in (night.result.folder / "report").iterdir() if path.is_dir()]
+    assert len(folders) == 1
+    assert (folders[0] / "resubmit.csv").exists()
+
+
+def test_names_that_are_no_text_are_shown_escaped(world):
+    place = world.inbox / "contoso" / TENANT
+    place.mkdir(parents=True)
+    raw = bytes(place) + b"/\xff.csv"
+    with open(raw, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(b"x\n")
+    assert world.run().rejected["source_file"].to_list() == [f"contoso/{TENANT}/\\xff.csv"]
+
+
+def test_what_is_no_manifest_is_left_alone(world):
+    world.put("readme.txt", b"x")
+    world.put("contoso/.hidden.csv", b"x")
+    world.put("contoso/a.csv.part", b"x")
+    world.put("contoso/b.tmp", b"x")
+    outside = world.home / "outside"
+    outside.mkdir()
+    (outside / "x.csv").write_bytes(b"x")
+    (world.inbox / "contoso" / "link.csv").symlink_to(outside / "x.csv")
+    (world.inbox / "linked").symlink_to(outside)
+    night = world.run()
+    assert night.manifest["files"] == {
+        "found": 0, "processed": 0, "empty": 0, "already_processed": 0, "unreadable": 0, "ignored": 6
+    }  # fmt: skip
+
+
+def test_two_inboxes_with_the_same_file_are_refused(world, tmp_path):
+    world.deliver("contoso/a.csv", {TAG: "x"})
+    other = tmp_path / "other"
+    shutil.copytree(world.inbox, other)
+    with pytest.raises(UsageError, match="in two inboxes"):
+        run(RunConfig.beside(world.inbox, other))
+
+
+def test_nothing_but_the_registry_makes_a_device_known(world):
+    device = world.factory.device()
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(device)})
+    world.run()
+    night = world.run(reprocess=True, registry=world.home / "second", create_registry=True, output=world.home / "other")
+    assert night.registered.height == 1
+    assert pl.read_parquet(world.home / "second" / "*.parquet").height == 1

@@ -1,0 +1,200 @@
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import deltalake
+import polars as pl
+import pytest
+
+from pipeline import publish, workspace
+from pipeline.config import parse_moment
+from pipeline.errors import Fault, RegistryConflict, RegistryError
+from pipeline.registry import Registry
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE
+from schemas.registry import REGISTERED
+from tests.conftest import AS_OF, TENANT, read_published
+
+HASH = INTUNE[2]
+
+
+def start(world, run_id, *options):
+    """The real command, at work."""
+    arguments = ["run", "inbox", "--run-id", run_id, "--as-of", "2026-01-15T02:00:00Z", *options]
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=world.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+
+
+def devices_in(registry):
+    """Every registered device by its hash."""
+    records = Registry.open(registry, create=False).scan().filter(pl.col("event") == REGISTERED).collect()
+    return sorted(records["hardware_hash_id"])
+
+
+def deliver_devices(world, number, name="a"):
+    rows = [{HASH: capture(world.factory.device())} for _ in range(number)]
+    world.deliver(f"contoso/{TENANT}/{name}.csv", *rows)
+
+
+def leftovers(world):
+    staging = world.home / "runs" / ".staging"
+    return list(staging.iterdir()) if staging.exists() else []
+
+
+def test_two_processes_race_and_each_device_is_registered_once(world):
+    Registry.open(world.registry, create=True)
+    deliver_devices(world, 40)
+    racers = [start(world, f"racer-{number}") for number in range(3)]
+    told = [racer.communicate(timeout=300) for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0, 0], told
+    found = devices_in(world.registry)
+    assert len(found) == len(set(found)) == 40
+    nights = [read_published(world.home / "runs" / f"racer-{number}", None) for number in range(3)]
+    assert sum(night.registered.height for night in nights) == 40
+    assert leftovers(world) == []
+
+
+def test_a_kill_at_any_time_loses_and_doubles_nothing(world):
+    source = random.Random(11)
+    Registry.open(world.registry, create=True)
+    deliver_devices(world, 60)
+    whole = time.perf_counter()
+    finish(start(world, "calm", "--dry-run"))
+    whole = time.perf_counter() - whole
+    before, after = 0, 0
+    for night in range(12):
+        deliver_devices(world, 5, name=f"night-{night}")
+        victim = start(world, f"night-{night}")
+        time.sleep(source.uniform(0.6, 1.05) * whole)
+        victim.send_signal(signal.SIGKILL)
+        victim.communicate()
+        committed = Registry.open(world.registry, create=False).committed(f"night-{night}") is not None
+        before, after = before + (not committed), after + committed
+    finish(start(world, "morning"))
+    print(  # noqa: T201 - whoever runs this wants to know
+        f"killed before the commit: {before}, after it: {after}"
+    )
+    published = sorted((world.home / "runs").glob("*/run.json"))
+    registered = [pl.read_parquet(path.parent / "registered" / "*.parquet") for path in published]
+    everything = sorted(pl.concat(registered)["hardware_hash_id"])
+    assert everything == devices_in(world.registry)
+    assert len(set(everything)) == len(everything) == 60 + 12 * 5
+    assert leftovers(world) == []
+
+
+@pytest.mark.parametrize("step", ["rename", "manifest"])
+def test_a_committed_run_is_published_at_the_next_start(world, monkeypatch, step):
+    deliver_devices(world, 3)
+    real = workspace.Workspace.publish
+
+    def die(place, destination):
+        if step == "manifest":
+            place.publication.rename(destination)
+        raise OSError(28, "No space left on device", str(destination))
+
+    monkeypatch.setattr(workspace.Workspace, "publish", die)
+    with pytest.raises(OSError, match="No space left"):
+        world.run(run_id="torn")
+    monkeypatch.setattr(workspace.Workspace, "publish", real)
+    folder = world.home / "runs" / "torn"
+    assert not (folder / "run.json").exists()
+    assert len(devices_in(world.registry)) == 3
+    night = world.run(run_id="torn")
+    assert night.result.repeated
+    assert night.registered.height == 3
+    assert leftovers(world) == []
+
+
+def test_a_full_disk_publishes_nothing(world, monkeypatch):
+    deliver_devices(world, 3)
+
+    def die(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish.PublishedSet, "write", die)
+    with pytest.raises(OSError, match="No space left"):
+        world.run(run_id="full")
+    assert devices_in(world.registry) == []
+    assert not (world.home / "runs" / "full").exists()
+    assert leftovers(world) == []
+    assert list(world.registry.glob("*.parquet")) == []
+
+
+def test_a_stale_handle_cannot_commit(world):
+    first = Registry.open(world.registry, create=True)
+    second = first.reopened()
+    with first.writer() as writer:
+        first.commit(writer, "one", 7)
+    with second.writer() as writer, pytest.raises(RegistryConflict, match="start again"):
+        second.commit(writer, "two", 8)
+    now = first.reopened()
+    assert (now.committed("one"), now.committed("two"), now.version) == (7, None, 1)
+
+
+def test_another_registry_s_unfinished_run_is_left_alone(world):
+    deliver_devices(world, 1)
+    output = world.home / "runs"
+    with workspace.workspace(output, "other", world.home / "elsewhere") as place:
+        place.in_doubt = True
+    world.run()
+    assert [path.name.split("-")[0] for path in leftovers(world)] == ["other"]
+
+
+def test_a_living_run_is_left_alone(world):
+    deliver_devices(world, 1)
+    with workspace.workspace(world.home / "runs", "alive", world.registry) as place:
+        place.begin_publication()
+        world.run()
+        assert place.publication.exists()
+
+
+@pytest.mark.parametrize("size", [0, 0.5])
+def test_a_damaged_registry_is_refused(world, size):
+    deliver_devices(world, 3)
+    world.run()
+    files = [*world.registry.glob("*.parquet"), *sorted((world.registry / "_delta_log").glob("*.json"))]
+    assert len(files) == 3
+    for path in files:
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(len(whole) * size)])
+        with pytest.raises(RegistryError, match="registry"):
+            world.run(run_id="no")
+        assert not (world.home / "runs" / "no").exists()
+        path.write_bytes(whole)
+    assert world.run().manifest["files"]["already_processed"] == 1
+
+
+def test_a_missing_data_file_is_refused(world):
+    deliver_devices(world, 3)
+    world.run()
+    next(world.registry.glob("*.parquet")).unlink()
+    with pytest.raises(RegistryError, match="missing"):
+        world.run()
+
+
+def test_a_table_of_another_program_is_refused(world):
+    deltalake.write_deltalake(world.registry, pl.DataFrame({"a": [1]}))
+    with pytest.raises(RegistryError, match="expected 'autopilot-intake registry"):
+        world.run()
+
+
+def test_an_output_that_cannot_be_written_is_a_fault(world):
+    (world.home / "runs").write_text("a file")
+    with pytest.raises(Fault, match="output"):
+        world.run()
+
+
+def test_as_of_has_a_zone():
+    assert parse_moment("2026-01-15T03:00:00+01:00") == AS_OF
