@@ -92,9 +92,9 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
         UUID_COLLISION="colliding",
         DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
         matched_device_id=pl.coalesce("device_id", "donor"),
-        matched_row=pl.coalesce("kept_row", other_row, "claiming_row"),
+        matched_row=pl.coalesce("kept_row", other_row, "met_row"),
         evidence=pl.concat_str(
-            pl.col("kept_evidence"),
+            pl.col("met_evidence"),
             pl.col("conflict_evidence"),
             pl.col("registered_evidence"),
             pl.col("donor_evidence"),
@@ -121,38 +121,32 @@ def _duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
         nulls_last=True,
     )
     kept = ranked.unique(["device", "tenant_id"], keep="first", maintain_order=True).select(
-        "device", "tenant_id", first_row="row", first_profile="profile"
+        "device", "tenant_id", first_row="row"
     )
-    claims = kept.group_by("device").agg(tenants=pl.len(), tenants_rows=pl.col("first_row").sort())
+    claims = kept.group_by("device").agg(claims=pl.col("first_row").sort())
     joined = ranked.join(kept, on=["device", "tenant_id"], how="left", maintain_order="left", validate="m:1").join(
         claims, on="device", how="left", maintain_order="left", validate="m:1"
     )
-    is_kept = pl.col("row") == pl.col("first_row")
-    two_tenants = pl.col("tenants") > 1
-    other_claim = pl.col("tenants_rows").list.set_difference(pl.concat_list("first_row")).list.min()
+    other_claim = pl.col("claims").list.set_difference(pl.concat_list("first_row")).list.min()
     told = joined.with_columns(
-        two_tenants=two_tenants,
-        kept_row=pl.when(~is_kept).then("first_row"),
-        claiming_row=pl.when(two_tenants).then(other_claim),
-    )
-    evidence = _between(told.select("row", "profile", other="first_profile"), matches)
-    return told.join(evidence, on="row", how="left", maintain_order="left", validate="1:1").select(
-        "row",
-        "two_tenants",
-        "kept_row",
-        "claiming_row",
-        kept_evidence=pl.when(pl.col("kept_row").is_not_null()).then(pl.lit("in this delivery: ") + pl.col("between")),
+        two_tenants=pl.col("claims").list.len() > 1,
+        kept_row=pl.when(pl.col("row") != pl.col("first_row")).then("first_row"),
+    ).with_columns(met_row=pl.coalesce("kept_row", other_claim))
+    return told.join(_met(told, matches), on="row", how="left", maintain_order="left", validate="1:1").select(
+        "row", "two_tenants", "kept_row", "met_row", "met_evidence"
     )
 
 
-def _between(pairs: pl.DataFrame, matches: Matches) -> pl.DataFrame:
-    """`row` and what agrees and differs `between` its profile and the other one."""
-    lower, upper = pl.min_horizontal("profile", "other"), pl.max_horizontal("profile", "other")
-    return (
-        pairs.with_columns(left=lower, right=upper)
-        .join(matches.within.select("left", "right", "evidence"), on=["left", "right"], how="left", validate="m:1")
-        .select("row", between=pl.col("evidence").fill_null("the same device by way of other rows"))
+def _met(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """`row` and what of it agrees with and differs from the row of the batch that it met."""
+    profile_of = rows.select(met_row="row", met_profile="profile")
+    met = rows.select("row", "profile", "met_row").join(profile_of, on="met_row", how="inner", validate="m:1")
+    lower, upper = pl.min_horizontal("profile", "met_profile"), pl.max_horizontal("profile", "met_profile")
+    compared = met.with_columns(left=lower, right=upper).join(
+        matches.within.select("left", "right", "evidence"), on=["left", "right"], how="left", validate="m:1"
     )
+    told = pl.col("evidence").fill_null("the same device by way of other rows")
+    return compared.select("row", met_evidence=pl.lit("in this delivery: ") + told)
 
 
 def _conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
@@ -191,7 +185,7 @@ def _registrations(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     inherited = silent.join(of_device, on="device", how="inner").drop("device")
     pointing = pl.concat([pointing, inherited.select(pointing.columns)])
     probable = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE).join(pointing, on="profile", how="anti")
-    told = pl.format("{} as registered device {}: {}", "verdict", "device_id", "evidence")
+    told = pl.format("registered device {}, {}: {}", "device_id", "verdict", "evidence")
     return (
         pl.concat([pointing, probable])
         .with_columns(

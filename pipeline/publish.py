@@ -75,8 +75,8 @@ def publish_sets(
         rejected.write(refused)
         exports.write(refused)
         records.write(registry_records(kept, stamp.channels))
-    for written in (registered, rejected, exports):
-        written.close()
+    registered.close()
+    rejected.close()
 
 
 def registered_set(folder: Path) -> PublishedSet:

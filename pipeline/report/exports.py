@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import quote
 
 import polars as pl
 
-from pipeline.ingest.fields import split_line, split_lines
+from pipeline.ingest.fields import split_lines
 from pipeline.ingest.layout import Header
 from pipeline.ingest.secrets import MASK
 from schemas.reasons import CATALOGUE
@@ -34,27 +33,24 @@ def partner_folder(partner_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Resubmission:
+class _Form:
     """How a partner's rejected rows are written.
 
     Attributes:
-        columns: names of the header line.
-        keys: for each column what it holds: a canonical name, or the name as written.
+        columns: for what each column holds (a canonical name, or the name as written) its name in the header line.
+            A tenant column is added where the rows come from several tenants' folders.
         delimiter: between the fields.
-        with_tenant: a last column names the tenant, since the rows come from several tenants' folders.
     """
 
-    columns: tuple[str, ...]
-    keys: tuple[str, ...]
+    columns: dict[str, str]
     delimiter: str
-    with_tenant: bool
 
 
 class Exports:
     """Writes `errors.csv` and `resubmit.csv` of every partner, batch by batch."""
 
     def __init__(self, folder: Path, rejected: pl.DataFrame, files: pl.DataFrame, headers: list[list[Header]]) -> None:
-        """Plan the files.
+        """Begin the files of every partner that has rejected rows.
 
         Args:
             folder: the report's folder.
@@ -65,96 +61,63 @@ class Exports:
         self._folder, self._files, self._headers = folder, files, headers
         used = rejected.select("file_no", "header_no").unique(maintain_order=True).sort("file_no", "header_no")
         places = pl.concat([used, files[used["file_no"]].select("partner_id", "tenant_folder")], how="horizontal")
-        self._plans: dict[str, _Resubmission] = {}
-        self._open: dict[str, tuple[TextIO, TextIO]] = {}
-        for (partner_id,), mine in places.drop_nulls("partner_id").group_by("partner_id", maintain_order=True):
-            self._plans[str(partner_id)] = self._plan(mine)
+        self._forms: dict[str, _Form] = {}
         for partner_id in files["partner_id"].drop_nulls().unique().sort():
             (folder / partner_folder(partner_id)).mkdir(parents=True, exist_ok=True)
+        for (partner_id,), mine in places.drop_nulls("partner_id").group_by("partner_id", maintain_order=True):
+            form = self._forms[str(partner_id)] = self._form(mine)
+            self._append(str(partner_id), "errors.csv", ",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
+            names = pl.Series([list(form.columns.values())], dtype=pl.List(pl.String))
+            self._append(str(partner_id), "resubmit.csv", _lines(names, form.delimiter) if form.columns else "")
 
-    def _plan(self, places: pl.DataFrame) -> _Resubmission:
-        headers = [
-            self._headers[file_no][no]
-            for file_no, no in places.select("file_no", "header_no").iter_rows()
-            if no is not None
-        ]
+    def _form(self, places: pl.DataFrame) -> _Form:
+        """The form that all headers of a partner's rejected rows fit into; a single header stays as it is."""
+        known = places.drop_nulls("header_no").select("file_no", "header_no").iter_rows()
+        headers = [self._headers[file_no][header_no] for file_no, header_no in known]
         columns: dict[str, str] = {}
         for header in headers:
             for name, key in zip(header.cells, _keys(header), strict=True):
                 columns.setdefault(key, name)
-        several = places["tenant_folder"].n_unique() > 1
-        return _Resubmission(
-            columns=tuple(columns.values()),
-            keys=tuple(columns),
-            delimiter=headers[0].delimiter if headers else ",",
-            with_tenant=several and "tenant" not in columns,
-        )
+        if columns and places["tenant_folder"].n_unique() > 1:
+            columns.setdefault("tenant", _TENANT_COLUMN)
+        return _Form(columns, headers[0].delimiter if headers else ",")
 
     def write(self, rejected: pl.DataFrame) -> None:
         """Add rejected rows: columns of the rejected set, with `file_no` and `header_no`, in order."""
         for (partner_id,), mine in rejected.drop_nulls("partner_id").group_by("partner_id", maintain_order=True):
-            errors, resubmit = self._files_of(str(partner_id))
-            errors.write(_errors(mine).write_csv(include_header=False))
+            partner, form = str(partner_id), self._forms[str(partner_id)]
+            self._append(partner, "errors.csv", _errors(mine).write_csv(include_header=False))
             resent = mine.filter((pl.col("source_line") > 0) & ~pl.col("reason").is_in(_NOT_RESENT))
-            for (file_no, header_no), rows in resent.group_by("file_no", "header_no", maintain_order=True):
-                resubmit.write(self._resubmitted(rows, int(str(file_no)), header_no, self._plans[str(partner_id)]))
+            parts = resent.partition_by("file_no", "header_no", maintain_order=True)
+            self._append(partner, "resubmit.csv", "".join(self._resubmitted(rows, form) for rows in parts))
 
-    def _files_of(self, partner_id: str) -> tuple[TextIO, TextIO]:
-        if partner_id not in self._open:
-            folder, plan = self._folder / partner_folder(partner_id), self._plans[partner_id]
-            errors = (folder / "errors.csv").open("w", encoding="utf-8", newline="")
-            resubmit = (folder / "resubmit.csv").open("w", encoding="utf-8", newline="")
-            errors.write(",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
-            if plan.columns:
-                names = [*plan.columns, *([_TENANT_COLUMN] if plan.with_tenant else [])]
-                resubmit.write(_lines(pl.Series([names], dtype=pl.List(pl.String)), plan.delimiter))
-            self._open[partner_id] = errors, resubmit
-        return self._open[partner_id]
+    def _append(self, partner_id: str, name: str, text: str) -> None:
+        with (self._folder / partner_folder(partner_id) / name).open("a", encoding="utf-8", newline="") as file:
+            file.write(text)
 
-    def _resubmitted(self, rows: pl.DataFrame, file_no: int, header_no: object, plan: _Resubmission) -> str:
-        """The rows' original cells in the plan's columns; a line that does not fit its header is given as it is."""
-        manifest = self._files.row(file_no, named=True)
-        if isinstance(header_no, int):
-            header = self._headers[file_no][header_no]
-            fields = split_lines(rows["raw_record"], header.delimiter, len(header.cells))
-            own = {key: at for at, key in enumerate(_keys(header))}
-            moved = (
-                fields.to_frame("fields")
-                .select(
-                    pl.when(pl.col("fields").is_not_null()).then(
-                        pl.concat_list(
-                            pl.col("fields").list.get(own[key]) if key in own else pl.lit("") for key in plan.keys
-                        )
-                    )
-                )
-                .to_series()
-            )
-            delimiter = header.delimiter
-        else:
-            moved = pl.Series([None] * rows.height, dtype=pl.List(pl.String))
+    def _resubmitted(self, rows: pl.DataFrame, form: _Form) -> str:
+        """The original cells of rows below one header, in the columns of the form.
+
+        A line that does not fit its header is given as it is, and the tenant behind it where the form adds one.
+        """
+        manifest = self._files.row(rows["file_no"][0], named=True)
+        tenant, header_no = manifest["tenant_folder"] or "", rows["header_no"][0]
+        if header_no is None:
             delimiter = manifest["delimiter"] or ","
-        whole = (
-            [
-                cells if cells is not None else (split_line(raw, delimiter) or raw.split(delimiter))
-                for cells, raw in zip(moved, rows["raw_record"], strict=True)
-            ]
-            if moved.null_count()
-            else moved
+            return _lines(_without_danger(rows["raw_record"].str.split(delimiter)), form.delimiter)
+        header = self._headers[rows["file_no"][0]][header_no]
+        own = {key: at for at, key in enumerate(_keys(header))}
+        fields = split_lines(rows["raw_record"], header.delimiter, len(own))
+        cells = [
+            pl.col("fields").list.get(own[key]) if key in own else pl.lit(tenant if key == "tenant" else "")
+            for key in form.columns
+        ]
+        behind = [] if "tenant" in own or "tenant" not in form.columns else [pl.lit(tenant)]
+        ragged = pl.col("fields").is_null()
+        lines = pl.DataFrame({"fields": fields, "raw": rows["raw_record"].str.split(header.delimiter)}).select(
+            pl.when(ragged).then(pl.concat_list("raw", *behind)).otherwise(pl.concat_list(cells))
         )
-        cells = pl.Series(whole, dtype=pl.List(pl.String))
-        if plan.with_tenant:
-            cells = (
-                cells.to_frame("cells")
-                .select(pl.concat_list("cells", pl.lit(manifest["tenant_folder"] or "")))
-                .to_series()
-            )
-        return _lines(_without_danger(cells), plan.delimiter)
-
-    def close(self) -> None:
-        """Finish all files; a partner without rejected rows gets none."""
-        for files in self._open.values():
-            for file in files:
-                file.close()
+        return _lines(_without_danger(lines.to_series()), form.delimiter)
 
 
 def _keys(header: Header) -> tuple[str, ...]:

@@ -236,6 +236,22 @@ def test_a_resubmission_of_several_tenants_names_them(world):
     assert set(world.run().registered["tenant_id"]) == {TENANT, OTHER_TENANT}
 
 
+def test_a_resubmission_of_several_headers_keeps_every_tenant(world):
+    device, serial = world.factory.device(), "Device Serial Number"
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device()), TAG: "=evil()"})
+    row = {HASH: capture(device), TAG: "=evil()", "Tenant ID": OTHER_TENANT}
+    world.deliver("contoso/b.csv", row, header=("Tenant ID", HASH, TAG))
+    world.put(f"contoso/{TENANT}/c.csv", f"{serial};PKID\nA1;B;C\n".encode())
+    night = world.run()
+    resubmit = (night.result.folder / "report" / "contoso" / "resubmit.csv").read_text()
+    assert "Tenant ID" in resubmit.splitlines()[0]
+    assert f"A1,B,C,{TENANT}" in resubmit.splitlines()
+    world.put("contoso/again.csv", resubmit.encode())
+    again = world.run()
+    assert dict(again.registered.select("hash_serial_number", "tenant_id").rows())[device.serial] == OTHER_TENANT
+    assert set(again.registered["tenant_id"]) == {TENANT, OTHER_TENANT}
+
+
 def test_report_and_manifest_tell_the_same(world):
     world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())}, {TAG: "x"})
     world.deliver(f"northwind/{TENANT}/b.csv", {TAG: "x"})
