@@ -95,10 +95,12 @@ def standings(reference: Reference, as_of: datetime) -> pl.DataFrame:
     resellers = reference.partners.filter(
         (pl.col("partner_type") == "indirect_reseller") & (pl.col("provider_id") != "")
     ).select("partner_id", "provider_id")
-    passed_up = own.join(resellers, on="partner_id", how="inner", validate="m:1").select(
-        "tenant_id", "standing", partner_id="provider_id", removed=pl.lit(value=False)
-    )
     providers = reference.partners.filter(pl.col("partner_type") == "indirect_provider").select("partner_id")
+    passed_up = (
+        own.join(resellers, on="partner_id", how="inner", validate="m:1")
+        .select("tenant_id", "standing", partner_id="provider_id", removed=pl.lit(value=False))
+        .join(providers, on="partner_id", how="semi")
+    )
     own = own.join(providers.with_columns(provides=True), on="partner_id", how="left", validate="m:1").select(
         "tenant_id", "standing", "partner_id", removed=pl.col("removed") & pl.col("provides").fill_null(value=False)
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.decide import decide, has_reason
-from pipeline.ingest import Manifest
+from pipeline.ingest import Manifest, ManifestReader
 from pipeline.intake import Rulebook, take_in
 from pipeline.listener import Silence
 from pipeline.match import match
@@ -55,9 +55,9 @@ def check(config: CheckConfig) -> pl.DataFrame:
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = load_reference(config.reference) if config.reference else no_reference(config.partner)
-    manifests = tuple(Manifest(path, str(path), config.partner, config.tenant) for path in config.files)
+    readers = [ManifestReader(Manifest(path, str(path), config.partner, config.tenant)) for path in config.files]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
-    intake = take_in(manifests, rulebook, Staging(None), Silence(), frozenset())
+    intake = take_in(readers, rulebook, Staging(None), Silence(), frozenset())
     findings = intake.findings.with_columns(pl.lit(value=False).alias(code) for code in _unchecked(config))
     eligible = intake.rows.filter(~has_reason(findings))
     decisions = decide(intake.rows, findings, match(eligible.select("row", *COMPONENT_TYPES), registry))

@@ -78,6 +78,7 @@ class RunConfig:
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
         home = inboxes[0].resolve().parent if inboxes else Path()
+        at_home = registry is None or registry.resolve() == home / "registry"
         return cls(
             inboxes=inboxes,
             reference=reference or home / "reference",
@@ -85,7 +86,7 @@ class RunConfig:
             output=output or home / "runs",
             as_of=(as_of or now),
             run_id=run_id or now.strftime("%Y%m%dT%H%M%S.%fZ"),
-            create_registry=create_registry or registry is None,
+            create_registry=create_registry or at_home,
             reprocess=reprocess,
             dry_run=dry_run,
             group_tag_limit=group_tag_limit,

@@ -20,8 +20,7 @@ from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.history import settled_files
-from pipeline.ingest import Inbox, find_manifests
-from pipeline.ingest.encoding import digest
+from pipeline.ingest import ManifestReader, find_manifests
 from pipeline.intake import Rulebook, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
@@ -74,7 +73,8 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
-            intake = take_in(inbox.manifests, rulebook, staging, listener, _settled(inbox, config))
+            readers = [ManifestReader(manifest) for manifest in inbox.manifests]
+            intake = take_in(readers, rulebook, staging, listener, _settled(readers, config))
         for _ in range(_COMMIT_TRIES):
             # Barrier: matching needs the components of every row that may be registered.
             with clock("match"):
@@ -146,16 +146,13 @@ def _require_free(config: RunConfig) -> None:
         raise UsageError(message)
 
 
-def _settled(inbox: Inbox, config: RunConfig) -> frozenset[int]:
+def _settled(readers: list[ManifestReader], config: RunConfig) -> frozenset[int]:
     """Positions of the manifests that an earlier run has settled."""
     if config.reprocess:
         return frozenset()
-    settled = settled_files(config.output)
-    return frozenset(
-        position
-        for position, manifest in enumerate(inbox.manifests)
-        if settled and (manifest.partner_id, manifest.tenant_folder, digest(manifest.path)) in settled
-    )
+    keys = [(reader.manifest.partner_id, reader.manifest.tenant_folder, reader.sha256) for reader in readers]
+    settled = settled_files(config.output, set(keys))
+    return frozenset(position for position, key in enumerate(keys) if key in settled)
 
 
 def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> dict[str, Any]:

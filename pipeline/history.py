@@ -15,15 +15,23 @@ _KEY = ("partner_id", "tenant_folder", "sha256")
 _READ = ["processed", "empty", "unreadable"]
 
 
-def settled_files(output: Path) -> set[tuple[str | None, str | None, str]]:
-    """Files that need not be read again: partner, tenant folder and digest.
+FileKey = tuple[str | None, str | None, str | None]
+"""What makes a file the same one: its partner, tenant folder and digest."""
+
+
+def settled_files(output: Path, delivered: set[FileKey]) -> set[FileKey]:
+    """Those of the delivered files that need not be read again.
 
     A file is settled when the latest run that read it left none of its rows to consent or to review.
     """
-    settled: set[tuple[str | None, str | None, str]] = set()
+    wanted = pl.DataFrame(list(delivered), dict.fromkeys(_KEY, pl.String), orient="row").drop_nulls("sha256")
+    settled: set[FileKey] = set()
     for run in published_runs(output):
         files = pl.read_parquet(run / "files.parquet", columns=["source_file", *_KEY, "disposition"])
-        read = files.filter(pl.col("disposition").is_in(_READ) & pl.col("sha256").is_not_null())
+        again = files.join(wanted, on=_KEY, how="semi", nulls_equal=True)
+        read = again.filter(pl.col("disposition").is_in(_READ))
+        if read.is_empty():
+            continue
         rejected = pl.read_parquet(run / "rejected" / "*.parquet", columns=["source_file", "outcome"])
         open_files = rejected.filter(pl.col("outcome").is_in(_UNSETTLED))["source_file"].unique()
         is_open = pl.col("source_file").is_in(open_files.implode())

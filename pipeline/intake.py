@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.authorize import authorize, exclude
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import GROUP_ROWS, decode
-from pipeline.ingest import Manifest, ManifestReader
+from pipeline.ingest import ManifestReader
 from pipeline.ingest.layout import Header
 from pipeline.listener import Listener
 from pipeline.reference import Reference
@@ -71,18 +71,17 @@ class Rulebook:
 
 
 def take_in(
-    manifests: tuple[Manifest, ...], rulebook: Rulebook, staging: Staging, listener: Listener, settled: frozenset[int]
+    readers: list[ManifestReader], rulebook: Rulebook, staging: Staging, listener: Listener, settled: frozenset[int]
 ) -> Intake:
     """Read, decode and judge the rows of all manifests.
 
     Args:
-        manifests: the files, in order.
+        readers: of all manifests, in order.
         rulebook: what rows are judged by.
         staging: takes the wide part of each row.
         listener: hears of each file.
         settled: positions of manifests that an earlier run has settled; they are not read.
     """
-    readers = [ManifestReader(manifest) for manifest in manifests]
     kept, found = [pl.DataFrame(schema=ROW_TYPES)], [_no_findings(rulebook)]
     decoded = _decoded(_records(readers, settled, listener), staging)
     for rows in _in_groups(decoded, VALIDATE_ROWS):
@@ -135,6 +134,7 @@ def _decoded(records: Iterator[pl.DataFrame], staging: Staging) -> Iterator[pl.D
     row = 0
     for group in _in_groups(records, GROUP_ROWS):
         wide = pl.concat([group, decode(group["hardware_hash"])], how="horizontal").with_columns(
+            hash_repaired=pl.col("hash_repaired") | (pl.col("hash_trimmed") & pl.col("hash_verified")),
             row=pl.int_range(row, row + group.height, dtype=pl.UInt32),
             has_hash=pl.col("hardware_hash").is_not_null(),
         )
@@ -197,15 +197,15 @@ def _files(readers: list[ManifestReader], settled: frozenset[int]) -> pl.DataFra
 
 
 def _describe(reader: ManifestReader, *, skipped: bool) -> tuple[object, ...]:
-    manifest, survey = reader.manifest, reader.survey
+    manifest = reader.manifest
     return (
         manifest.source_file,
         manifest.partner_id,
         manifest.tenant_folder,
-        survey.size,
-        survey.sha256,
+        reader.size,
+        reader.sha256,
         reader.headers[0].layout if reader.headers else None,
-        survey.encoding,
+        None if skipped else reader.survey.encoding,
         reader.delimiter,
         reader.rows_read,
         "already_processed" if skipped else reader.disposition,

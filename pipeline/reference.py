@@ -146,11 +146,12 @@ def _repeated(rows: pl.DataFrame, table: ReferenceTable) -> list[tuple[int, str]
 
 
 def _check_partners(rows: pl.DataFrame) -> list[tuple[int, str]]:
-    providers = rows.filter(pl.col("partner_type") == "indirect_provider")["partner_id"]
     named = pl.col("provider_id") != ""
-    unknown = rows.filter(named & ~pl.col("provider_id").is_in(providers.implode())).select("line", "provider_id")
+    unknown = rows.filter(named & ~pl.col("provider_id").is_in(rows["partner_id"].implode())).select(
+        "line", "provider_id"
+    )
     return [
-        (line, f"provider_id: found {value!r}; expected an indirect_provider of this file, or nothing")
+        (line, f"provider_id: found {value!r}; expected a partner_id of this file, or nothing")
         for line, value in unknown.iter_rows()
     ]
 

@@ -41,6 +41,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
     **dict.fromkeys(_TEXT_CELLS, pl.String()),
+    "product_id": pl.String(),
     "identity": pl.String(),
     "takes_hash": pl.Boolean(),
     "product_key_exposed": pl.Boolean(),
@@ -60,7 +61,8 @@ COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rules look at: cells, fields of the decoded hash, and facts derived from them; never a hash or raw text.
 
-`identity` is `hash`, `product_id`, `tuple` or null; `exact_…` is the manufacturer as its devices report it.
+`product_id` is the cell where that is one, `identity` is `hash`, `product_id`, `tuple` or null, and `exact_…` is the
+manufacturer as its devices report it.
 """
 
 
@@ -95,8 +97,7 @@ RULES: dict[str, pl.Expr] = {
     "HASH_INCONSISTENT": ~_col("hash_verified") | _col("hash_consistent"),
     "HIDDEN_CHARACTER": _no_cell(HIDDEN),
     "FORMULA_CELL": _no_cell(FORMULA),
-    "PRODUCT_ID_FORMAT": _col("windows_product_id").str.contains(PRODUCT_ID)
-    & ~_col("windows_product_id").str.contains(ROUNDED_PRODUCT_ID),
+    "PRODUCT_ID_FORMAT": _col("windows_product_id").is_null() | _col("product_id").is_not_null(),
     "SERIAL_PLACEHOLDER": ~(
         (_col("hash_verified") & _col("hash_serial_placeholder")).fill_null(value=False)
         | (_IS_TUPLE & _col("serial_placeholder")).fill_null(value=False)
@@ -104,8 +105,7 @@ RULES: dict[str, pl.Expr] = {
     "SERIAL_MISMATCH": _col("serial_placeholder")
     | _col("hash_serial_placeholder")
     | _agrees("serial_number", "hash_serial_number"),
-    "PRODUCT_ID_MISMATCH": ~_col("windows_product_id").str.contains(PRODUCT_ID)
-    | _agrees("windows_product_id", "hash_product_id"),
+    "PRODUCT_ID_MISMATCH": _agrees("product_id", "hash_product_id"),
     "MANUFACTURER_MISMATCH": _agrees("exact_manufacturer", "exact_hash_manufacturer"),
     "MODEL_MISMATCH": _agrees("model", "hash_model"),
     "MANUFACTURER_SPELLING": ~_IS_TUPLE | (_col("manufacturer") == _col("exact_manufacturer")),

@@ -28,6 +28,7 @@ _MOST_SHOWN = 1_000
 @options.as_of
 @options.group_tag_limit
 @options.output_format
+@options.config
 def check(  # noqa: PLR0913, PLR0917 - the command's options
     file: tuple[Path, ...],
     partner: str,

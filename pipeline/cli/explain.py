@@ -14,6 +14,7 @@ from schemas.reasons import CATALOGUE, Reason
 @click.command()
 @click.argument("code", required=False)
 @options.output_format
+@options.config
 def explain(code: str | None, form: str) -> None:
     """Explain a reason CODE, or list all of them."""
     if code is None:

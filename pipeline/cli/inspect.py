@@ -22,6 +22,7 @@ _LONGEST_NAME = 4_096
 @click.argument("hash_", metavar="HASH|-|FILE")
 @options.option("--row", type=click.IntRange(min=1), default=1, show_default=True, help="Which row of a manifest.")
 @options.output_format
+@options.config
 def inspect(hash_: str, row: int, form: str) -> int:
     """Show what a hardware hash holds.
 

@@ -1,10 +1,13 @@
 """Options that several commands share."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from pipeline.errors import UsageError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -15,6 +18,50 @@ def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:  # n
     variable = "AUTOPILOT_INTAKE_" + long.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
+
+_DEFAULT_CONFIG = Path("intake.toml")
+
+
+def _load_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Make the settings of a configuration file the defaults of the command."""
+    given = path or _DEFAULT_CONFIG
+    if path is None and not given.exists():
+        return
+    try:
+        settings = tomllib.loads(given.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"configuration {given}: {error}; expected TOML with settings named as the options"
+        raise UsageError(message) from error
+    known = _option_names(context.find_root().command)
+    for name in settings:
+        if name.replace("_", "-") not in known:
+            message = f"configuration {given}: {name}: no such setting; expected some of {', '.join(sorted(known))}"
+            raise UsageError(message)
+    by_option = {long_name(option): option.name for option in context.command.params if option.name}
+    named = {by_option.get(name.replace("_", "-")): value for name, value in settings.items()}
+    context.default_map = {name: value for name, value in named.items() if name}
+
+
+def _option_names(command: click.Command) -> set[str]:
+    """Long names of all options of a command and those below it."""
+    own = {long_name(option) for option in command.params if isinstance(option, click.Option)}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return own.union(*(_option_names(inner) for inner in below)) - {"config", "version"}
+
+
+def long_name(option: click.Parameter) -> str:
+    """An option's name without its dashes."""
+    return max(option.opts, key=len).lstrip("-")
+
+
+config = option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_load_config,
+    help="TOML file with settings named as the options [intake.toml in the working folder, if present].",
+)
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 

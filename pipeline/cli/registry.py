@@ -26,6 +26,7 @@ def registry() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @_registry
 @options.output_format
+@options.config
 def import_(file: Path, registry: Path, form: str) -> int:
     """Add the records of a CSV or Parquet FILE; the registry is created where there is none.
 
@@ -54,6 +55,7 @@ def import_(file: Path, registry: Path, form: str) -> int:
 @options.option("--reason", required=True, help="Why the registration is removed; kept in the history.")
 @_registry
 @options.output_format
+@options.config
 def remove(device_id: tuple[str, ...], reason: str, registry: Path, form: str) -> None:
     """Take the registrations of DEVICE_ID... out: they match nothing any more, and stay in the history."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
@@ -67,6 +69,7 @@ def remove(device_id: tuple[str, ...], reason: str, registry: Path, form: str) -
 @registry.command()
 @_registry
 @options.output_format
+@options.config
 def stats(registry: Path, form: str) -> None:
     """Count the records, by tenant and by the way they were registered."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy

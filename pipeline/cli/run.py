@@ -33,6 +33,7 @@ _FINDINGS = 1
 )
 @options.group_tag_limit
 @options.output_format
+@options.config
 def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, engine: str, **settings: Any) -> int:  # noqa: ANN401, ARG001 - one engine
     """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
 

@@ -41,16 +41,12 @@ class Survey:
     """What must be known of a whole file before its first line can be read.
 
     Attributes:
-        size: bytes as delivered.
-        sha256: hex digest of the bytes as delivered, None where they could not be read.
         encoding: `utf-8`, `utf-8-sig`, `utf-16-le`, `utf-16-be` or `cp1252`; None where it holds nothing.
         ansi: whether an ANSI reader would see the same text.
         newline: what ends a line.
         readable: whether it could be read to its end.
     """
 
-    size: int
-    sha256: str | None
     encoding: str | None
     ansi: bool
     newline: bytes
@@ -59,9 +55,6 @@ class Survey:
 
 def survey(path: Path) -> Survey:
     """Read a file through once. Never raises for what the file is at fault for."""
-    sha256 = digest(path)
-    if sha256 is None:
-        return Survey(_size(path), None, None, ansi=True, newline=b"\n", readable=False)
     observed = _Observation()
     readable = True
     try:
@@ -72,7 +65,7 @@ def survey(path: Path) -> Survey:
         readable = False
     observed.close()
     newline = b"\r" if observed.has_cr and not observed.has_lf else b"\n"
-    return Survey(_size(path), sha256, observed.encoding, ansi=observed.ansi, newline=newline, readable=readable)
+    return Survey(observed.encoding, observed.ansi, newline, readable)
 
 
 def digest(path: Path) -> str | None:
@@ -82,13 +75,6 @@ def digest(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 class _Observation:

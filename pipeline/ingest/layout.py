@@ -72,10 +72,10 @@ class Header:
                 return name
         return "other"
 
-    @property
-    def row_limit(self) -> int:
-        """Most rows that Microsoft's upload of this layout takes."""
-        return _ROW_LIMIT_INTUNE if self.layout == "intune" else _ROW_LIMIT_OTHERS
+
+def row_limit(layout: str | None) -> int:
+    """Most rows that Microsoft's upload of a layout takes."""
+    return _ROW_LIMIT_INTUNE if layout == "intune" else _ROW_LIMIT_OTHERS
 
 
 _BASE = {"serial_number", "windows_product_id", "hardware_hash"}

@@ -5,25 +5,24 @@ from functools import cached_property
 
 import polars as pl
 
-from pipeline.ingest.encoding import UNREADABLE, Survey, read_text, survey
+from pipeline.ingest.encoding import UNREADABLE, Survey, digest, read_text, survey
 from pipeline.ingest.inbox import Manifest
-from pipeline.ingest.layout import CELLS, Header
+from pipeline.ingest.layout import CELLS, Header, row_limit
 from pipeline.ingest.records import RecordReader
 
+_FLAGS = ("value_trimmed", "hash_trimmed", "product_key_exposed")
 _ROW_TYPES = {
     "source_line": pl.UInt32,
     "raw_record": pl.String,
     "record_fault": pl.String,
     "header_no": pl.UInt16,
     **dict.fromkeys((*CELLS, "other_cells"), pl.String),
-    "value_trimmed": pl.Boolean,
-    "product_key_exposed": pl.Boolean,
+    **dict.fromkeys(_FLAGS, pl.Boolean),
 }
 
 _THE_REST = (
     pl.lit(0, pl.UInt32).alias("source_line"),
-    pl.lit(value=False).alias("value_trimmed"),
-    pl.lit(value=False).alias("product_key_exposed"),
+    *(pl.lit(value=False).alias(name) for name in _FLAGS),
 )
 """Line 0 stands for what could not be read."""
 
@@ -43,8 +42,21 @@ class ManifestReader:
         self._failed = False
 
     @cached_property
+    def sha256(self) -> str | None:
+        """Hex digest of the file as delivered; None where it cannot be read."""
+        return digest(self.manifest.path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file as delivered, as far as that can be known."""
+        try:
+            return self.manifest.path.stat().st_size
+        except OSError:
+            return 0
+
+    @cached_property
     def survey(self) -> Survey:
-        """Size, digest and encoding of the file, from one pass over it."""
+        """The file's form, from a pass over all of it."""
         return survey(self.manifest.path)
 
     @property
@@ -107,7 +119,7 @@ class ManifestReader:
             "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > int(self.unreadable),
             "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
             "ENCODING_NOT_ANSI": not self.survey.ansi,
-            "ROW_LIMIT_EXCEEDED": bool(self.headers) and self.rows_read > self.headers[0].row_limit,
+            "ROW_LIMIT_EXCEEDED": self.rows_read > row_limit(self.headers[0].layout if self.headers else None),
         }
         return [code for code, holds in held.items() if holds]
 

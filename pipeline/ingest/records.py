@@ -52,7 +52,7 @@ class RecordReader:
         Yields:
             One row for each record, in order: `source_line` (1-based), `raw_record` (product keys masked),
             `record_fault` (a reason code or null), `header_no`, the trimmed cells (null where empty), `other_cells`
-            (those of unknown columns, one a line), `value_trimmed`, `product_key_exposed`.
+            (those of unknown columns, one a line), `value_trimmed`, `hash_trimmed`, `product_key_exposed`.
         """
         for block in _blocks(chunks, self._newline):
             lines = self._number(_lines(block, self._newline))
@@ -123,20 +123,17 @@ class RecordReader:
         )
         unknown = [pl.col(name) for name in split.columns if name.startswith("other ")]
         known = [name for name in split.columns if name in self._cells]
-        trimmed = [pl.col(name).str.strip_chars(TRIMMED) for name in known]
+        trimmed = {name: pl.col(name).str.strip_chars(TRIMMED) for name in known}
+        changed = {name: value.str.len_bytes() != pl.col(name).str.len_bytes() for name, value in trimmed.items()}
+        never = pl.lit(value=False)
         cells = split.select(
-            *(value.replace("", None) for value in trimmed),
+            *(value.replace("", None) for value in trimmed.values()),
             *_nulls(name for name in self._cells if name not in known),
             other_cells=pl.concat_str(unknown, separator="\n") if unknown else pl.lit(None, pl.String),
-            value_trimmed=pl.any_horizontal(
-                pl.lit(value=False),
-                *(
-                    value.str.len_bytes() != pl.col(name).str.len_bytes()
-                    for name, value in zip(known, trimmed, strict=True)
-                ),
-            ).fill_null(value=False),
+            value_trimmed=pl.any_horizontal(never, *changed.values()).fill_null(value=False),
+            hash_trimmed=changed.get("hardware_hash", never).fill_null(value=False),
             unsplit=fields.is_null(),
-        ).select(*self._cells, "other_cells", "value_trimmed", "unsplit")
+        ).select(*self._cells, "other_cells", "value_trimmed", "hash_trimmed", "unsplit")
         read = pl.concat([sound, cells], how="horizontal").with_columns(
             record_fault=pl.when("unsplit").then(pl.lit("RECORD_FIELD_COUNT"))
         )
@@ -147,7 +144,8 @@ class RecordReader:
 
 
 def _no_cells(cells: tuple[str, ...]) -> list[pl.Expr]:
-    return [*_nulls((*cells, "other_cells")), pl.lit(value=False).alias("value_trimmed")]
+    flags = ("value_trimmed", "hash_trimmed")
+    return [*_nulls((*cells, "other_cells")), *(pl.lit(value=False).alias(name) for name in flags)]
 
 
 def _nulls(names: Iterable[str]) -> list[pl.Expr]:

@@ -50,7 +50,7 @@ class Exports:
     """Writes `errors.csv` and `resubmit.csv` of every partner, batch by batch."""
 
     def __init__(self, folder: Path, rejected: pl.DataFrame, files: pl.DataFrame, headers: list[list[Header]]) -> None:
-        """Begin the files of every partner that has rejected rows.
+        """Begin the files of every partner that delivered anything.
 
         Args:
             folder: the report's folder.
@@ -64,11 +64,10 @@ class Exports:
         self._forms: dict[str, _Form] = {}
         for partner_id in files["partner_id"].drop_nulls().unique().sort():
             (folder / partner_folder(partner_id)).mkdir(parents=True, exist_ok=True)
-        for (partner_id,), mine in places.drop_nulls("partner_id").group_by("partner_id", maintain_order=True):
-            form = self._forms[str(partner_id)] = self._form(mine)
-            self._append(str(partner_id), "errors.csv", ",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
+            form = self._forms[partner_id] = self._form(places.filter(pl.col("partner_id") == partner_id))
             names = pl.Series([list(form.columns.values())], dtype=pl.List(pl.String))
-            self._append(str(partner_id), "resubmit.csv", _lines(names, form.delimiter) if form.columns else "")
+            self._append(partner_id, "errors.csv", ",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
+            self._append(partner_id, "resubmit.csv", _lines(names, form.delimiter) if form.columns else "")
 
     def _form(self, places: pl.DataFrame) -> _Form:
         """The form that all headers of a partner's rejected rows fit into; a single header stays as it is."""

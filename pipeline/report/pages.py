@@ -35,8 +35,7 @@ def write_pages(folder: Path, manifest: dict[str, Any], summary: Summary) -> Non
         if partner["folder"]:
             own = _report(manifest, summary.of_partner(partner["name"]))
             place = folder / partner["folder"]
-            exports = [name for name in ("errors.csv", "resubmit.csv") if (place / name).exists()]
-            page = environment.get_template("partner.html.jinja").render(report=own, partner=partner, exports=exports)
+            page = environment.get_template("partner.html.jinja").render(report=own, partner=partner)
             (place / "index.html").write_text(page, encoding="utf-8")
 
 

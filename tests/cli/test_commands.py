@@ -109,7 +109,10 @@ def test_a_registry_that_is_none_exits_3(delivered):
 
 
 def test_settings_come_from_flags_before_environment_before_file(delivered):
-    (delivered.home / "intake.toml").write_text('run-id = "by-file"\nmax-reject-rate = 0.1\n')
+    settings = (
+        'run-id = "by-file"\nmax_reject_rate = 0.1\nformat = "text"\nas-of = 2026-01-15T02:00:00Z\nreprocess = true\n'
+    )
+    (delivered.home / "intake.toml").write_text(settings)
     assert "by-file" in command("run", "inbox", cwd=delivered.home).stdout
     variable = {"AUTOPILOT_INTAKE_RUN_ID": "by-environment"}
     assert "by-environment" in command("run", "inbox", cwd=delivered.home, **variable).stdout
@@ -119,7 +122,7 @@ def test_settings_come_from_flags_before_environment_before_file(delivered):
 @pytest.mark.parametrize("text", ["colour = 1\n", "run-id = \n"])
 def test_a_configuration_that_is_wrong_exits_2(delivered, text):
     (delivered.home / "own.toml").write_text(text)
-    done = command("--config", "own.toml", "run", "inbox", cwd=delivered.home)
+    done = command("run", "inbox", "--config", "own.toml", cwd=delivered.home)
     assert done.returncode == 2
     assert "configuration own.toml" in done.stderr
 
