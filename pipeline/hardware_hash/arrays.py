@@ -55,6 +55,14 @@ def binary(flat: Bytes, start: Ints, size: Ints) -> pl.Series:
     return pl.Series(array, dtype=pl.Binary)
 
 
+def slices(flat: Bytes, start: Ints, size: Ints) -> pl.Series:
+    """The same for ascending ranges, without a copy: the column keeps all of `flat` in memory."""
+    with_gaps = np.stack([start, start + size], axis=1).ravel()
+    buffers = [None, pa.py_buffer(np.append(with_gaps, with_gaps[-1:])), pa.py_buffer(flat)]
+    array = pa.Array.from_buffers(pa.large_binary(), len(with_gaps), buffers)
+    return pl.Series(array, dtype=pl.Binary).gather_every(2)
+
+
 def text(raw: pl.Series) -> pl.Series:
     """Strings without their closing NULs. Bytes that are no UTF-8 are shown escaped: two that differ stay different."""
     try:

@@ -112,7 +112,8 @@ def _to_bytes(texts: pl.Series) -> Blobs:
     chars = bare.str.len_bytes().cast(pl.Int64).to_numpy()
     missing = -chars % 4
     filled_text = bare + pl.Series(["", "A", "AA", "AAA"]).gather(pl.Series(missing, dtype=pl.UInt32))
-    raw = pybase64.b64decode("".join(filled_text.to_list()).encode("ascii"), validate=True)
+    joined = filled_text.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
+    raw = pybase64.b64decode(joined or b"", validate=True)
     filled = (chars + missing) // 4 * 3
     start = np.concatenate([np.zeros(1, np.int64), np.cumsum(filled)[:-1]])[: len(chars)]
     return Blobs(np.frombuffer(raw + bytes(_OVERRUN), np.uint8), start, chars * 3 // 4, filled)

@@ -96,7 +96,7 @@ def read(flat: Bytes, start: Ints, total: Ints, records: Records, verified: Mask
     reader = _Reader(flat, records, height)
     digest_at = np.flatnonzero(verified)
     ends = start + total + layout.TRAILER_BYTES
-    blob = arrays.binary(flat, start[digest_at], (ends - start)[digest_at])
+    blob = arrays.slices(flat, start[digest_at], (ends - start)[digest_at])
     signed_id = arrays.hexadecimal(
         arrays.window(flat, (start + total + len(layout.TRAILER))[digest_at], layout.DIGEST_BYTES)
     )
