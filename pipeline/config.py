@@ -51,6 +51,10 @@ class RunConfig:
         if not self.inboxes:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
             raise UsageError(message)
+        for inbox in self.inboxes:
+            if self.output.resolve().is_relative_to(inbox.resolve()):
+                message = f"output {self.output}: lies inside the inbox {inbox}; reports would be read as manifests"
+                raise UsageError(message)
         if not RUN_ID.fullmatch(self.run_id) or self.run_id == DRY_RUNS:
             message = (
                 f"run id {self.run_id!r}: expected 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot, "

@@ -134,8 +134,11 @@ def _finished_before(config: RunConfig) -> RunResult:
     folder = config.output / config.run_id
     path = folder / MANIFEST
     if not path.exists():
-        message = f"run {config.run_id}: was committed before, and {folder} does not hold it; use another --run-id"
-        raise UsageError(message)
+        message = (
+            f"run {config.run_id}: is committed, and {folder} does not hold it; wait if another process is publishing "
+            "it, name the --output that it was run with, or use another --run-id"
+        )
+        raise Fault(message)
     return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
 
 

@@ -14,6 +14,7 @@ from pipeline.cli import check, explain, inspect, registry, run, synthesize
 from pipeline.errors import IntakeError, UsageError
 
 _FAULT = 3
+_PACKAGE = Path(__file__).parents[1]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -48,7 +49,8 @@ def _exit_code() -> int:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"error: {where}{error.strerror or error}; nothing of this run was published", err=True)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a fault, and says where it is
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        place = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents][-1]
         click.echo(
             f"error: this is a bug ({type(error).__name__} at {Path(place.filename).name}:{place.lineno}); nothing of "
             "this run was published; please report it",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UsageError
+from pipeline.errors import Fault, UsageError
 
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst")
 
@@ -39,7 +39,8 @@ def find_manifests(inboxes: tuple[Path, ...]) -> Inbox:
     """List the manifests of one or more inboxes, ordered by relative path.
 
     Raises:
-        UsageError: an inbox is no readable folder, or two inboxes hold the same relative path.
+        UsageError: an inbox is no folder, or two inboxes hold the same relative path.
+        Fault: a folder cannot be read, so that rows might be missed.
     """
     manifests: dict[str, Manifest] = {}
     ignored = 0
@@ -62,19 +63,22 @@ def find_manifests(inboxes: tuple[Path, ...]) -> Inbox:
     return Inbox(tuple(manifests[name] for name in sorted(manifests)), ignored)
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(inbox: Path) -> Iterator[os.DirEntry[str]]:
     """Everything below a folder but what lies in hidden folders; links are listed and never followed."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-    except OSError as error:
-        message = f"inbox folder {folder}: {error.strerror}; give this user the right to read it"
-        raise UsageError(message) from error
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield from _entries(Path(entry.path))
-        else:
-            yield entry
+    folders = [os.fspath(inbox)]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as scan:
+                entries = list(scan)
+        except OSError as error:
+            message = f"inbox folder {folder}: {error.strerror}; give this user the right to read it"
+            raise Fault(message) from error
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                folders.append(entry.path)
+            else:
+                yield entry
 
 
 def _is_manifest(entry: os.DirEntry[str]) -> bool:

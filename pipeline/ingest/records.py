@@ -80,30 +80,33 @@ class RecordReader:
         self._first_line = first["source_line"] if self.headers else 0
 
     def _split(self, lines: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Cut a block at its header lines and read the lines between by the header above them."""
+        """Name the header lines of a block, and read the lines between by the header above them."""
         if not self.headers:
             yield self._cells_of(lines, None)
             return
+        lines = lines.filter(pl.col("source_line") != self._first_line)
+        found = self._header_lines(lines)
+        again = pl.Series([at for at, _ in found], dtype=pl.UInt32)
+        is_header = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(again.implode())
+        repeated = pl.when(is_header).then(pl.lit("RECORD_REPEATED_HEADER")).otherwise("record_fault")
+        lines = lines.with_columns(record_fault=repeated)
         start = 0
-        for at, header in self._header_lines(lines):
-            yield self._cells_of(lines[start:at], self.headers[-1])
-            if lines["source_line"][at] != self._first_line:
+        for at, header in found:
+            if header != self.headers[-1]:
+                yield self._cells_of(lines[start:at], self.headers[-1])
                 self.headers.append(header)
-                yield self._repeated_header(lines[at : at + 1])
-            start = at + 1
+                start = at
         yield self._cells_of(lines[start:], self.headers[-1])
 
     def _header_lines(self, lines: pl.DataFrame) -> list[tuple[int, Header]]:
-        likely = lines.with_row_index("at").filter(
-            pl.col("record_fault").is_null() & (pl.col("raw_record").str.len_bytes() < _LONGEST_HEADER)
-            | (pl.col("source_line") == self._first_line)
-        )
-        likely = likely.filter(pl.col("raw_record").str.contains_any(list(self._hints), ascii_case_insensitive=True))
-        found = ((at, self._find_header(line)) for at, line in likely.select("at", "raw_record").iter_rows())
+        """Positions of the lines that are headers, and what they are."""
+        short = pl.col("raw_record").str.len_bytes() < _LONGEST_HEADER
+        likely = lines.with_row_index("at").filter(short & pl.col("record_fault").is_null())
+        hinted = pl.col("raw_record").str.contains_any(list(self._hints), ascii_case_insensitive=True)
+        found = [
+            (at, self._find_header(line)) for at, line in likely.filter(hinted).select("at", "raw_record").iter_rows()
+        ]
         return [(at, header) for at, header in found if header]
-
-    def _repeated_header(self, line: pl.DataFrame) -> pl.DataFrame:
-        return self._cells_of(line.with_columns(record_fault=pl.lit("RECORD_REPEATED_HEADER")), self.headers[-1])
 
     def _cells_of(self, lines: pl.DataFrame, header: Header | None) -> pl.DataFrame:
         delimiter = header.delimiter if header else self.delimiter
@@ -118,18 +121,19 @@ class RecordReader:
         lines = lines.with_columns(header_no=pl.lit(len(self.headers) - 1, pl.UInt16))
         sound = lines.filter(pl.col("record_fault").is_null())
         fields = split_lines(sound["raw_record"], header.delimiter, len(header.columns))
-        split = sound.select(fields=fields).select(
-            pl.col("fields").list.get(at).alias(name or f"other {at}") for at, name in enumerate(header.columns)
+        known = [name for name in header.columns if name]
+        unknown = [at for at, name in enumerate(header.columns) if name is None]
+        split = fields.to_frame("fields").select(
+            *(pl.col("fields").list.get(header.columns.index(name)).alias(name) for name in known),
+            other_cells=pl.col("fields").list.gather(unknown).list.join("\n") if unknown else pl.lit(None, pl.String),
         )
-        unknown = [pl.col(name) for name in split.columns if name.startswith("other ")]
-        known = [name for name in split.columns if name in self._cells]
         trimmed = {name: pl.col(name).str.strip_chars(TRIMMED) for name in known}
         changed = {name: value.str.len_bytes() != pl.col(name).str.len_bytes() for name, value in trimmed.items()}
         never = pl.lit(value=False)
         cells = split.select(
             *(value.replace("", None) for value in trimmed.values()),
             *_nulls(name for name in self._cells if name not in known),
-            other_cells=pl.concat_str(unknown, separator="\n") if unknown else pl.lit(None, pl.String),
+            "other_cells",
             value_trimmed=pl.any_horizontal(never, *changed.values()).fill_null(value=False),
             hash_trimmed=changed.get("hardware_hash", never).fill_null(value=False),
             unsplit=fields.is_null(),

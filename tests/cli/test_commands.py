@@ -72,6 +72,7 @@ def test_too_many_rejected_rows_are_an_exit_code(delivered, rate, code):
         (["run", "inbox", "--as-of", "2026-01-01T00:00:00"], "has no time zone"),
         (["run", "inbox", "--run-id", ".x"], "run id '.x'"),
         (["run", "inbox", "--run-id", "dry-run"], "run id 'dry-run'"),
+        (["run", "inbox", "--output", "inbox/out"], "lies inside the inbox"),
         (["run", "inbox", "--registry", "typo"], "create it with --create-registry"),
         (["run", "inbox", "--reference", "nowhere"], "reference folder nowhere: not found"),
         (["run", "inbox", "--engine", "abacus"], "abacus"),
@@ -109,10 +110,8 @@ def test_a_registry_that_is_none_exits_3(delivered):
 
 
 def test_settings_come_from_flags_before_environment_before_file(delivered):
-    settings = (
-        'run-id = "by-file"\nmax_reject_rate = 0.1\nformat = "text"\nas-of = 2026-01-15T02:00:00Z\nreprocess = true\n'
-    )
-    (delivered.home / "intake.toml").write_text(settings)
+    settings = ['run-id = "by-file"', "max_reject_rate = 0.1", "as-of = 2026-01-15T02:00:00Z", "reprocess = true"]
+    (delivered.home / "intake.toml").write_text("\n".join(settings))
     assert "by-file" in command("run", "inbox", cwd=delivered.home).stdout
     variable = {"AUTOPILOT_INTAKE_RUN_ID": "by-environment"}
     assert "by-environment" in command("run", "inbox", cwd=delivered.home, **variable).stdout

@@ -86,6 +86,19 @@ def test_delimiters(tmp_path, delimiter):
     assert rows["model"].to_list() == [f"M{delimiter}1"]
 
 
+def test_headers_in_a_row_cost_no_sections(tmp_path):
+    reader, rows = read(tmp_path, (HEADER + b"\n") * 20_000 + b"A1,,,HP,M\n")
+    assert rows.height == 20_000
+    assert len(reader.headers) == 1
+    assert rows["serial_number"].drop_nulls().to_list() == ["A1"]
+
+
+def test_many_unknown_columns_are_kept_together(tmp_path):
+    names = ",".join(f"x{at}" for at in range(20_000))
+    _, rows = read(tmp_path, f"PKID,{names}\n1{',=' * 20_000}\n".encode())
+    assert rows["other_cells"][0] == "\n".join(["="] * 20_000)
+
+
 def test_a_file_without_a_header_is_all_records(tmp_path):
     reader, rows = read(tmp_path, b"\n;;\nA1;B1\nA2;B2\n")
     assert rows["source_line"].to_list() == [3, 4]
