@@ -147,3 +147,8 @@ def world(tmp_path: Path, factory: Factory) -> World:
     made.reference("authorizations.csv", AUTHORIZATIONS)
     made.reference("tenants.csv", TENANTS)
     return made
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rows", type=int, default=20_000, help="rows of a benchmark's night")
+    parser.addoption("--existing", type=int, default=50_000, help="registered devices of a benchmark")

@@ -220,11 +220,17 @@ def _lines(block: bytes, newline: bytes) -> pl.DataFrame:
     has_nul = text.str.contains("\0", literal=True) if b"\0" in block else pl.lit(value=False)
     return pl.select(
         raw_record=text,
-        record_fault=pl.when(raw.bin.size() > RECORD_LIMIT)
+        record_fault=pl.when(raw.bin.size() > RECORD_LIMIT + _line_end(raw, newline))
         .then(pl.lit("RECORD_TOO_LARGE"))
         .when(has_nul | ~is_text)
         .then(pl.lit("RECORD_NOT_TEXT")),
     )
+
+
+def _line_end(raw: pl.Series, newline: bytes) -> pl.Series:
+    """Bytes of each line's end."""
+    size = raw.bin.ends_with(newline).cast(pl.UInt32)
+    return size + raw.bin.ends_with(b"\r\n").cast(pl.UInt32) if newline == b"\n" else size
 
 
 def _text(raw: pl.Series) -> tuple[pl.Series, pl.Series]:

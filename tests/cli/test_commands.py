@@ -1,5 +1,6 @@
 import json
 import os
+import pty
 import subprocess
 import sys
 
@@ -29,6 +30,14 @@ def command(*arguments, cwd, stdin=None, **environment):
     )
 
 
+def read_terminal(handle):
+    """What is left to read; a terminal whose other end is closed says so by an error."""
+    try:
+        return os.read(handle, 1 << 16)
+    except OSError:
+        return b""
+
+
 @pytest.fixture
 def delivered(world):
     world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())}, {TAG: "x"})
@@ -43,6 +52,27 @@ def test_run_prints_the_result_and_nothing_else(delivered):
         "          1  IDENTITY_MISSING",
         f"report: {delivered.home}/runs/r1/report/index.html",
     ]
+
+
+def test_progress_shows_on_a_terminal_and_only_there(delivered):
+    master, slave = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "run", "inbox"],
+        cwd=delivered.home,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        env=environment,
+        text=True,
+        check=True,
+    )
+    os.close(slave)
+    shown = b"".join(iter(lambda: read_terminal(master), b""))
+    os.close(master)
+    assert b"\x1b[" in shown
+    assert b"starting" in shown or b"ingest" in shown
+    assert done.stdout.startswith("run ")
+    assert "\x1b" not in done.stdout
 
 
 def test_run_prints_what_run_json_holds(delivered):

@@ -132,9 +132,10 @@ def test_a_missing_file_is_one_row(tmp_path):
     assert reader.disposition == "unreadable"
 
 
-@pytest.mark.parametrize("size", [records.RECORD_LIMIT - 9, records.RECORD_LIMIT + 1, 3 * records.RECORD_LIMIT])
-def test_a_record_too_large_is_cut_and_named(tmp_path, size):
-    content = HEADER + b"\n" + b"A" * size + b",,,,\nA2,,,HP,M\n"
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("size", [records.RECORD_LIMIT, records.RECORD_LIMIT + 1, 3 * records.RECORD_LIMIT])
+def test_a_record_too_large_is_cut_and_named(tmp_path, size, end):
+    content = end.join([HEADER, b"A" * (size - 4) + b",,,,", b"A2,,,HP,M", b""])
     _, rows = read(tmp_path, content)
     too_large = size > records.RECORD_LIMIT
     assert rows["record_fault"].to_list() == ["RECORD_TOO_LARGE" if too_large else None, None]

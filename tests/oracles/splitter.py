@@ -82,9 +82,9 @@ def split(text):  # noqa: C901, PLR0912 - told in one piece
     physical = []
     for number, raw in enumerate(lines, start=1):
         line, is_text = decode_line(raw)
+        size = len(raw)
         if newline == b"\n":
-            line = line.removesuffix("\r")
-        size = len(raw) + (number < len(lines) or text.endswith(newline))
+            line, size = line.removesuffix("\r"), len(raw.removesuffix(b"\r"))
         fault = "RECORD_TOO_LARGE" if size > LIMIT else None if is_text and "\0" not in line else "RECORD_NOT_TEXT"
         physical.append((number, line, fault))
     header, records, started = None, [], False
