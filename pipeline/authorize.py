@@ -35,15 +35,12 @@ def authorize(rows: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.D
         One row for each, in order: a Boolean column for each authorization code and `FILE_PARTNER_UNKNOWN`. Of a row
         without a tenant only the partner and its channel are judged.
     """
-    pairs = rows.select("partner_id", "tenant_id").unique(maintain_order=True)
-    judged = pairs.join(_judge(pairs, reference, as_of), on=["partner_id", "tenant_id"], how="left", nulls_equal=True)
-    return (
-        rows.select("partner_id", "tenant_id")
-        .join(
-            judged, on=["partner_id", "tenant_id"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
-        )
-        .drop("partner_id", "tenant_id")
-    )
+    pair = ["partner_id", "tenant_id"]
+    claimed = rows.select(pair)
+    judged = _judge(claimed.unique(maintain_order=True), reference, as_of)
+    found = claimed.join(judged, on=pair, how="left", nulls_equal=True, maintain_order="left", validate="m:1")
+    # A pair that nobody judged would have no finding, and so be allowed; it is refused instead.
+    return found.drop(pair).select(pl.all().fill_null(value=True))
 
 
 def _judge(pairs: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.DataFrame:

@@ -157,11 +157,13 @@ def _records(readers: list[ManifestReader], settled: frozenset[int], listener: L
 def _in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
     """The same rows in groups of at least so many."""
     group: list[pl.DataFrame] = []
+    height = 0
     for batch in batches:
         group.append(batch)
-        if sum(frame.height for frame in group) >= rows:
+        height += batch.height
+        if height >= rows:
             yield pl.concat(group)
-            group = []
+            group, height = [], 0
     if group:
         yield pl.concat(group)
 

@@ -79,7 +79,7 @@ def _record(kind: int, payload: bytes) -> dict[str, Any]:
     read = _READERS.get(Record(kind)) if known else None
     try:
         value = read(payload) if read else payload.hex()
-    except (struct.error, UnicodeDecodeError, OverflowError):
+    except (struct.error, IndexError, UnicodeDecodeError, OverflowError):
         value = payload.hex()
     return {"type": kind, "name": name, "bytes": len(payload), "value": value}
 

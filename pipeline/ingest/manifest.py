@@ -40,6 +40,7 @@ class ManifestReader:
         self.rows_read = 0
         self._records: RecordReader | None = None
         self._failed = False
+        self._state = self._stat()
 
     @cached_property
     def sha256(self) -> str | None:
@@ -48,11 +49,15 @@ class ManifestReader:
 
     @property
     def size(self) -> int:
-        """Bytes of the file as delivered, as far as that can be known."""
+        """Bytes of the file as delivered; 0 where it cannot be found."""
+        return self._state[0]
+
+    def _stat(self) -> tuple[int, int, int]:
         try:
-            return self.manifest.path.stat().st_size
+            stat = self.manifest.path.stat()
         except OSError:
-            return 0
+            return 0, 0, 0
+        return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
     @cached_property
     def survey(self) -> Survey:
@@ -85,9 +90,12 @@ class ManifestReader:
         `tenant_claim` is the tenant as delivered: the cell where the header has the column, else the folder.
         `tenant_unread` says that a damaged row would have named it in a cell.
         """
+        sha256 = self.sha256
         self._records = RecordReader(self.survey.newline)
         for rows in self._records.read(self._readable_text()):
             yield self._counted(rows)
+        # What was read must be what the digest stands for, or the file would count as taken in when it comes again.
+        self._failed = self._failed or sha256 is None or self._stat() != self._state
         if self.unreadable:
             yield self._counted(pl.DataFrame(schema=_ROW_TYPES).clear(1).with_columns(_THE_REST))
 

@@ -44,7 +44,7 @@ class Registry:
             UsageError: there is none and it shall not be created.
             RegistryError: what is there is no registry, or is damaged.
         """
-        if not (folder / "_delta_log").is_dir():
+        if not _has_log(folder):
             _require_vacant(folder)
             if not create:
                 message = f"registry {folder}: not found; check the path, or create it with --create-registry"
@@ -231,13 +231,23 @@ def _paths(table: DeltaTable) -> list[str]:
 
 def _create(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(folder, _ARROW_SCHEMA, mode="ignore", name="registry", description=FORMAT)
+    try:
+        DeltaTable.create(folder, _ARROW_SCHEMA, mode="ignore", name="registry", description=FORMAT)
+    except CommitFailedError:
+        # Another process created it in the same moment; opening it tells whether that went well.
+        return
     sync_folder(folder / "_delta_log")
     sync_folder(folder)
 
 
+def _has_log(folder: Path) -> bool:
+    """Whether anything was ever committed; a creation that was cut short leaves an empty log."""
+    log = folder / "_delta_log"
+    return any(log.glob("*.json")) or any(log.glob("*.parquet"))
+
+
 def _require_vacant(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name != "_delta_log" for path in folder.iterdir())):
         message = f"registry {folder}: holds something else and no registry; name another folder"
         raise RegistryError(message)
 

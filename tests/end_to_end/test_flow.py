@@ -3,6 +3,8 @@ import io
 import json
 import random
 import shutil
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -10,27 +12,34 @@ import pytest
 from pipeline import RunConfig, run
 from pipeline.config import parse_moment
 from pipeline.errors import UsageError
+from pipeline.flow import RunResult
 from pipeline.registry import Registry
-from pipeline.registry.importing import import_records
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.statistics import count_records
-from pipeline.synthesize import synthesize
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import recaptured, with_board
 from pipeline.synthesize.night import AS_OF, INTUNE
-from tests.conftest import OTHER_TENANT, TENANT, World
+from tests.conftest import OTHER_TENANT, TENANT, World, read_published
 
 HASH, TAG, USER = INTUNE[2:]
+
+
+def command(home, *arguments):
+    """The real command, which must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture
 def made_night(tmp_path, factory):
     def make(rows, seed):
         home = tmp_path / f"night-{seed}"
-        synthesize(home, rows, seed, existing=100)
-        world = World(home, factory)
-        import_records(Registry.open(world.registry, create=True), home / "existing_devices.csv")
-        return world
+        command(tmp_path, "synthesize", home.name, "--rows", str(rows), "--seed", str(seed), "--existing", "100")
+        command(home, "registry", "import", "existing_devices.csv")
+        return World(home, factory)
 
     return make
 
@@ -52,8 +61,10 @@ def wrong_rows(world, night):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_night_ends_as_its_truth_says(made_night, seed):
     world = made_night(400, seed)
-    night = world.run(as_of=parse_moment(AS_OF))
+    manifest = json.loads(command(world.home, "run", "inbox", "--as-of", AS_OF, "--run-id", "n", "--format", "json"))
+    night = read_published(world.home / "runs" / "n", RunResult(world.home / "runs" / "n", manifest))
     assert wrong_rows(world, night) == []
+    assert night.manifest["rows"]["read"] == night.registered.height + night.rejected.height
 
 
 def test_neither_file_names_nor_order_of_rows_matter(made_night):

@@ -1,4 +1,5 @@
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,6 +175,28 @@ def test_a_damaged_registry_is_refused(world, size):
         assert not (world.home / "runs" / "no").exists()
         path.write_bytes(whole)
     assert world.run().manifest["files"]["already_processed"] == 1
+
+
+def test_processes_that_create_the_registry_together_share_it(world):
+    deliver_devices(world, 5)
+    racers = [start(world, f"first-{number}") for number in range(2)]
+    for racer in racers:
+        finish(racer)
+    assert len(devices_in(world.registry)) == 5
+
+
+def test_a_creation_that_was_cut_short_is_made_again(world):
+    (world.registry / "_delta_log").mkdir(parents=True)
+    deliver_devices(world, 1)
+    assert world.run().registered.height == 1
+
+
+def test_a_registry_without_its_log_is_not_made_anew(world):
+    deliver_devices(world, 1)
+    world.run()
+    shutil.rmtree(world.registry / "_delta_log")
+    with pytest.raises(RegistryError, match="holds something else"):
+        world.run()
 
 
 def test_a_missing_data_file_is_refused(world):

@@ -3,7 +3,7 @@ import random
 import polars as pl
 import pybase64
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.hardware_hash.decode import decode
@@ -201,6 +201,7 @@ def test_describe_shows_every_record(factory):
 
 
 @given(st.integers(0, 60), st.binary(max_size=60))
+@example(34, b"")
 def test_describe_survives_any_record(kind, payload):
     shown = describe(encode(seal(record(kind, payload) + text(Record.SYSTEM_SKU, "x") * (kind != Record.SYSTEM_SKU))))
     assert shown["bytes"] == 3_000

@@ -126,6 +126,20 @@ def test_a_cut_archive_keeps_what_was_read(tmp_path, suffix):
     assert rows["source_line"].to_list()[:-1] == list(range(2, rows.height + 1))
 
 
+@pytest.mark.parametrize(
+    "change", [lambda path: path.write_bytes(b"x"), lambda path: path.unlink()], ids=["grown", "gone"]
+)
+def test_a_file_that_changes_while_it_is_read_is_unreadable(tmp_path, change):
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEADER + b"\nA1,,,HP,M\n")
+    reader = ManifestReader(Manifest(path, "a.csv", "contoso", None))
+    batches = reader.batches()
+    assert next(batches)["serial_number"].to_list() == ["A1"]
+    change(path)
+    assert next(batches)["source_line"].to_list() == [0]
+    assert reader.findings()[0] == "FILE_UNREADABLE"
+
+
 def test_a_missing_file_is_one_row(tmp_path):
     reader = ManifestReader(Manifest(tmp_path / "gone.csv", "gone.csv", "contoso", None))
     assert [rows["source_line"].to_list() for rows in reader.batches()] == [[0]]
