@@ -19,13 +19,10 @@ from pipeline.synthesize.devices import Factory
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
 from schemas.registry import IMPORT_COLUMNS
 
-# On a change's way in the examples are the same each time; at a desk new ones are tried.
-settings.register_profile(
-    "suite",
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+_QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+# In CI the examples are the same each time; at a desk new ones are tried, and many with --hypothesis-profile long.
+settings.register_profile("suite", deadline=None, derandomize="CI" in os.environ, suppress_health_check=_QUIET)
+settings.register_profile("long", deadline=None, max_examples=3_000, suppress_health_check=_QUIET)
 settings.load_profile("suite")
 
 TENANT = "11111111-1111-4111-8111-111111111111"
