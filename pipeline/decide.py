@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.errors import Fault
 from pipeline.match import Matches
 from pipeline.match.compare import Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES
@@ -31,8 +32,8 @@ _MATCH_CODES = (
 
 
 def has_reason(findings: pl.DataFrame) -> pl.Series:
-    """Which rows have a finding that rejects them."""
-    reasons = [name for name in findings.columns if name in REASON_CODES]
+    """Which rows have a finding that rejects them; one that could not be made counts as one."""
+    reasons = [pl.col(name).fill_null(value=True) for name in findings.columns if name in REASON_CODES]
     return findings.select(rejected=pl.any_horizontal(pl.lit(value=False), *reasons))["rejected"]
 
 
@@ -66,15 +67,27 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES
     )
     primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
-    return complete.select("row", *CATALOGUE, "matched_device_id", "matched_row", "evidence", primary.alias("reason"))
+    decided = complete.select(
+        "row", *CATALOGUE, "matched_device_id", "matched_row", "evidence", primary.alias("reason")
+    )
+    _require_matched(decided, matches)
+    return decided
+
+
+def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
+    """Nothing is registered that matching has not seen, whatever went wrong before."""
+    unseen = decided.filter(pl.col("reason").is_null()).join(matches.profiles, on="row", how="anti")
+    if unseen.height:
+        message = f"{unseen.height} rows without a reason were never matched; nothing was published, please report this"
+        raise Fault(message)
 
 
 def _codes(found: pl.DataFrame) -> pl.DataFrame:
     """One row a device row: its match codes, what it matched, and the evidence in words."""
     ambiguous = pl.col("registrations") > 1
     same = (pl.col("verdict") == Verdict.SAME) & ~ambiguous
-    here = pl.col("registered_tenant") == pl.col("tenant_id")
-    by_customer = pl.col("registered_via").is_in(_CUSTOMER_PORTALS)
+    here = (pl.col("registered_tenant") == pl.col("tenant_id")).fill_null(value=False)
+    by_customer = pl.col("registered_via").is_in(_CUSTOMER_PORTALS).fill_null(value=False)
     other_row = pl.when(pl.col("conflicting_row") != pl.col("row")).then("conflicting_row")
     return found.select(
         "row",

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decide import decide
+from pipeline.decide import decide, has_reason
+from pipeline.errors import Fault
 from pipeline.match import match
 from pipeline.match.existing import NoRecords
 from schemas.device import COMPONENT_TYPES
@@ -150,6 +151,20 @@ def test_of_every_undisputed_device_one_row_is_registered(records):
         )
         registered = [at for at in rows if not codes[at] - {"UUID_COLLISION"}]
         assert len(registered) == (0 if disputed else 1)
+
+
+def test_nothing_is_registered_that_was_never_matched():
+    rows = pl.DataFrame(
+        {"row": [0, 1], "tenant_id": ["t", "t"], "identity": ["hash", "hash"], "captured_at": [None, None]},
+        {"row": pl.UInt32, "tenant_id": pl.String, "identity": pl.String, "captured_at": pl.Datetime("us", "UTC")},
+    )
+    with pytest.raises(Fault, match="never matched"):
+        decide(rows, pl.DataFrame(), match(batch([A]), NoRecords()))
+
+
+def test_a_finding_that_could_not_be_made_rejects():
+    findings = pl.DataFrame({"AUTH_PENDING": [None, False, True], "HASH_NO_TPM": [True, True, None]})
+    assert has_reason(findings).to_list() == [True, False, True]
 
 
 def test_the_columns_of_components_are_those_that_are_compared():

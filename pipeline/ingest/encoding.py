@@ -59,7 +59,7 @@ def survey(path: Path) -> Survey:
     readable = True
     try:
         with path.open("rb") as file:
-            for chunk in _chunks(file, path.suffix):
+            for chunk in _with_whole_head(_chunks(file, path.suffix)):
                 observed.add(chunk)
     except UNREADABLE:
         readable = False
@@ -75,6 +75,23 @@ def digest(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def _with_whole_head(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, the first chunk long enough to tell the encoding by, however they were read."""
+    head = b""
+    try:
+        for chunk in chunks:
+            head += chunk
+            if len(head) >= _SAMPLE:
+                break
+    except UNREADABLE:
+        if head:
+            yield head
+        raise
+    if head:
+        yield head
+    yield from chunks
 
 
 class _Observation:

@@ -23,6 +23,10 @@ _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
 
 
+_MOST_UNDECIDED = 100_000
+"""Lines of delimiters alone that are kept at a file's beginning; a file with more of them has no header."""
+
+
 class RecordReader:
     """Reads the records of one file.
 
@@ -42,6 +46,7 @@ class RecordReader:
         self.delimiter: str | None = None
         self._newline, self._cells, self._find_header, self._hints = newline, cells, find_header, hints
         self._lines_read = 0
+        self._undecided: list[pl.DataFrame] = []
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[pl.DataFrame]:
         """Split text into records, block by block.
@@ -57,7 +62,7 @@ class RecordReader:
         for block in _blocks(chunks, self._newline):
             lines = self._number(_lines(block, self._newline))
             if self.delimiter is None:
-                self._begin(lines)
+                lines = self._begin(pl.concat([*self._undecided, lines]))
             if self.delimiter is not None:
                 yield from (rows for rows in self._split(lines) if rows.height)
 
@@ -66,18 +71,24 @@ class RecordReader:
         self._lines_read += lines.height
         return numbered
 
-    def _begin(self, lines: pl.DataFrame) -> None:
-        """Find the header: the first line that is a record, whatever the delimiter turns out to be."""
+    def _begin(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Find the header: the first line that is a record, whatever the delimiter turns out to be.
+
+        Lines of delimiters alone are kept until it is known whether they are blank.
+        """
         anything = lines.filter(pl.col("raw_record").str.strip_chars(TRIMMED + "".join(DELIMITERS)) != "")
-        if anything.is_empty():
-            return
-        first = anything.row(0, named=True)
+        undecided = lines.filter(pl.col("raw_record").str.strip_chars(TRIMMED) != "")
+        if anything.is_empty() and undecided.height <= _MOST_UNDECIDED:
+            self._undecided = [undecided]
+            return undecided
+        first = (undecided if anything.is_empty() else anything).row(0, named=True)
         header = None if first["record_fault"] else self._find_header(first["raw_record"])
-        leading = lines.filter(pl.col("source_line") < first["source_line"])["raw_record"]
+        leading = undecided.filter(pl.col("source_line") < first["source_line"])["raw_record"]
         if header and all(is_blank(line, header.delimiter) for line in leading):
             self.headers.append(header)
         self.delimiter = header.delimiter if header else guess_delimiter(first["raw_record"])
         self._first_line = first["source_line"] if self.headers else 0
+        return undecided
 
     def _split(self, lines: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Name the header lines of a block, and read the lines between by the header above them."""

@@ -93,6 +93,14 @@ def test_headers_in_a_row_cost_no_sections(tmp_path):
     assert rows["serial_number"].drop_nulls().to_list() == ["A1"]
 
 
+def test_lines_of_delimiters_alone_do_not_fill_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "_MOST_UNDECIDED", 10)
+    monkeypatch.setattr(records, "BLOCK_BYTES", 8)
+    monkeypatch.setattr("pipeline.ingest.encoding._CHUNK", 8)
+    _, rows = read(tmp_path, b",,,\n" * 20 + b";;;\n" + HEADER + b"\n")
+    assert rows["source_line"].to_list() == [21, 22]
+
+
 def test_many_unknown_columns_are_kept_together(tmp_path):
     names = ",".join(f"x{at}" for at in range(20_000))
     _, rows = read(tmp_path, f"PKID,{names}\n1{',=' * 20_000}\n".encode())
@@ -221,6 +229,7 @@ def records_text(path, reader):
 
 
 @given(NEAR_MANIFESTS, st.integers(1, 40))
+@example(b",\n\x00;", 1)
 def test_the_size_of_blocks_changes_nothing(tmp_path_factory, content, size):
     path = tmp_path_factory.mktemp("any") / "any.csv"
     path.write_bytes(content)
