@@ -131,7 +131,7 @@ def _read_parquet(path: Path) -> Iterator[pl.DataFrame]:
 def _as_text(name: str, dtype: pa.DataType) -> pl.Expr:
     column = pl.col(name)
     if pa.types.is_timestamp(dtype):
-        return column.dt.to_string("iso:strict")
+        return (column if dtype.tz else column.dt.replace_time_zone("UTC")).dt.to_string("iso:strict")
     if pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype):
         return column.bin.encode("base64")
     return column.cast(pl.String).str.strip_chars(TRIMMED).replace("", None)
@@ -145,8 +145,14 @@ def _judged(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("tenant_id").str.to_lowercase(),
         pl.col("registered_at").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).alias("moment"),
         product_id=pl.when(usable_product_id).then(product_id),
-        device_id=device_id(pl.lit("import"), *(pl.col(name).fill_null("") for name in IMPORT_COLUMNS)),
     )
+    # The same moment and the same capture have one id, however a file writes them.
+    written = {
+        "registered_at": pl.coalesce(pl.col("moment").dt.epoch("us").cast(pl.String), "registered_at"),
+        "hardware_hash": pl.coalesce("hardware_hash_id", "hardware_hash"),
+    }
+    parts = [written.get(name, pl.col(name)).fill_null("") for name in IMPORT_COLUMNS]
+    read = read.with_columns(device_id=device_id(pl.lit("import"), *parts))
     compared = with_keys(components(read))
     own = read.select(
         "source_line",
