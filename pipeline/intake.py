@@ -18,7 +18,7 @@ from pipeline.listener import Listener
 from pipeline.reference import Reference
 from pipeline.staging import Staging
 from pipeline.validate import VALIDATE_ROWS, derive, validate, warn
-from schemas.device import COMPONENT_TYPES, DECODED_TYPES
+from schemas.device import COMPONENT_TYPES, DECODED_DEVICE, DECODED_TYPES
 from schemas.manifest import GUID, NO_TENANT
 from schemas.outcome import FILE_TYPES
 
@@ -107,6 +107,7 @@ def judge(rows: pl.DataFrame, rulebook: Rulebook) -> tuple[pl.DataFrame, pl.Data
         The rows with the columns of `ROW_TYPES`, and their findings, a Boolean column a code.
     """
     reference = rulebook.reference
+    DECODED_DEVICE.validate(rows.select(list(DECODED_DEVICE.columns)))
     derived = derive(rows, reference, rulebook.group_tag_limit)
     claim = pl.col("tenant_key")
     tenant_id = pl.when(claim.str.contains(GUID) & (claim != NO_TENANT)).then(claim)
