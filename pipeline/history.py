@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.errors import Fault
 from pipeline.workspace import MANIFEST
 from schemas.reasons import Outcome
 
@@ -27,12 +28,12 @@ def settled_files(output: Path, delivered: set[FileKey]) -> set[FileKey]:
     wanted = pl.DataFrame(list(delivered), dict.fromkeys(_KEY, pl.String), orient="row").drop_nulls("sha256")
     settled: set[FileKey] = set()
     for run in published_runs(output):
-        files = pl.read_parquet(run / "files.parquet", columns=["source_file", *_KEY, "disposition"])
+        files = _read([run / "files.parquet"], ["source_file", *_KEY, "disposition"])
         again = files.join(wanted, on=_KEY, how="semi", nulls_equal=True)
         read = again.filter(pl.col("disposition").is_in(_READ))
         if read.is_empty():
             continue
-        rejected = pl.read_parquet(run / "rejected" / "*.parquet", columns=["source_file", "outcome"])
+        rejected = _read(sorted((run / "rejected").glob("*.parquet")), ["source_file", "outcome"])
         open_files = rejected.filter(pl.col("outcome").is_in(_UNSETTLED))["source_file"].unique()
         is_open = pl.col("source_file").is_in(open_files.implode())
         settled |= set(read.filter(~is_open).select(_KEY).iter_rows())
@@ -40,12 +41,26 @@ def settled_files(output: Path, delivered: set[FileKey]) -> set[FileKey]:
     return settled
 
 
+def _read(paths: list[Path], columns: list[str]) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(paths, columns=columns, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        message = f"published run {paths[0].parent if paths else paths}: cannot be read; restore it, or move it away"
+        raise Fault(message) from error
+
+
 def published_runs(output: Path) -> list[Path]:
     """Folders of the published runs, in the order of their commits."""
     if not output.is_dir():
         return []
-    versions = {
-        manifest.parent: json.loads(manifest.read_text(encoding="utf-8"))["registry_version"]["after"]
-        for manifest in output.glob(f"*/{MANIFEST}")
-    }
+    versions = {manifest.parent: _version(manifest) for manifest in output.glob(f"*/{MANIFEST}")}
     return sorted(versions, key=lambda run: (versions[run], run.name))
+
+
+def _version(manifest: Path) -> int:
+    """The registry's version that a run made."""
+    try:
+        return int(json.loads(manifest.read_text(encoding="utf-8"))["registry_version"]["after"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{manifest}: is not what a run wrote; restore it, or move its folder out of the output"
+        raise Fault(message) from error

@@ -52,8 +52,8 @@ DECODED_DEVICE = pa.DataFrameSchema(
     },
     strict=True,
 )
-"""One row is one hardware hash, without its bytes, which no check needs. Fields are null unless the hash is verified and
-holds them; `disk_serials` begins with the system disk's; `mac_addresses` are those of onboard adapters."""
+"""One row is one hardware hash, without its bytes, which no check needs. Fields are null unless the hash is verified
+and holds them; `disk_serials` begins with the system disk's; `mac_addresses` are those of onboard adapters."""
 
 COMPONENT_TYPES: dict[str, pl.DataType] = {
     "has_hash": pl.Boolean(),

@@ -77,9 +77,9 @@ class Published:
 def read_published(folder: Path, result: RunResult) -> Published:
     return Published(
         result,
-        pl.read_parquet(folder / "registered" / "*.parquet"),
-        pl.read_parquet(folder / "rejected" / "*.parquet"),
-        pl.read_parquet(folder / "files.parquet"),
+        pl.read_parquet(sorted((folder / "registered").glob("*.parquet")), glob=False),
+        pl.read_parquet(sorted((folder / "rejected").glob("*.parquet")), glob=False),
+        pl.read_parquet(folder / "files.parquet", glob=False),
     )
 
 

@@ -22,7 +22,6 @@ _KEPT = RECORD_LIMIT + 64
 _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
 
-
 _MOST_UNDECIDED = 100_000
 """Lines of delimiters alone that are kept at a file's beginning; a file with more of them has no header."""
 

@@ -109,7 +109,7 @@ class Registry:
         """Every event, by the columns of `schemas.registry.RECORD_TYPES`."""
         if not self._files:
             return pl.LazyFrame(schema=RECORD_TYPES)
-        return pl.scan_parquet(self._files, schema=RECORD_TYPES)
+        return pl.scan_parquet(self._files, schema=RECORD_TYPES, glob=False)
 
     def _require_files(self) -> None:
         sizes = pl.DataFrame(self._table.get_add_actions()).select("path", "size_bytes")

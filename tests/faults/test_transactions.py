@@ -219,5 +219,24 @@ def test_an_output_that_cannot_be_written_is_a_fault(world):
         world.run()
 
 
+@pytest.mark.parametrize("name", ["files.parquet", "run.json"])
+def test_a_damaged_published_run_is_named(world, name):
+    deliver_devices(world, 1)
+    world.run(run_id="night")
+    (world.home / "runs" / "night" / name).write_bytes(b"{")
+    with pytest.raises(Fault, match="night"):
+        world.run()
+
+
+@pytest.mark.parametrize("name", ["a b", "[x]", "100%", "ä*?"])
+def test_any_folder_will_do(world, name):
+    moved = type(world)(world.home / name, world.factory)
+    shutil.copytree(world.home / "inbox", moved.inbox)
+    shutil.copytree(world.home / "reference", moved.home / "reference")
+    deliver_devices(moved, 2)
+    assert moved.run().registered.height == 2
+    assert moved.run().manifest["files"]["already_processed"] == 1
+
+
 def test_as_of_has_a_zone():
     assert parse_moment("2026-01-15T03:00:00+01:00") == AS_OF
