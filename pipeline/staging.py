@@ -11,7 +11,7 @@ WIDE_TYPES: dict[str, pl.DataType] = {
     "row": pl.UInt32(),
     "file_no": pl.UInt32(),
     "source_line": pl.UInt32(),
-    "header_no": pl.UInt16(),
+    "header_no": pl.UInt32(),
     "raw_record": pl.String(),
     "serial_number": pl.String(),
     "windows_product_id": pl.String(),

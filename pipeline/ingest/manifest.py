@@ -15,7 +15,7 @@ _ROW_TYPES = {
     "source_line": pl.UInt32,
     "raw_record": pl.String,
     "record_fault": pl.String,
-    "header_no": pl.UInt16,
+    "header_no": pl.UInt32,
     **dict.fromkeys((*CELLS, "other_cells"), pl.String),
     **dict.fromkeys(_FLAGS, pl.Boolean),
 }
@@ -111,7 +111,7 @@ class ManifestReader:
     def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
         self.rows_read += rows.height
         in_column = pl.Series(
-            [pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt16
+            [pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt32
         )
         from_cell = pl.col("header_no").is_in(in_column.implode()).fill_null(value=False)
         folder = pl.lit(self.manifest.tenant_folder, pl.String)

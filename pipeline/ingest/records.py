@@ -122,13 +122,13 @@ class RecordReader:
         delimiter = header.delimiter if header else self.delimiter
         lines = lines.filter(pl.col("raw_record").str.strip_chars(TRIMMED + (delimiter or "")) != "")
         if header is None:
-            read = lines.with_columns(*_no_cells(self._cells), header_no=pl.lit(None, pl.UInt16))
+            read = lines.with_columns(*_no_cells(self._cells), header_no=pl.lit(None, pl.UInt32))
         else:
             read = self._split_cells(lines, header)
         return _without_product_keys(read, self._cells)
 
     def _split_cells(self, lines: pl.DataFrame, header: Header) -> pl.DataFrame:
-        lines = lines.with_columns(header_no=pl.lit(len(self.headers) - 1, pl.UInt16))
+        lines = lines.with_columns(header_no=pl.lit(len(self.headers) - 1, pl.UInt32))
         sound = lines.filter(pl.col("record_fault").is_null())
         fields = split_lines(sound["raw_record"], header.delimiter, len(header.columns))
         known = [name for name in header.columns if name]
