@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.authorize import authorize, exclude
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import GROUP_ROWS, decode
-from pipeline.ingest import ManifestReader
+from pipeline.ingest import Forms, ManifestReader, read_rows
 from pipeline.ingest.layout import Header
 from pipeline.listener import Listener
 from pipeline.reference import Reference
@@ -83,7 +83,8 @@ def take_in(
         settled: positions of manifests that an earlier run has settled; they are not read.
     """
     kept, found = [pl.DataFrame(schema=ROW_TYPES)], [_no_findings(rulebook)]
-    decoded = _decoded(_records(readers, settled, listener), staging)
+    forms = Forms()
+    decoded = _decoded(_records(readers, forms, settled, listener), forms, staging)
     for rows in _in_groups(decoded, VALIDATE_ROWS):
         judged, findings = judge(rows, rulebook)
         kept.append(judged)
@@ -130,11 +131,12 @@ def _no_findings(rulebook: Rulebook) -> pl.DataFrame:
     return judge(nothing, rulebook)[1]
 
 
-def _decoded(records: Iterator[pl.DataFrame], staging: Staging) -> Iterator[pl.DataFrame]:
-    """Rows with what their hashes say; the wide part goes to staging."""
+def _decoded(records: Iterator[pl.DataFrame], forms: Forms, staging: Staging) -> Iterator[pl.DataFrame]:
+    """Rows with their cells and what their hashes say; the wide part goes to staging."""
     row = 0
     for group in _in_groups(records, GROUP_ROWS):
-        wide = pl.concat([group, decode(group["hardware_hash"])], how="horizontal").with_columns(
+        rows = read_rows(group, forms)
+        wide = pl.concat([rows, decode(rows["hardware_hash"])], how="horizontal").with_columns(
             hash_repaired=pl.col("hash_repaired") | (pl.col("hash_trimmed") & pl.col("hash_verified")),
             row=pl.int_range(row, row + group.height, dtype=pl.UInt32),
             has_hash=pl.col("hardware_hash").is_not_null(),
@@ -144,12 +146,14 @@ def _decoded(records: Iterator[pl.DataFrame], staging: Staging) -> Iterator[pl.D
         yield wide.select(pl.col(name).cast(dtype) for name, dtype in _NARROW_TYPES.items())
 
 
-def _records(readers: list[ManifestReader], settled: frozenset[int], listener: Listener) -> Iterator[pl.DataFrame]:
+def _records(
+    readers: list[ManifestReader], forms: Forms, settled: frozenset[int], listener: Listener
+) -> Iterator[pl.DataFrame]:
     """Records of all files in order, with `file_no` and `partner_id`."""
     listener.files(len(readers))
     for file_no, reader in enumerate(readers):
-        for batch in () if file_no in settled else reader.batches():
-            yield batch.with_columns(
+        for records in () if file_no in settled else reader.records(forms):
+            yield records.with_columns(
                 file_no=pl.lit(file_no, pl.UInt32), partner_id=pl.lit(reader.manifest.partner_id, pl.String)
             )
         listener.file_read(reader.manifest.source_file, reader.rows_read)

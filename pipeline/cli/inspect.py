@@ -48,7 +48,7 @@ def _read(given: str, row: int) -> str:
 
     reader = ManifestReader(Manifest(Path(given), given, None, None))
     seen = 0
-    for rows in reader.batches():
+    for rows in reader.rows():
         if reader.headers and seen + rows.height >= row:
             return str(rows["hardware_hash"][row - seen - 1] or "")
         seen += rows.height

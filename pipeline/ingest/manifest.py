@@ -5,30 +5,44 @@ from functools import cached_property
 
 import polars as pl
 
+from pipeline.ingest.cells import Forms, read_cells
 from pipeline.ingest.encoding import UNREADABLE, Survey, digest, read_text, survey
 from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Header, row_limit
 from pipeline.ingest.records import RecordReader
 
-_FLAGS = ("value_trimmed", "hash_trimmed", "product_key_exposed")
-_ROW_TYPES = {
+ROW_TYPES: dict[str, type[pl.DataType]] = {
     "source_line": pl.UInt32,
     "raw_record": pl.String,
     "record_fault": pl.String,
     "header_no": pl.UInt32,
-    **dict.fromkeys((*CELLS, "other_cells"), pl.String),
-    **dict.fromkeys(_FLAGS, pl.Boolean),
+    "form": pl.UInt32,
+    "tenant_folder": pl.String,
 }
+"""A record as its file gives it, before it is split into cells."""
 
-_THE_REST = (
-    pl.lit(0, pl.UInt32).alias("source_line"),
-    *(pl.lit(value=False).alias(name) for name in _FLAGS),
-)
-"""Line 0 stands for what could not be read."""
+
+def read_rows(records: pl.DataFrame, forms: Forms) -> pl.DataFrame:
+    """Records of one or many manifests to rows.
+
+    Args:
+        records: one row a record, with the columns of `ROW_TYPES`; further columns are kept.
+        forms: the headers of the manifests.
+
+    Returns:
+        One row for each, in order, with the columns of `read_cells`; with `tenant_claim`, the tenant as delivered
+        (the cell where the header has the column, else the folder), and `tenant_unread`, whether a damaged row would
+        have named it in a cell.
+    """
+    from_cell = pl.col("form").is_in(forms.with_column("tenant")).fill_null(value=False)
+    return read_cells(records, forms, CELLS).with_columns(
+        tenant_claim=pl.when(from_cell).then("tenant").otherwise("tenant_folder"),
+        tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
+    )
 
 
 class ManifestReader:
-    """Reads one manifest; its properties are complete once all batches were taken.
+    """Reads one manifest; its properties are complete once all records were taken.
 
     Attributes:
         manifest: the file.
@@ -84,20 +98,26 @@ class ManifestReader:
         chunks = b"".join(read_text(self.manifest.path, self.survey.encoding or "utf-8"))
         return chunks.decode("utf-8", "replace")
 
-    def batches(self) -> Iterator[pl.DataFrame]:
-        """Rows of the file, block by block, as `RecordReader.read` gives them and with `tenant_claim`.
+    def records(self, forms: Forms) -> Iterator[pl.DataFrame]:
+        """Records of the file, block by block, with the columns of `ROW_TYPES`; their headers are added to `forms`.
 
-        `tenant_claim` is the tenant as delivered: the cell where the header has the column, else the folder.
-        `tenant_unread` says that a damaged row would have named it in a cell.
+        A record of line 0 stands for what could not be read.
         """
         sha256 = self.sha256
         self._records = RecordReader(self.survey.newline)
-        for rows in self._records.read(self._readable_text()):
-            yield self._counted(rows)
+        for records in self._records.read(self._readable_text()):
+            yield self._counted(records, forms)
         # What was read must be what the digest stands for, or the file would count as taken in when it comes again.
         self._failed = self._failed or sha256 is None or self._stat() != self._state
         if self.unreadable:
-            yield self._counted(pl.DataFrame(schema=_ROW_TYPES).clear(1).with_columns(_THE_REST))
+            rest = pl.DataFrame(schema=ROW_TYPES).clear(1).with_columns(source_line=pl.lit(0, pl.UInt32))
+            yield self._counted(rest, forms)
+
+    def rows(self) -> Iterator[pl.DataFrame]:
+        """Rows of the file, block by block, as `read_rows` gives them."""
+        forms = Forms()
+        for records in self.records(forms):
+            yield read_rows(records, forms)
 
     def _readable_text(self) -> Iterator[bytes]:
         """The text as far as it can be read."""
@@ -108,17 +128,13 @@ class ManifestReader:
         except UNREADABLE:
             self._failed = True
 
-    def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
-        self.rows_read += rows.height
-        in_column = pl.Series(
-            [pos for pos, header in enumerate(self.headers) if "tenant" in header.columns], dtype=pl.UInt32
+    def _counted(self, records: pl.DataFrame, forms: Forms) -> pl.DataFrame:
+        self.rows_read += records.height
+        named = records.with_columns(
+            forms.number(self.headers, records["header_no"]).alias("form"),
+            tenant_folder=pl.lit(self.manifest.tenant_folder, pl.String),
         )
-        from_cell = pl.col("header_no").is_in(in_column.implode()).fill_null(value=False)
-        folder = pl.lit(self.manifest.tenant_folder, pl.String)
-        return rows.select(pl.col(name).cast(dtype) for name, dtype in _ROW_TYPES.items()).with_columns(
-            tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder),
-            tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
-        )
+        return named.select(list(ROW_TYPES))
 
     def findings(self) -> list[str]:
         """Codes that hold for every row of the file."""

@@ -1,4 +1,4 @@
-"""Text to records: one physical line each, with its number, its raw text, and its cells by canonical column."""
+"""Text to records: one physical line each, with its number, its raw text, and the header that it is read by."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -6,9 +6,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.ingest.fields import TRIMMED, split_lines
-from pipeline.ingest.layout import CELLS, DELIMITERS, HEADER_HINTS, Header, guess_delimiter, is_blank, parse_header
-from pipeline.ingest.secrets import holds_product_key, mask_product_keys
+from pipeline.ingest.fields import TRIMMED
+from pipeline.ingest.layout import DELIMITERS, HEADER_HINTS, Header, guess_delimiter, is_blank, parse_header
 
 RECORD_LIMIT = 1 << 20
 """Bytes of the longest record: 250 times a usual one. A longer one has lost its line end."""
@@ -30,21 +29,23 @@ class RecordReader:
     """Reads the records of one file.
 
     Attributes:
-        headers: the header lines met, in order; a row's `header_no` is its position here.
+        headers: the different header lines met, in order; a record's `header_no` is the position here of its own.
         delimiter: that of the first header, or the guessed one; None before the first record.
     """
 
     def __init__(
         self,
         newline: bytes,
-        cells: tuple[str, ...] = CELLS,
         find_header: Callable[[str], Header | None] = parse_header,
         hints: tuple[str, ...] = HEADER_HINTS,
     ) -> None:
         self.headers: list[Header] = []
         self.delimiter: str | None = None
-        self._newline, self._cells, self._find_header, self._hints = newline, cells, find_header, hints
+        self._newline, self._find_header, self._hints = newline, find_header, hints
         self._lines_read = 0
+        self._first_line = 0
+        self._header_no = 0
+        self._numbers: dict[Header, int] = {}
         self._undecided: list[pl.DataFrame] = []
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[pl.DataFrame]:
@@ -54,16 +55,17 @@ class RecordReader:
             chunks: UTF-8; bytes that are not are the bytes of a bad record.
 
         Yields:
-            One row for each record, in order: `source_line` (1-based), `raw_record` (product keys masked),
-            `record_fault` (a reason code or null), `header_no`, the trimmed cells (null where empty), `other_cells`
-            (those of unknown columns, one a line), `value_trimmed`, `hash_trimmed`, `product_key_exposed`.
+            One row for each record, in order: `source_line` (1-based), `raw_record`, `record_fault` (a reason code or
+            null) and `header_no` (null in a file without a header).
         """
         for block in _blocks(chunks, self._newline):
             lines = self._number(_lines(block, self._newline))
             if self.delimiter is None:
                 lines = self._begin(pl.concat([*self._undecided, lines]))
             if self.delimiter is not None:
-                yield from (rows for rows in self._split(lines) if rows.height)
+                records = self._records(lines)
+                if records.height:
+                    yield records
 
     def _number(self, lines: pl.DataFrame) -> pl.DataFrame:
         numbered = lines.with_row_index("source_line", offset=self._lines_read + 1)
@@ -85,28 +87,45 @@ class RecordReader:
         leading = undecided.filter(pl.col("source_line") < first["source_line"])["raw_record"]
         if header and all(is_blank(line, header.delimiter) for line in leading):
             self.headers.append(header)
+            self._numbers[header] = 0
         self.delimiter = header.delimiter if header else guess_delimiter(first["raw_record"])
         self._first_line = first["source_line"] if self.headers else 0
         return undecided
 
-    def _split(self, lines: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Name the header lines of a block, and read the lines between by the header above them."""
+    def _records(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """The lines that are records, each with the header that it is read by; repeated headers are named."""
         if not self.headers:
-            yield self._cells_of(lines, None)
-            return
+            return lines.filter(_is_record(self.delimiter or "")).with_columns(header_no=pl.lit(None, pl.UInt32))
         lines = lines.filter(pl.col("source_line") != self._first_line)
+        places, numbers = [0], [self._header_no]
         found = self._header_lines(lines)
+        for at, header in found:
+            places.append(at)
+            numbers.append(self._read_by(header))
+        section = np.searchsorted(places, np.arange(lines.height), side="right") - 1
         again = pl.Series([at for at, _ in found], dtype=pl.UInt32)
         is_header = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(again.implode())
-        repeated = pl.when(is_header).then(pl.lit("RECORD_REPEATED_HEADER")).otherwise("record_fault")
-        lines = lines.with_columns(record_fault=repeated)
-        start = 0
-        for at, header in found:
-            if header != self.headers[-1]:
-                yield self._cells_of(lines[start:at], self.headers[-1])
+        numbered = lines.with_columns(
+            pl.Series("header_no", np.asarray(numbers)[section], dtype=pl.UInt32),
+            record_fault=pl.when(is_header).then(pl.lit("RECORD_REPEATED_HEADER")).otherwise("record_fault"),
+        )
+        delimiters = [header.delimiter for header in self.headers]
+        return numbered.filter(
+            pl.any_horizontal(
+                pl.col("header_no").is_in([at for at, own in enumerate(delimiters) if own == delimiter])
+                & _is_record(delimiter)
+                for delimiter in set(delimiters)
+            )
+        )
+
+    def _read_by(self, header: Header) -> int:
+        """Let a header count from here on; its number."""
+        if header != self.headers[self._header_no]:
+            if header not in self._numbers:
+                self._numbers[header] = len(self.headers)
                 self.headers.append(header)
-                start = at
-        yield self._cells_of(lines[start:], self.headers[-1])
+            self._header_no = self._numbers[header]
+        return self._header_no
 
     def _header_lines(self, lines: pl.DataFrame) -> list[tuple[int, Header]]:
         """Positions of the lines that are headers, and what they are."""
@@ -118,72 +137,10 @@ class RecordReader:
         ]
         return [(at, header) for at, header in found if header]
 
-    def _cells_of(self, lines: pl.DataFrame, header: Header | None) -> pl.DataFrame:
-        delimiter = header.delimiter if header else self.delimiter
-        lines = lines.filter(pl.col("raw_record").str.strip_chars(TRIMMED + (delimiter or "")) != "")
-        if header is None:
-            read = lines.with_columns(*_no_cells(self._cells), header_no=pl.lit(None, pl.UInt32))
-        else:
-            read = self._split_cells(lines, header)
-        return _without_product_keys(read, self._cells)
 
-    def _split_cells(self, lines: pl.DataFrame, header: Header) -> pl.DataFrame:
-        lines = lines.with_columns(header_no=pl.lit(len(self.headers) - 1, pl.UInt32))
-        sound = lines.filter(pl.col("record_fault").is_null())
-        fields = split_lines(sound["raw_record"], header.delimiter, len(header.columns))
-        known = [name for name in header.columns if name]
-        unknown = [at for at, name in enumerate(header.columns) if name is None]
-        split = fields.to_frame("fields").select(
-            *(pl.col("fields").list.get(header.columns.index(name)).alias(name) for name in known),
-            other_cells=pl.col("fields").list.gather(unknown).list.join("\n") if unknown else pl.lit(None, pl.String),
-        )
-        trimmed = {name: pl.col(name).str.strip_chars(TRIMMED) for name in known}
-        changed = {name: value.str.len_bytes() != pl.col(name).str.len_bytes() for name, value in trimmed.items()}
-        never = pl.lit(value=False)
-        cells = split.select(
-            *(value.replace("", None) for value in trimmed.values()),
-            *_nulls(name for name in self._cells if name not in known),
-            "other_cells",
-            value_trimmed=pl.any_horizontal(never, *changed.values()).fill_null(value=False),
-            hash_trimmed=changed.get("hardware_hash", never).fill_null(value=False),
-            unsplit=fields.is_null(),
-        ).select(*self._cells, "other_cells", "value_trimmed", "hash_trimmed", "unsplit")
-        read = pl.concat([sound, cells], how="horizontal").with_columns(
-            record_fault=pl.when("unsplit").then(pl.lit("RECORD_FIELD_COUNT"))
-        )
-        if sound.height == lines.height:
-            return read.drop("unsplit")
-        faulty = lines.filter(pl.col("record_fault").is_not_null()).with_columns(*_no_cells(self._cells))
-        return pl.concat([read.select(faulty.columns), faulty]).sort("source_line")
-
-
-def _no_cells(cells: tuple[str, ...]) -> list[pl.Expr]:
-    flags = ("value_trimmed", "hash_trimmed")
-    return [*_nulls((*cells, "other_cells")), *(pl.lit(value=False).alias(name) for name in flags)]
-
-
-def _nulls(names: Iterable[str]) -> list[pl.Expr]:
-    return [pl.lit(None, pl.String).alias(name) for name in names]
-
-
-def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.DataFrame:
-    exposed = holds_product_key(pl.col("raw_record"))
-    rows = rows.with_columns(product_key_exposed=exposed.fill_null(value=False))
-    if not rows["product_key_exposed"].any():
-        return _clipped(rows)
-    texts = [pl.col(name) for name in (*cells, "other_cells")]
-    return _clipped(
-        rows.with_columns(
-            mask_product_keys(pl.col("raw_record")),
-            *(pl.when(~holds_product_key(text)).then(text).alias(text.meta.output_name()) for text in texts),
-        )
-    )
-
-
-def _clipped(rows: pl.DataFrame) -> pl.DataFrame:
-    too_large = pl.col("record_fault") == "RECORD_TOO_LARGE"
-    kept = pl.when(too_large).then(pl.col("raw_record").str.slice(0, RECORD_LIMIT)).otherwise("raw_record")
-    return rows.with_columns(raw_record=kept) if (rows["record_fault"] == "RECORD_TOO_LARGE").any() else rows
+def _is_record(delimiter: str) -> pl.Expr:
+    """Whether a line holds more than delimiters and blanks."""
+    return pl.col("raw_record").str.strip_chars(TRIMMED + delimiter) != ""
 
 
 def _blocks(chunks: Iterable[bytes], newline: bytes) -> Iterator[bytes]:

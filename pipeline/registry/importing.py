@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import UsageError
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
+from pipeline.ingest.cells import Forms, read_cells
 from pipeline.ingest.encoding import UNREADABLE, read_text, survey
 from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Header
@@ -93,11 +94,13 @@ def _read_csv(path: Path) -> Iterator[pl.DataFrame]:
     if not surveyed.readable:
         message = f"{path}: cannot be read; check its name, its permissions, and whether it is whole"
         raise UsageError(message)
-    reader = RecordReader(surveyed.newline, IMPORT_COLUMNS, _find_header, ("registered_via",))
-    for rows in reader.read(read_text(path, surveyed.encoding or "utf-8")):
+    reader, forms = RecordReader(surveyed.newline, _find_header, ("registered_via",)), Forms()
+    for records in reader.read(read_text(path, surveyed.encoding or "utf-8")):
         if not reader.headers:
             message = f"{path}:1: found no header; expected {','.join(IMPORT_COLUMNS)}"
             raise UsageError(message)
+        numbered = records.with_columns(forms.number(reader.headers, records["header_no"]).alias("form"))
+        rows = read_cells(numbered, forms, IMPORT_COLUMNS)
         yield rows.select(pl.col(name).cast(dtype) for name, dtype in _READ_TYPES.items())
 
 

@@ -16,7 +16,7 @@ def read(tmp_path, content, name="manifest.csv"):
     path = tmp_path / name
     path.write_bytes(content)
     reader = ManifestReader(Manifest(path, name, "contoso", None))
-    batches = list(reader.batches())
+    batches = list(reader.rows())
     return reader, pl.concat(batches) if batches else None
 
 
@@ -141,7 +141,7 @@ def test_a_file_that_changes_while_it_is_read_is_unreadable(tmp_path, change):
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER + b"\nA1,,,HP,M\n")
     reader = ManifestReader(Manifest(path, "a.csv", "contoso", None))
-    batches = reader.batches()
+    batches = reader.rows()
     assert next(batches)["serial_number"].to_list() == ["A1"]
     change(path)
     assert next(batches)["source_line"].to_list() == [0]
@@ -150,7 +150,7 @@ def test_a_file_that_changes_while_it_is_read_is_unreadable(tmp_path, change):
 
 def test_a_missing_file_is_one_row(tmp_path):
     reader = ManifestReader(Manifest(tmp_path / "gone.csv", "gone.csv", "contoso", None))
-    assert [rows["source_line"].to_list() for rows in reader.batches()] == [[0]]
+    assert [rows["source_line"].to_list() for rows in reader.rows()] == [[0]]
     assert reader.disposition == "unreadable"
 
 
@@ -209,7 +209,7 @@ def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "any.csv"
     path.write_bytes(content)
     reader = ManifestReader(Manifest(path, "any.csv", "contoso", None))
-    batches = list(reader.batches())
+    batches = list(reader.rows())
     rows = pl.concat(batches) if batches else pl.DataFrame(schema={"source_line": pl.UInt32})
     text = b"".join(records_text(path, reader))
     expected, has_header = oracle.split(text)
@@ -234,9 +234,9 @@ def test_the_size_of_blocks_changes_nothing(tmp_path_factory, content, size):
     path = tmp_path_factory.mktemp("any") / "any.csv"
     path.write_bytes(content)
     manifest = Manifest(path, "any.csv", "contoso", None)
-    whole = [row for batch in ManifestReader(manifest).batches() for row in batch.rows()]
+    whole = [row for batch in ManifestReader(manifest).rows() for row in batch.iter_rows()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(records, "BLOCK_BYTES", size)
         patch.setattr("pipeline.ingest.encoding._CHUNK", 7)
-        parts = [row for batch in ManifestReader(manifest).batches() for row in batch.rows()]
+        parts = [row for batch in ManifestReader(manifest).rows() for row in batch.iter_rows()]
     assert parts == whole
