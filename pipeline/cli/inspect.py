@@ -1,5 +1,6 @@
 """`inspect`: what a hardware hash holds."""
 
+import codecs
 import json
 import os
 import sys
@@ -37,7 +38,9 @@ def inspect(hash_: str, row: int, form: str) -> int:
 
 def _read(given: str, row: int) -> str:
     if given == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
+        raw = sys.stdin.buffer.read()
+        marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return raw.decode("utf-16" if marked else "utf-8", "replace")
     try:
         is_file = len(os.fsencode(given)) < _LONGEST_NAME and Path(given).is_file()
     except (OSError, ValueError):

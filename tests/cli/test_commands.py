@@ -195,6 +195,13 @@ def test_inspect_reads_a_hash_however_it_is_given(world):
         assert done.returncode == 0, (arguments, done.stderr)
         assert json.loads(done.stdout)["identity"]["hash_serial_number"] == device.serial
     assert device.serial in command("inspect", whole, cwd=world.home).stdout
+    wide = subprocess.run(
+        [sys.executable, "-m", "pipeline", "inspect", "-"],
+        input=whole.encode("utf-16"),
+        capture_output=True,
+        check=True,
+    )
+    assert device.serial.encode() in wide.stdout
 
 
 def test_inspect_says_what_is_wrong(world):
