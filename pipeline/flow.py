@@ -125,7 +125,14 @@ def _conclude(
         place.in_doubt = False
         raise
     destination = config.output / config.run_id
-    place.publish(destination)
+    try:
+        place.publish(destination)
+    except OSError as error:
+        message = (
+            f"run {config.run_id}: is committed, and {destination} could not be written ({error.strerror}); remove the "
+            "cause and start it again under the same id, which publishes it"
+        )
+        raise Fault(message) from error
     place.in_doubt = False
     return RunResult(destination, manifest)
 

@@ -48,7 +48,9 @@ def _exit_code() -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"error: {where}{error.strerror or error}; nothing of this run was published", err=True)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is a fault, and says where it is
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the last line of defence; a library's panic is no Exception
         frames = traceback.extract_tb(error.__traceback__)
         place = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents][-1]
         click.echo(

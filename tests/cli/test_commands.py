@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli.main import cli
+from pipeline.cli.main import cli, main
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
@@ -195,13 +195,34 @@ def test_inspect_reads_a_hash_however_it_is_given(world):
         assert done.returncode == 0, (arguments, done.stderr)
         assert json.loads(done.stdout)["identity"]["hash_serial_number"] == device.serial
     assert device.serial in command("inspect", whole, cwd=world.home).stdout
-    wide = subprocess.run(
-        [sys.executable, "-m", "pipeline", "inspect", "-"],
-        input=whole.encode("utf-16"),
-        capture_output=True,
-        check=True,
-    )
+    inspect = [sys.executable, "-m", "pipeline", "inspect", "-"]
+    wide = subprocess.run(inspect, input=whole.encode("utf-16"), capture_output=True, check=True)
     assert device.serial.encode() in wide.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (OSError(28, "No space left on device", "/full"), "/full: No space left on device"),
+        (KeyboardInterrupt(), "interrupted"),
+        (ValueError("a secret"), "this is a bug (ValueError at "),
+        (type("PanicException", (BaseException,), {})("a secret"), "this is a bug (PanicException at "),
+    ],
+    ids=["OSError", "KeyboardInterrupt", "ValueError", "PanicException"],
+)
+def test_every_fault_is_exit_code_3_and_tells_no_data(delivered, monkeypatch, capsys, fault, told):
+    def fail(*_):
+        raise fault
+
+    monkeypatch.setattr("pipeline.flow.find_manifests", fail)
+    monkeypatch.setattr(sys, "argv", ["autopilot-intake", "run", str(delivered.inbox)])
+    with pytest.raises(SystemExit) as done:
+        main()
+    shown = capsys.readouterr()
+    assert done.value.code == 3
+    assert told in shown.err
+    assert "secret" not in shown.err
+    assert shown.out == ""
 
 
 def test_inspect_says_what_is_wrong(world):

@@ -106,7 +106,7 @@ def test_a_committed_run_is_published_at_the_next_start(world, monkeypatch, step
         raise OSError(28, "No space left on device", str(destination))
 
     monkeypatch.setattr(workspace.Workspace, "publish", die)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(Fault, match="No space left"):
         world.run(run_id="torn")
     monkeypatch.setattr(workspace.Workspace, "publish", real)
     folder = world.home / "runs" / "torn"
