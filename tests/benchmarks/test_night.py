@@ -74,9 +74,7 @@ def test_ingest_against_a_bare_csv_scan(tmp_path, request, capsys):
     ).stdout.split()
     seconds, counted = float(checked[0]), int(checked[1])
     with capsys.disabled():
-        print(
-            f"\n{counted:,} rows in {len(files)} files: {counted / seconds:,.0f} rows/s, peak {float(checked[2]):,.0f} MB"
-        )
+        print(f"\n{counted:,} rows in {len(files)} files: {counted / seconds:,.0f} rows/s, {float(checked[2]):,.0f} MB")
         print(f"{seconds / bare_seconds:.1f} times the time of a bare scan, {bare / bare_seconds:,.0f} rows/s")
     assert counted == bare
 
