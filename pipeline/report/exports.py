@@ -1,5 +1,6 @@
 """CSV that a partner can act on: what is wrong with each row, and the rows themselves to correct and send again."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import polars as pl
 
 from pipeline.ingest.fields import split_lines
 from pipeline.ingest.layout import Header
-from pipeline.ingest.secrets import MASK
+from pipeline.ingest.secrets import MASK, mask_product_keys
 from schemas.reasons import CATALOGUE
 
 _FORMULA = r"^[ \t\r\n\x{a0}]*[=+\-@]"
@@ -26,10 +27,16 @@ _TEXTS = ("sentence", "remedy", "owner", "microsoft")
 
 
 def partner_folder(partner_id: str) -> str:
-    """A safe folder name for a partner: itself where it is plain, else percent-encoded. No name becomes a path."""
+    """A safe folder name for a partner: itself where it is plain, else percent-encoded. No name becomes a path.
+
+    No two partners share one: a name that is too long is cut, and ends as no encoded name can, in its digest.
+    """
     if _PLAIN_NAME.fullmatch(partner_id) and partner_id not in _RESERVED and len(partner_id) <= _LONGEST_FOLDER:
         return partner_id
-    return quote(partner_id, safe="").replace(".", "%2E")[:_LONGEST_FOLDER]
+    encoded = quote(partner_id, safe="").replace(".", "%2E")
+    if "%" in encoded and len(encoded) <= _LONGEST_FOLDER:
+        return encoded
+    return f"{encoded[:_LONGEST_FOLDER]}%~{hashlib.sha256(partner_id.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,8 @@ class Exports:
         for partner_id in files["partner_id"].drop_nulls().unique().sort():
             (folder / partner_folder(partner_id)).mkdir(parents=True, exist_ok=True)
             form = self._forms[partner_id] = self._form(places.filter(pl.col("partner_id") == partner_id))
-            names = pl.Series([list(form.columns.values())], dtype=pl.List(pl.String))
+            written = pl.Series([list(form.columns.values())], dtype=pl.List(pl.String))
+            names = _without_danger(written.list.eval(mask_product_keys(pl.element())))
             self._append(partner_id, "errors.csv", ",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
             self._append(partner_id, "resubmit.csv", _lines(names, form.delimiter) if form.columns else "")
 
@@ -120,7 +128,11 @@ class Exports:
 
 
 def _keys(header: Header) -> tuple[str, ...]:
-    return tuple(column or f"as written: {name}" for name, column in zip(header.cells, header.columns, strict=True))
+    """What each column holds; of unknown columns of one name each has a key of its own."""
+    return tuple(
+        column or f"as written, {header.cells[:at].count(name)}: {name}"
+        for at, (name, column) in enumerate(zip(header.cells, header.columns, strict=True))
+    )
 
 
 def _without_danger(cells: pl.Series) -> pl.Series:
