@@ -1,0 +1,91 @@
+import random
+
+import polars as pl
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.hardware_hash.components import components
+from pipeline.hardware_hash.decode import decode
+from pipeline.match.keys import with_keys
+from pipeline.registry import Registry
+from pipeline.registry.removing import remove_devices
+from pipeline.registry.table import fill
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.devices import Factory
+from schemas.device import COMPONENT_TYPES, KEY_TYPES
+from schemas.registry import REGISTERED
+from tests.conftest import AS_OF, TENANT
+
+
+def add_devices(registry, factory, number):
+    """Commit devices and return the registry as it is then."""
+    decoded = decode(pl.Series([capture(factory.device()) for _ in range(number)], dtype=pl.String))
+    cells = pl.DataFrame(dict.fromkeys(("serial_number", "manufacturer", "model", "product_id"), [""] * number))
+    compared = with_keys(components(pl.concat([decoded, cells], how="horizontal")))
+    records = compared.with_columns(
+        device_id=pl.format("device-{}", pl.col("serial_number").str.to_lowercase()),
+        event=pl.lit(REGISTERED),
+        tenant_id=pl.lit(TENANT),
+        registered_via=pl.lit("partner_center"),
+        identity=pl.lit("hash"),
+    )
+    with registry.writer() as writer:
+        writer.write(fill(records))
+        registry.commit(writer)
+    return registry.reopened()
+
+
+@pytest.fixture
+def registry(tmp_path):
+    made = Registry.open(tmp_path / "registry", create=True)
+    factory = Factory(random.Random(3))
+    for number in (7, 1, 40, 3, 12):
+        made = add_devices(made, factory, number)
+    return made
+
+
+@pytest.mark.parametrize("name", KEY_TYPES)
+def test_a_position_means_the_same_record_in_every_look_up(registry, name):
+    found = registry.keys(name).collect()
+    records = registry.records(found["record"].unique())
+    assert records.height == 63
+    rekeyed = with_keys(records).select("record", pl.col(name).alias("key"))
+    expected = rekeyed.explode("key") if name == "disk_keys" else rekeyed
+    assert found.sort("record", "key").equals(expected.cast({"record": pl.UInt32}).sort("record", "key"))
+
+
+def test_removed_records_are_not_found_by_position(registry):
+    everything = registry.keys("tpm_key").collect()["record"]
+    gone = registry.records(everything)["device_id"][5]
+    assert remove_devices(registry, [gone.upper()], "sold", AS_OF) == [gone]
+    now = registry.reopened()
+    assert gone not in set(now.records(everything)["device_id"])
+    assert now.removed_ids().to_list() == [gone]
+    assert remove_devices(now, [gone], "sold again", AS_OF) == []
+    assert now.reopened().version == now.version
+
+
+def test_removing_what_is_not_there_removes_nothing(registry):
+    known = registry.records(pl.Series([0]))["device_id"][0]
+    with pytest.raises(UsageError, match="device nobody: not in the registry"):
+        remove_devices(registry, [known, "nobody"], "sold", AS_OF)
+    with pytest.raises(UsageError, match="reason: empty"):
+        remove_devices(registry, [known], " ", AS_OF)
+    assert registry.reopened().removed_ids().is_empty()
+
+
+def test_the_serials_of_a_manufacturer(registry):
+    all_records = registry.records(pl.Series(range(63)))
+    for maker in all_records["manufacturer"].unique():
+        found = registry.serials(pl.Series([maker])).collect()["serial_number"].sort()
+        assert found.equals(all_records.filter(pl.col("manufacturer") == maker)["serial_number"].sort())
+    assert registry.serials(pl.Series(["nobody"])).collect().is_empty()
+
+
+def test_an_empty_registry_answers_everything(tmp_path):
+    empty = Registry.open(tmp_path / "new", create=True)
+    assert empty.version == 0
+    assert empty.records(pl.Series([], dtype=pl.UInt32)).is_empty()
+    assert all(empty.keys(name).collect().is_empty() for name in KEY_TYPES)
+    assert set(empty.records(pl.Series([], dtype=pl.UInt32)).columns) > set(COMPONENT_TYPES)
+    assert empty.committed("x") is None
