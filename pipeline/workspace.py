@@ -105,7 +105,7 @@ def recover(output: Path, registry: Registry) -> list[str]:
     staging = output / _STAGING
     for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
         name = _NAME.fullmatch(folder.name)
-        if name is None or not _is_ours(folder, registry) or not _is_dead(folder):
+        if name is None or not _is_left(folder, registry):
             continue
         run_id, left = name["run_id"], Workspace(folder, int(name["token"], 16))
         if registry.committed(run_id) == left.token:
@@ -113,7 +113,7 @@ def recover(output: Path, registry: Registry) -> list[str]:
             notices.append(f"run {run_id} was committed and not published; it is published now")
         else:
             notices.append(f"run {run_id} was abandoned before its commit; what it left is removed")
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return notices
 
 
@@ -125,15 +125,14 @@ def _owner_file(folder: Path) -> Path:
     return folder / "registry"
 
 
-def _is_ours(folder: Path, registry: Registry) -> bool:
-    owner = _owner_file(folder)
-    return owner.exists() and owner.read_text(encoding="utf-8") == str(registry.folder.resolve())
-
-
-def _is_dead(folder: Path) -> bool:
-    with _lock_file(folder).open("r") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+def _is_left(folder: Path, registry: Registry) -> bool:
+    """Whether a run of this registry was prepared here by a process that is dead."""
+    try:
+        if _owner_file(folder).read_text(encoding="utf-8") != str(registry.folder.resolve()):
             return False
+        with _lock_file(folder).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):
+        # Its owner has just begun, is at work, or has just cleaned up.
+        return False
     return True

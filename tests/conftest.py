@@ -140,15 +140,20 @@ def factory() -> Factory:
     return Factory(random.Random(20260115))
 
 
-@pytest.fixture
-def world(tmp_path: Path, factory: Factory) -> World:
-    made = World(tmp_path, factory)
+def make_world(home: Path, factory: Factory) -> World:
+    """A world with the partners, authorizations and tenants of this module, and an empty inbox."""
+    made = World(home, factory)
     made.inbox.mkdir()
-    (tmp_path / "reference").mkdir()
+    (home / "reference").mkdir()
     made.reference("partners.csv", PARTNERS)
     made.reference("authorizations.csv", AUTHORIZATIONS)
     made.reference("tenants.csv", TENANTS)
     return made
+
+
+@pytest.fixture
+def world(tmp_path: Path, factory: Factory) -> World:
+    return make_world(tmp_path, factory)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -153,6 +153,15 @@ def test_another_registry_s_unfinished_run_is_left_alone(world):
     assert [path.name.split("-")[0] for path in leftovers(world)] == ["other"]
 
 
+def test_a_run_that_ends_while_it_is_looked_at_is_no_fault(world, monkeypatch):
+    registry = Registry.open(world.registry, create=True)
+    output = world.home / "runs"
+    with workspace.workspace(output, "ending", world.registry) as place:
+        place.in_doubt = True
+    (place.folder / "lock").unlink()
+    assert workspace.recover(output, registry) == []
+
+
 def test_a_living_run_is_left_alone(world):
     deliver_devices(world, 1)
     with workspace.workspace(world.home / "runs", "alive", world.registry) as place:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import Factory
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
-from tests.conftest import AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS, World
+from tests.conftest import OTHER_TENANT, TENANT, make_world
 from tests.ingest.test_records import NEAR_MANIFESTS
 
+FACTORY = Factory(random.Random(1))
 HASHES = [capture(Factory(random.Random(seed)).device()) for seed in range(3)]
 CELLS = st.one_of(
     st.sampled_from(["", "A1", "5CG1234ABC", "HP", "HP Inc.", "3305123456789", "Default string", "=x", " y ", "a@b.c"]),
@@ -38,20 +39,10 @@ PLACES = st.sampled_from(
 DELIVERIES = st.lists(st.tuples(PLACES, st.one_of(manifests(), NEAR_MANIFESTS, st.binary(max_size=60))), max_size=4)
 
 
-def make_world(home):
-    world = World(home, Factory(random.Random(1)))
-    world.inbox.mkdir()
-    (home / "reference").mkdir()
-    world.reference("partners.csv", PARTNERS)
-    world.reference("authorizations.csv", AUTHORIZATIONS)
-    world.reference("tenants.csv", TENANTS)
-    return world
-
-
 @settings(max_examples=40)
 @given(deliveries=DELIVERIES, suffix=st.sampled_from([".csv", ".csv.gz", ".CSV.zst"]))
 def test_every_row_of_any_delivery_is_in_exactly_one_set(tmp_path_factory, deliveries, suffix):
-    world = make_world(tmp_path_factory.mktemp("any"))
+    world = make_world(tmp_path_factory.mktemp("any"), FACTORY)
     for number, (place, content) in enumerate(deliveries):
         world.put(f"{place}/{number}{suffix if number == 0 else '.csv'}", content)
     night = world.run()
@@ -76,7 +67,7 @@ def test_names_of_files_do_not_matter(tmp_path_factory, deliveries, source):
     source.shuffle(order)
     told = []
     for numbers in (range(len(deliveries)), order):
-        world = make_world(tmp_path_factory.mktemp("order"))
+        world = make_world(tmp_path_factory.mktemp("order"), FACTORY)
         for number, (place, content) in zip(numbers, deliveries, strict=True):
             world.put(f"{place}/{number}.csv", content)
         night = world.run()
@@ -89,7 +80,7 @@ def test_names_of_files_do_not_matter(tmp_path_factory, deliveries, source):
 @pytest.mark.parametrize("content", [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"not compressed"])
 @pytest.mark.parametrize("suffix", [".csv.gz", ".csv.zst"])
 def test_an_archive_that_is_none_is_one_unreadable_row(tmp_path, content, suffix):
-    world = make_world(tmp_path)
+    world = make_world(tmp_path, FACTORY)
     world.put(f"contoso/{TENANT}/a{suffix}", content)
     world.deliver(f"contoso/{TENANT}/b.csv", {"Hardware Hash": HASHES[0]})
     night = world.run()
