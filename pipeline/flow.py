@@ -74,7 +74,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
             staging = Staging(place.rows)
             stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
             readers = [ManifestReader(manifest) for manifest in inbox.manifests]
-            intake = take_in(readers, rulebook, staging, listener, _settled(readers, config))
+            intake = take_in(readers, rulebook, staging, listener, _settled(readers, config, registry))
         for _ in range(_COMMIT_TRIES):
             # Barrier: matching needs the components of every row that may be registered.
             with clock("match"):
@@ -156,12 +156,12 @@ def _require_free(config: RunConfig) -> None:
         raise UsageError(message)
 
 
-def _settled(readers: list[ManifestReader], config: RunConfig) -> frozenset[int]:
+def _settled(readers: list[ManifestReader], config: RunConfig, registry: Registry) -> frozenset[int]:
     """Positions of the manifests that an earlier run has settled."""
     if config.reprocess:
         return frozenset()
     keys = [(reader.manifest.partner_id, reader.manifest.tenant_folder, reader.sha256) for reader in readers]
-    settled = settled_files(config.output, set(keys))
+    settled = settled_files(config.output, set(keys), registry)
     return frozenset(position for position, key in enumerate(keys) if key in settled)
 
 

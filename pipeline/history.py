@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.errors import Fault
+from pipeline.registry import Registry
 from pipeline.workspace import MANIFEST
 from schemas.reasons import Outcome
 
@@ -20,14 +21,17 @@ FileKey = tuple[str | None, str | None, str | None]
 """What makes a file the same one: its partner, tenant folder and digest."""
 
 
-def settled_files(output: Path, delivered: set[FileKey]) -> set[FileKey]:
+def settled_files(output: Path, delivered: set[FileKey], registry: Registry) -> set[FileKey]:
     """Those of the delivered files that need not be read again.
 
-    A file is settled when the latest run that read it left none of its rows to consent or to review.
+    A file is settled when the latest run that read it left none of its rows to consent or to review. Runs that the
+    registry does not know do not count: it is another one, or was restored, and lacks what they registered.
     """
     wanted = pl.DataFrame(list(delivered), dict.fromkeys(_KEY, pl.String), orient="row").drop_nulls("sha256")
     settled: set[FileKey] = set()
-    for run in published_runs(output):
+    for run in _published_runs(output):
+        if registry.committed(run.name) is None:
+            continue
         files = _read([run / "files.parquet"], ["source_file", *_KEY, "disposition"])
         again = files.join(wanted, on=_KEY, how="semi", nulls_equal=True)
         read = again.filter(pl.col("disposition").is_in(_READ))
@@ -49,7 +53,7 @@ def _read(paths: list[Path], columns: list[str]) -> pl.DataFrame:
         raise Fault(message) from error
 
 
-def published_runs(output: Path) -> list[Path]:
+def _published_runs(output: Path) -> list[Path]:
     """Folders of the published runs, in the order of their commits."""
     if not output.is_dir():
         return []

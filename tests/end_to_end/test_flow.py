@@ -329,6 +329,23 @@ def test_two_inboxes_with_the_same_file_are_refused(world, tmp_path):
         run(RunConfig.beside(world.inbox, other))
 
 
+def test_a_file_is_settled_only_by_runs_that_this_registry_knows(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
+    world.run()
+    backup = world.home / "backup"
+    shutil.copytree(world.registry, backup)
+    world.deliver(f"contoso/{TENANT}/b.csv", {HASH: capture(world.factory.device())})
+    world.run()
+    shutil.rmtree(world.registry)
+    backup.rename(world.registry)
+    night = world.run()
+    assert dict(night.files.select("source_file", "disposition").rows()) == {
+        f"contoso/{TENANT}/a.csv": "already_processed",
+        f"contoso/{TENANT}/b.csv": "processed",
+    }
+    assert night.registered.height == 1
+
+
 def test_nothing_but_the_registry_makes_a_device_known(world):
     device = world.factory.device()
     world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(device)})
