@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.decide import decide, has_reason
+from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest, ManifestReader
 from pipeline.intake import Rulebook, take_in
 from pipeline.listener import Silence
@@ -65,7 +65,7 @@ def check(config: CheckConfig) -> pl.DataFrame:
         [
             intake.files[intake.rows["file_no"]].select("source_file"),
             intake.rows.select("source_line"),
-            decisions.select(reasons=_codes(REASON_CODES), warnings=_codes(WARNING_CODES)),
+            decisions.select(reasons=listed(REASON_CODES), warnings=listed(WARNING_CODES)),
         ],
         how="horizontal",
     )
@@ -74,7 +74,3 @@ def check(config: CheckConfig) -> pl.DataFrame:
 def _unchecked(config: CheckConfig) -> list[str]:
     without_reference = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
     return [*without_reference, *([] if config.tenant else ["TENANT_MISSING"])]
-
-
-def _codes(codes: tuple[str, ...]) -> pl.Expr:
-    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()

@@ -1,7 +1,7 @@
 """Everything that a run can be told, in one frozen value. Nothing below the command line reads anything else."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class RunConfig:
     create_registry: bool = False
     reprocess: bool = False
     dry_run: bool = False
-    group_tag_limit: int = field(default=GROUP_TAG_LIMIT)
+    group_tag_limit: int = GROUP_TAG_LIMIT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""

@@ -31,6 +31,11 @@ _MATCH_CODES = (
 )
 
 
+def listed(codes: tuple[str, ...]) -> pl.Expr:
+    """The codes that a row has, of those given and in their order, as a list."""
+    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()
+
+
 def has_reason(findings: pl.DataFrame) -> pl.Series:
     """Which rows have a finding that rejects them; one that could not be made counts as one."""
     reasons = [pl.col(name).fill_null(value=True) for name in findings.columns if name in REASON_CODES]

@@ -8,6 +8,7 @@ import pandera.polars as pa
 import polars as pl
 import pyarrow.parquet as pq
 
+from pipeline.decide import listed
 from pipeline.hardware_hash.components import components
 from pipeline.intake import Intake
 from pipeline.match.keys import with_keys
@@ -17,13 +18,11 @@ from pipeline.registry.table import fill
 from pipeline.report import Exports
 from pipeline.staging import Staging
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
-from schemas.reasons import CATALOGUE, REASON_CODES, WARNING_CODES
+from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES
 from schemas.registry import REGISTERED
 
 _PROFILE = "default"
 """A device without an assigned profile gets this one."""
-
-_OUTCOMES = {code: CATALOGUE[code].outcome for code in REASON_CODES}
 
 
 class PublishedSet:
@@ -66,7 +65,8 @@ def publish_sets(
     """
     report = folder / "report"
     report.mkdir()
-    registered, rejected = registered_set(folder), rejected_set(folder)
+    registered = PublishedSet(folder / "registered", REGISTERED_TYPES, REGISTERED_DEVICE)
+    rejected = PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
     exports = Exports(report, intake.rows.filter(decisions["reason"].is_not_null()), intake.files, intake.headers)
     for wide in staging.batches():
         rows = assemble(wide, intake, decisions, stamp)
@@ -77,16 +77,6 @@ def publish_sets(
         records.write(registry_records(kept, stamp.channels))
     registered.close()
     rejected.close()
-
-
-def registered_set(folder: Path) -> PublishedSet:
-    """The set of devices that a run registered."""
-    return PublishedSet(folder / "registered", REGISTERED_TYPES, REGISTERED_DEVICE)
-
-
-def rejected_set(folder: Path) -> PublishedSet:
-    """The set of rows that it did not."""
-    return PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
 
 
 def assemble(wide: pl.DataFrame, intake: Intake, decisions: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
@@ -121,9 +111,9 @@ def assemble(wide: pl.DataFrame, intake: Intake, decisions: pl.DataFrame, stamp:
     )
     return batch.with_columns(
         run_id=pl.lit(stamp.run_id),
-        warnings=_codes(WARNING_CODES),
-        reasons=_codes(REASON_CODES),
-        outcome=pl.col("reason").replace_strict(_OUTCOMES, return_dtype=pl.String),
+        warnings=listed(WARNING_CODES),
+        reasons=listed(REASON_CODES),
+        outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String),
         matched_source_file=pl.when(has_match).then("matched_file"),
         matched_source_line=pl.when(has_match).then("matched_line"),
         device_id=device_id(pl.lit(stamp.run_id), pl.col("partner_id"), pl.col("sha256"), pl.col("source_line")),
@@ -131,10 +121,6 @@ def assemble(wide: pl.DataFrame, intake: Intake, decisions: pl.DataFrame, stamp:
         registered_at=pl.lit(stamp.as_of, pl.Datetime("us", "UTC")),
         hardware_hash="hash_blob",
     )
-
-
-def _codes(codes: tuple[str, ...]) -> pl.Expr:
-    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()
 
 
 def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:

@@ -577,6 +577,8 @@ WARNINGS: tuple[Reason, ...] = (
 
 CATALOGUE: dict[str, Reason] = {reason.code: reason for reason in REASONS + WARNINGS}
 REASON_CODES: tuple[str, ...] = tuple(reason.code for reason in REASONS)
+OUTCOMES: dict[str, Outcome | None] = {reason.code: reason.outcome for reason in REASONS}
+"""What becomes of a row by its primary reason."""
 WARNING_CODES: tuple[str, ...] = tuple(reason.code for reason in WARNINGS)
 
 

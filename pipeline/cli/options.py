@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.config import GROUP_TAG_LIMIT
 from pipeline.errors import UsageError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -81,7 +82,7 @@ output_format = option(
 group_tag_limit = option(
     "--group-tag-limit",
     type=click.IntRange(min=1),
-    default=128,
+    default=GROUP_TAG_LIMIT,
     show_default=True,
     help="Most characters of a group tag.",
 )

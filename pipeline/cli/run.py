@@ -22,7 +22,12 @@ _FINDINGS = 1
 @options.as_of
 @options.option("--run-id", metavar="ID", help="Name of the run; one that was committed is not run again [the clock].")
 @options.option(
-    "--engine", type=click.Choice(["polars"]), default="polars", show_default=True, help="Where the work runs."
+    "--engine",
+    type=click.Choice(["polars"]),
+    default="polars",
+    show_default=True,
+    expose_value=False,
+    help="Where the work runs.",
 )
 @options.option("--reprocess", is_flag=True, help="Read files again that were taken in before.")
 @options.option("--dry-run", is_flag=True, help="Do everything but register; the result is under dry-run/.")
@@ -34,7 +39,7 @@ _FINDINGS = 1
 @options.group_tag_limit
 @options.output_format
 @options.config
-def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, engine: str, **settings: Any) -> int:  # noqa: ANN401, ARG001 - one engine
+def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **settings: Any) -> int:  # noqa: ANN401 - passed on
     """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
 
     An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz or .csv.zst.

@@ -9,9 +9,6 @@ from pipeline.ingest.layout import Header
 from pipeline.ingest.records import RECORD_LIMIT
 from pipeline.ingest.secrets import holds_product_key, mask_product_keys
 
-FLAGS = ("value_trimmed", "hash_trimmed", "product_key_exposed")
-"""What `read_cells` says of a record besides its cells."""
-
 
 class Forms:
     """The different headers of many files, each with a number of its own."""
@@ -44,7 +41,8 @@ def read_cells(records: pl.DataFrame, forms: Forms, cells: tuple[str, ...]) -> p
 
     Returns:
         One row for each, in order, with the trimmed `cells` (null where empty), `other_cells` (those of unknown
-        columns, one a line) and the columns of `FLAGS`. Product keys are masked, and cells that held one are null.
+        columns, one a line), `value_trimmed`, `hash_trimmed` and `product_key_exposed`. Product keys are masked, and
+        cells that held one are null.
     """
     sound = pl.col("record_fault").is_null() & pl.col("form").is_not_null()
     placed = records.with_row_index("at")

@@ -22,18 +22,18 @@ def write_pages(folder: Path, manifest: dict[str, Any], summary: Summary) -> Non
     environment = Environment(
         loader=PackageLoader("pipeline.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    report = _report(manifest, summary)
+    report = _report(manifest, summary) | {"partners": manifest["partners"]}
     text = json.dumps(report, indent=2, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
     partners = [
-        {"name": name, "folder": partner_folder(name) if name else None, **counts}
-        for name, counts in ((partner["partner_id"], partner) for partner in manifest["partners"])
+        {**partner, "folder": partner_folder(partner["partner_id"]) if partner["partner_id"] else None}
+        for partner in manifest["partners"]
     ]
     page = environment.get_template("run.html.jinja").render(report=report, partners=partners, ignored=summary.ignored)
     (folder / "index.html").write_text(page, encoding="utf-8")
     for partner in partners:
         if partner["folder"]:
-            own = _report(manifest, summary.of_partner(partner["name"]))
+            own = _report(manifest, summary.of_partner(partner["partner_id"]))
             place = folder / partner["folder"]
             page = environment.get_template("partner.html.jinja").render(report=own, partner=partner)
             (place / "index.html").write_text(page, encoding="utf-8")
@@ -53,7 +53,6 @@ def _report(manifest: dict[str, Any], summary: Summary) -> dict[str, Any]:
         "reasons": [_told(code, number) for code, number in counts["reasons"].items()],
         "warnings": [_told(code, number) for code, number in summary.warning_counts().items()],
         "repairs": summary.repairs(),
-        "partners": [{"partner_id": name, **summary.of_partner(name).counts()} for name in summary.partner_ids()],
         "per_file": files.drop("sha256").to_dicts(),
         "files_not_listed": summary.files.height - files.height,
     }

@@ -6,9 +6,8 @@ from typing import Any
 import polars as pl
 
 from schemas.outcome import DISPOSITIONS, FILE_TYPES
-from schemas.reasons import CATALOGUE, REASON_CODES, WARNING_CODES, Outcome
+from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome
 
-_OUTCOME_OF = {code: CATALOGUE[code].outcome for code in REASON_CODES}
 _REPAIRS = ("HASH_TEXT_REPAIRED", "VALUE_TRIMMED")
 """Warnings that say that something of a row was changed."""
 
@@ -99,7 +98,7 @@ def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, 
         files=counted.with_columns(pl.col("rows_registered", "rows_rejected").fill_null(0)).select(
             pl.col(name).cast(dtype) for name, dtype in FILE_TYPES.items()
         ),
-        reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(_OUTCOME_OF, return_dtype=pl.String)),
+        reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String)),
         warnings=warnings.filter(pl.col("rows") > 0),
         ignored=ignored,
     )
