@@ -1,14 +1,13 @@
 """Finds the records inside verified bytes and reads from them what identifies a device, for all rows at once."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from pipeline.hardware_hash import arrays, layout
-from pipeline.hardware_hash.arrays import Bytes, Ints, Mask
+from pipeline import arrays
+from pipeline.arrays import Bytes, Ints, Mask
+from pipeline.hardware_hash import layout
 from pipeline.hardware_hash.layout import Record
 from schemas.device import DECODED_TYPES
 
@@ -20,70 +19,104 @@ _NUL = "\0".encode("utf-16-le")
 _TRIMMED = " \t\u00a0"
 _LOCALLY_ADMINISTERED, _BROADCAST = 0x02, 0xFF
 
+_TYPES = max(Record) + 2
+"""Types that have a place of their own; all unknown ones share the last."""
+_REPEATED = (Record.NETWORK_ADAPTER, Record.DISK_NAME)
+"""Those of the types that may occur again whose records are read."""
+_IS_REPEATED, _IS_UNIQUE = (np.isin(np.arange(_TYPES), sorted(types)) for types in (_REPEATED, layout.UNIQUE))
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Records of all rows, row by row in order.
+    """Records of all rows. Of a type that a hash holds once, one place a row; of the others, a list.
 
     Attributes:
-        row: position of the row in the batch.
-        type: record type.
-        start: where the payload begins in the flat array.
-        size: bytes of the payload.
+        start: by type and row, where the payload begins in the flat array; 0 where the row has none.
+        size: by type and row, bytes of the payload.
+        repeated: of each type that may occur again: row, start and size of its records, row by row in order.
         malformed: by row, whether its records do not fit together.
     """
 
-    row: Ints
-    type: Ints
     start: Ints
     size: Ints
+    repeated: dict[Record, tuple[Ints, Ints, Ints]]
     malformed: Mask
 
-    def of(self, *types: Record) -> npt.NDArray[np.intp]:
-        """Positions of the records of these types whose row is sound."""
-        return np.flatnonzero(np.isin(self.type, types) & ~self.malformed[self.row])
+    def only(self, kind: Record) -> tuple[Ints, Ints, Ints]:
+        """Row, start and size of the records of a type that a hash holds once, where their row is sound."""
+        row = np.flatnonzero((self.start[kind] > 0) & ~self.malformed)
+        return row, self.start[kind][row], self.size[kind][row]
+
+    def all(self, kind: Record) -> tuple[Ints, Ints, Ints]:
+        """The same of a type that may occur again."""
+        sound = ~self.malformed[self.repeated[kind][0]]
+        row, start, size = (column[sound] for column in self.repeated[kind])
+        return row, start, size
 
 
 def walk(flat: Bytes, start: Ints, total: Ints, rows: Mask) -> Records:
     """Step through the records of all rows together; every step moves by four bytes at least, so it ends."""
     malformed = np.zeros(len(start), bool)
-    active = np.flatnonzero(rows)
-    at = np.full(len(active), layout.HEADER_BYTES, np.int64)
-    found: list[tuple[Ints, Ints, Ints, Ints]] = []
+    begins, sizes = (np.zeros((_TYPES, len(start)), np.int64) for _ in range(2))
+    steps: list[tuple[Ints, Ints, Ints, Ints]] = []
+    row = np.flatnonzero(rows)
+    at, end = start[row] + layout.HEADER_BYTES, (start + total)[row]
     while True:
-        unfinished = at < total[active]
-        active, at = active[unfinished], at[unfinished]
-        if not active.size:
+        unfinished = at < end
+        if not unfinished.all():
+            row, at, end = row[unfinished], at[unfinished], end[unfinished]
+        if not row.size:
             break
-        kind, size = arrays.u16(flat, start[active] + at), arrays.u16(flat, start[active] + at + 2)
-        fits = (size >= layout.HEADER_BYTES) & (at + size <= total[active])
-        malformed[active[~fits]] = True
-        active, at, kind, size = active[fits], at[fits], kind[fits], size[fits]
-        found.append((active, kind, start[active] + at + layout.HEADER_BYTES, size - layout.HEADER_BYTES))
+        header = arrays.u32(flat, at)
+        kind, size = header & 0xFFFF, header >> 16
+        fits = (size >= layout.HEADER_BYTES) & (at + size <= end)
+        if not fits.all():
+            malformed[row[~fits]] = True
+            row, at, end, kind, size = row[fits], at[fits], end[fits], kind[fits], size[fits]
+        kind = np.minimum(kind, _TYPES - 1)
+        again = _IS_REPEATED[kind]
+        malformed[row[(begins[kind, row] > 0) & _IS_UNIQUE[kind]]] = True
+        begins[kind, row], sizes[kind, row] = at + layout.HEADER_BYTES, size - layout.HEADER_BYTES
+        if again.any():
+            steps.append((row[again], kind[again], at[again] + layout.HEADER_BYTES, size[again] - layout.HEADER_BYTES))
         at = at + size
-    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else [arrays.no_ints()] * 4
-    order = np.argsort(columns[0], kind="stable")
-    row, kind, begin, size = (column[order] for column in columns)
-    malformed[row[_too_short(flat, kind, begin, size)]] = True
-    malformed[_rows_with_twins(row, kind)] = True
-    return Records(row, kind, begin, size, malformed)
+    repeated = _by_type(steps)
+    malformed |= _too_short(flat, begins, sizes)
+    row, begin, size = repeated[Record.NETWORK_ADAPTER]
+    malformed[row[_cut(flat, begin, size, Record.NETWORK_ADAPTER)]] = True
+    return Records(begins, sizes, repeated, malformed)
 
 
-def _too_short(flat: Bytes, kind: Ints, begin: Ints, size: Ints) -> Mask:
-    short = np.zeros(len(kind), bool)
-    for record, shortest in layout.SHORTEST_PAYLOAD.items():
-        short |= (kind == record) & (size < shortest)
-    for record, length_at in ((Record.NETWORK_ADAPTER, 10), (Record.OFFLINE_ID, 6)):
-        whole = np.flatnonzero((kind == record) & ~short)
-        counted = arrays.u32(flat, begin[whole] + length_at)
-        short[whole] |= layout.SHORTEST_PAYLOAD[record] + counted > size[whole]
+def _by_type(steps: list[tuple[Ints, Ints, Ints, Ints]]) -> dict[Record, tuple[Ints, Ints, Ints]]:
+    row, kind, begin, size = (
+        (np.concatenate([arrays.no_ints(), *parts]) for parts in zip(*steps, strict=True))
+        if (steps)
+        else (arrays.no_ints() for _ in range(4))
+    )
+    ordered: dict[Record, tuple[Ints, Ints, Ints]] = {}
+    for record in _REPEATED:
+        own = np.flatnonzero(kind == record)
+        own = own[np.argsort(row[own], kind="stable")]
+        ordered[record] = (row[own], begin[own], size[own])
+    return ordered
+
+
+def _too_short(flat: Bytes, begins: Ints, sizes: Ints) -> Mask:
+    short = np.zeros(begins.shape[1], bool)
+    for kind in (Record.CAPTURE, Record.OFFLINE_ID, Record.SMBIOS_UUID):
+        row = np.flatnonzero(begins[kind])
+        short[row] |= _cut(flat, begins[kind][row], sizes[kind][row], kind)
     return short
 
 
-def _rows_with_twins(row: Ints, kind: Ints) -> Ints:
-    unique = np.isin(kind, sorted(layout.UNIQUE))
-    pairs, counts = np.unique(row[unique] << 16 | kind[unique], return_counts=True)
-    return np.asarray(pairs[counts > 1] >> 16, np.int64)
+def _cut(flat: Bytes, begin: Ints, size: Ints, kind: Record) -> Mask:
+    """Which records of a type are shorter than what is read from them, or than they say themselves."""
+    shortest = layout.SHORTEST_PAYLOAD[kind]
+    short = size < shortest
+    if kind in layout.LENGTH_AT:
+        counted = arrays.u32(flat, np.where(short, 0, begin + layout.LENGTH_AT[kind]))
+        short = short | (shortest + counted > size)
+    return short
 
 
 def read(flat: Bytes, start: Ints, total: Ints, records: Records, verified: Mask) -> pl.DataFrame:
@@ -94,20 +127,15 @@ def read(flat: Bytes, start: Ints, total: Ints, records: Records, verified: Mask
     """
     height = len(start)
     reader = _Reader(flat, records, height)
-    digest_at = np.flatnonzero(verified)
-    ends = start + total + layout.TRAILER_BYTES
-    blob = arrays.slices(flat, start[digest_at], (ends - start)[digest_at])
-    signed_id = arrays.hexadecimal(
-        arrays.window(flat, (start + total + len(layout.TRAILER))[digest_at], layout.DIGEST_BYTES)
-    )
+    whole = np.flatnonzero(verified)
+    blob = arrays.slices(flat, start[whole], total[whole] + layout.TRAILER_BYTES)
     tpm_ek_id, consistent = reader.tpm()
     serial, manufacturer = reader.string(Record.SYSTEM_SERIAL), reader.string(Record.SYSTEM_MANUFACTURER)
     adapters = reader.adapters()
     return pl.DataFrame(
         {
             "hash_consistent": pl.Series(consistent, dtype=pl.Boolean),
-            "hash_blob": arrays.scatter(height, digest_at, blob),
-            "hardware_hash_id": arrays.scatter(height, digest_at, signed_id),
+            "hash_blob": arrays.scatter(height, whole, blob),
             "captured_at": reader.captured_at(),
             "os_type": reader.byte(Record.CAPTURE, 21),
             "hash_serial_number": serial,
@@ -132,57 +160,49 @@ class _Reader:
 
     def string(self, kind: Record) -> pl.Series:
         """A text record, trimmed; null where it is absent, empty, or named as missing by the firmware."""
-        at = self.records.of(kind)
-        text = arrays.text(arrays.binary(self.flat, self.records.start[at], self.records.size[at]))
+        row, start, size = self.records.only(kind)
+        text = arrays.text(arrays.slices(self.flat, start, size))
         value = text.to_frame("value").select(
             pl.col("value").str.strip_chars(_TRIMMED).replace([layout.MISSING_STRING, ""], None)
         )["value"]
-        return arrays.scatter(self.height, self.records.row[at], value)
+        return arrays.scatter(self.height, row, value)
 
     def byte(self, kind: Record, offset: int) -> pl.Series:
-        at = self.records.of(kind)
-        values = pl.Series(self.flat[self.records.start[at] + offset], dtype=pl.UInt8)
-        return arrays.scatter(self.height, self.records.row[at], values)
+        row, start, _ = self.records.only(kind)
+        return arrays.scatter(self.height, row, pl.Series(self.flat[start + offset], dtype=pl.UInt8))
 
     def captured_at(self) -> pl.Series:
-        at = self.records.of(Record.CAPTURE)
-        seconds = pl.Series(arrays.u32(self.flat, self.records.start[at] + 16), dtype=pl.Int64)
+        row, start, _ = self.records.only(Record.CAPTURE)
+        seconds = pl.Series(arrays.u32(self.flat, start + 16), dtype=pl.Int64)
         moments = (seconds + int(layout.EPOCH.timestamp())) * 1_000_000
-        return arrays.scatter(
-            self.height, self.records.row[at], moments.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        )
+        return arrays.scatter(self.height, row, moments.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
 
     def uuid(self) -> pl.Series:
-        at = self.records.of(Record.SMBIOS_UUID)
-        raw = arrays.window(self.flat, self.records.start[at], 16)[:, _GUID_ORDER]
-        digits = arrays.HEX[raw].reshape(len(at), 32)
+        row, start, _ = self.records.only(Record.SMBIOS_UUID)
+        raw = arrays.window(self.flat, start, 16)[:, _GUID_ORDER]
+        digits = arrays.HEX[raw].reshape(len(row), 32)
         dashed = np.insert(digits, [2 * group for group in _GUID_GROUPS], ord("-"), axis=1)
-        return arrays.scatter(self.height, self.records.row[at], arrays.strings(dashed))
+        return arrays.scatter(self.height, row, arrays.strings(dashed))
 
     def tpm(self) -> tuple[pl.Series, Mask]:
         """SHA-256 of the TPM key, and whether key and offline id belong together (both absent is fine)."""
-        keys, ids = self.records.of(Record.TPM_KEY), self.records.of(Record.OFFLINE_ID)
-        view = self.flat.data
-        begins, sizes = self.records.start, self.records.size
-        digests = [hashlib.sha256(view[begins[key] : begins[key] + sizes[key]]).digest() for key in keys]
-        derived = ids[self.flat[begins[ids] + 4] == layout.OFFLINE_ID_FROM_TPM]
-        begin, length = begins[derived] + 10, arrays.u32(self.flat, begins[derived] + 6)
-        expected = {
-            row: bytes(view[at:end])
-            for row, at, end in zip(self.records.row[derived].tolist(), begin, begin + length, strict=True)
-        }
-        actual = dict(zip(self.records.row[keys].tolist(), digests, strict=True))
-        whole = dict(zip(self.records.row[keys].tolist(), sizes[keys] == layout.TPM_KEY_BYTES, strict=True))
-        consistent = np.ones(self.height, bool)
-        for row in expected.keys() | actual.keys():
-            consistent[row] = whole.get(row, False) and actual[row] == expected.get(row)
-        named = pl.Series([digest.hex() for digest in digests], dtype=pl.String)
-        return arrays.scatter(self.height, self.records.row[keys], named), consistent
+        key_row, key_start, key_size = self.records.only(Record.TPM_KEY)
+        digest = arrays.sha256(arrays.slices(self.flat, key_start, key_size))
+        id_row, id_start, _ = self.records.only(Record.OFFLINE_ID)
+        from_tpm = self.flat[id_start + 4] == layout.OFFLINE_ID_FROM_TPM
+        id_row, id_start = id_row[from_tpm], id_start[from_tpm]
+        has_key, has_id, whole = (np.zeros(self.height, bool) for _ in range(3))
+        has_key[key_row], has_id[id_row] = True, True
+        whole[key_row] = key_size == layout.TPM_KEY_BYTES
+        named = arrays.scatter(self.height, key_row, digest)
+        length = arrays.u32(self.flat, id_start + 6)
+        expected = arrays.hexadecimal(arrays.slices(self.flat, id_start + 10, length))
+        agrees = (named == arrays.scatter(self.height, id_row, expected)).fill_null(value=False).to_numpy()
+        return named, (has_key == has_id) & (~has_key | (whole & agrees))
 
     def adapters(self) -> pl.DataFrame:
         """Addresses of onboard adapters, and whether one of them sits on a virtual machine's bus."""
-        at = self.records.of(Record.NETWORK_ADAPTER)
-        begin = self.records.start[at]
+        row, begin, _ = self.records.all(Record.NETWORK_ADAPTER)
         length = arrays.u32(self.flat, begin + 10)
         bus = {name: self._bus_is(begin + 14, length, raw) for name, raw in _BUSES.items()}
         mac = arrays.window(self.flat, begin + 4, 6)
@@ -193,17 +213,17 @@ class _Reader:
             & (mac != _BROADCAST).any(axis=1)
             & (mac[:, 0] & _LOCALLY_ADMINISTERED == 0)
         )
-        dashed = np.insert(arrays.HEX[mac].reshape(len(at), 12), [2, 4, 6, 8, 10], ord(":"), axis=1)
-        found = pl.DataFrame(
-            {
-                "row": pl.Series(self.records.row[at], dtype=pl.Int64),
-                "mac": arrays.strings(dashed).str.to_uppercase(),
-                "onboard": onboard,
-                "on_vmbus": bus["VMBUS"],
-            }
-        )
-        by_row = found.group_by("row").agg(pl.col("mac").filter("onboard").unique().sort(), pl.col("on_vmbus").any())
-        return arrays.spread(self.height, by_row)
+        digits = arrays.UPPER_HEX[mac].reshape(len(row), 12)
+        address = arrays.strings(np.insert(digits, [2, 4, 6, 8, 10], ord(":"), axis=1))
+        on_vmbus = np.zeros(self.height, bool)
+        on_vmbus[row[bus["VMBUS"]]] = True
+        has_adapter = np.zeros(self.height, bool)
+        has_adapter[row] = True
+        found = pl.DataFrame({"row": pl.Series(row, dtype=pl.Int64), "mac": address}).filter(onboard)
+        distinct = found.unique().sort("row", "mac")
+        listed = arrays.lists(self.height, distinct["row"], distinct["mac"])
+        known = pl.Series(has_adapter)
+        return pl.DataFrame({"mac": listed, "on_vmbus": on_vmbus}).select(pl.when(known).then(pl.all()))
 
     def _bus_is(self, at: Ints, length: Ints, raw: bytes) -> Mask:
         matches = np.zeros(len(at), bool)
@@ -213,20 +233,14 @@ class _Reader:
         return matches
 
     def disks(self) -> pl.Series:
-        """Serials of the disks, the system disk's first."""
-        at = self.records.of(Record.DISK_NAME, Record.SYSTEM_DISK)
-        name = arrays.text(arrays.binary(self.flat, self.records.start[at], self.records.size[at]))
-        found = pl.DataFrame(
-            {
-                "row": pl.Series(self.records.row[at], dtype=pl.Int64),
-                "other": self.records.type[at] != Record.SYSTEM_DISK,
-                "disk": name,
-            }
-        ).with_columns(pl.col("disk").str.split("|").list.first().str.strip_chars(_TRIMMED))
-        by_row = (
-            found.filter(pl.col("disk") != "")
-            .sort("row", "other", maintain_order=True)
-            .group_by("row")
-            .agg(pl.col("disk").unique(maintain_order=True))
-        )
-        return arrays.spread(self.height, by_row)["disk"]
+        """Serials of the disks, the system disk's first; null where there is none."""
+        system, others = self.records.only(Record.SYSTEM_DISK), self.records.all(Record.DISK_NAME)
+        found = pl.concat([self._disk_names(*system), self._disk_names(*others)])
+        distinct = found.filter(pl.col("disk") != "").unique(maintain_order=True).sort("row", maintain_order=True)
+        listed = arrays.lists(self.height, distinct["row"], distinct["disk"])
+        return listed.to_frame("disk").select(pl.when(pl.col("disk").list.len() > 0).then("disk"))["disk"]
+
+    def _disk_names(self, row: Ints, start: Ints, size: Ints) -> pl.DataFrame:
+        text = arrays.text(arrays.slices(self.flat, start, size))
+        named = pl.DataFrame({"row": pl.Series(row, dtype=pl.Int64), "disk": text})
+        return named.with_columns(pl.col("disk").str.extract(r"(?s)^([^|]*)").str.strip_chars(_TRIMMED))

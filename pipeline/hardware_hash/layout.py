@@ -80,6 +80,9 @@ SHORTEST_PAYLOAD = {
 }
 """Bytes that a record needs for what identity reads from it. Longer ones are fine; of other types any length is."""
 
+LENGTH_AT = {Record.NETWORK_ADAPTER: 10, Record.OFFLINE_ID: 6}
+"""Where records say how many bytes follow those that every record of their type has."""
+
 TPM_KEY_BYTES = 256
 """The endorsement key is the bare RSA-2048 modulus."""
 

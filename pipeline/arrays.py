@@ -5,6 +5,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars_hash as plh
 import pyarrow as pa
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -13,16 +14,23 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 HEX = np.frombuffer(b"".join(b"%02x" % value for value in range(256)), np.uint8).reshape(256, 2)
 """The two digits of each byte."""
+UPPER_HEX = np.frombuffer(HEX.tobytes().upper(), np.uint8).reshape(256, 2)
 
 
 def u16(flat: Bytes, at: Ints) -> Ints:
     """Unsigned 16-bit little-endian integers."""
-    return flat[at].astype(np.int64) | flat[at + 1].astype(np.int64) << 8
+    return _unaligned(flat, "<u2")[at].astype(np.int64)
 
 
 def u32(flat: Bytes, at: Ints) -> Ints:
     """Unsigned 32-bit little-endian integers."""
-    return u16(flat, at) | u16(flat, at + 2) << 16
+    return _unaligned(flat, "<u4")[at].astype(np.int64)
+
+
+def _unaligned(flat: Bytes, dtype: str) -> npt.NDArray[np.unsignedinteger]:
+    """The integer that begins at each byte."""
+    size = np.dtype(dtype).itemsize
+    return np.ndarray((len(flat) - size + 1,), dtype, flat, strides=(1,))
 
 
 def equals(flat: Bytes, at: Ints, expected: bytes) -> Mask:
@@ -46,17 +54,11 @@ def window(flat: Bytes, at: Ints, width: int) -> npt.NDArray[np.uint8]:
     return np.asarray(flat[at[:, None] + np.arange(width)], np.uint8)
 
 
-def binary(flat: Bytes, start: Ints, size: Ints) -> pl.Series:
-    """The bytes [start, start + size) of each row, as one binary column."""
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(size)])
-    gathered = flat[np.repeat(start - offsets[:-1], size) + np.arange(offsets[-1])]
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(gathered)]
-    array = pa.Array.from_buffers(pa.large_binary(), len(size), buffers)
-    return pl.Series(array, dtype=pl.Binary)
-
-
 def slices(flat: Bytes, start: Ints, size: Ints) -> pl.Series:
-    """The same for ascending ranges, without a copy: the column keeps all of `flat` in memory."""
+    """The bytes [start, start + size) of each row, for ascending ranges, as one binary column.
+
+    Nothing is copied: the column keeps all of `flat` in memory.
+    """
     with_gaps = np.stack([start, start + size], axis=1).ravel()
     buffers = [None, pa.py_buffer(np.append(with_gaps, with_gaps[-1:])), pa.py_buffer(flat)]
     array = pa.Array.from_buffers(pa.large_binary(), len(with_gaps), buffers)
@@ -72,9 +74,14 @@ def text(raw: pl.Series) -> pl.Series:
     return text.str.strip_chars_end("\0")
 
 
-def hexadecimal(matrix: npt.NDArray[np.uint8]) -> pl.Series:
-    """Each row of a matrix of bytes as lower-case hexadecimal digits."""
-    return strings(HEX[matrix].reshape(len(matrix), 2 * matrix.shape[1]))
+def sha256(raw: pl.Series) -> pl.Series:
+    """SHA-256 of each value as lower-case hexadecimal digits."""
+    return raw.to_frame("raw").select(plh.col("raw").chash.sha2_256())["raw"]
+
+
+def hexadecimal(raw: pl.Series) -> pl.Series:
+    """Each value as lower-case hexadecimal digits."""
+    return raw.bin.encode("hex")
 
 
 def strings(matrix: npt.NDArray[np.uint8]) -> pl.Series:
@@ -94,10 +101,11 @@ def scatter(height: int, row: Ints, values: pl.Series) -> pl.Series:
     return values.gather(pl.Series(source, dtype=pl.Int64).replace(-1, None).cast(pl.UInt32))
 
 
-def spread(height: int, by_row: pl.DataFrame) -> pl.DataFrame:
-    """A row for each of `height` positions, null where `by_row` has none."""
-    rows = pl.DataFrame({"row": pl.int_range(height, eager=True, dtype=pl.Int64)})
-    return rows.join(by_row, on="row", how="left", maintain_order="left", validate="1:1")
+def lists(height: int, row: pl.Series, values: pl.Series) -> pl.Series:
+    """For each of `height` positions the list of its values; `row` is ascending."""
+    ends = np.searchsorted(row.to_numpy(), np.arange(height + 1)).astype(np.int64)
+    inner = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return pl.Series(pa.LargeListArray.from_arrays(pa.array(ends), inner), dtype=pl.List(values.dtype))
 
 
 def no_ints() -> Ints:

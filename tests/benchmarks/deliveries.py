@@ -1,0 +1,55 @@
+"""Large clean deliveries from a seed, made faster than devices can be invented: templates with fresh identities."""
+
+import hashlib
+import random
+from dataclasses import replace
+
+import numpy as np
+import pybase64
+
+from pipeline.hardware_hash.layout import TRAILER
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.devices import HP, MAKERS, Factory
+
+HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model\r\n"
+_TEMPLATES = 64
+_SERIAL = "5CG0000000"
+
+
+def delivery(seed, rows):
+    """Text of a manifest of so many rows of about 4.1 KB, each with a serial, TPM key and digest of its own."""
+    factory = Factory(random.Random(seed))
+    devices = [
+        replace(factory.device(MAKERS[at % len(MAKERS)]), serial=_SERIAL, product_id=None) for at in range(_TEMPLATES)
+    ]
+    templates = [Template(device) for device in devices]
+    fresh = np.random.default_rng(seed).bytes(rows * 16)
+    serials = [f"5CG{seed % 100:02d}{at:07d}"[:10] if rows < 0 else f"{seed % 1000:03d}{at:07d}" for at in range(rows)]
+    lines = [
+        templates[at % _TEMPLATES].line(serial, fresh[16 * at : 16 * at + 16]) for at, serial in enumerate(serials)
+    ]
+    return HEADER + "".join(lines)
+
+
+class Template:
+    """A device whose serial and TPM key can be written anew."""
+
+    def __init__(self, device):
+        self.device = device
+        self.blob = pybase64.b64decode(capture(device))
+        self.serial_at = self.blob.index(_SERIAL.encode())
+        self.key_at = self.blob.index(device.tpm_key) + 100
+        self.key_begin = self.blob.index(device.tpm_key)
+        self.id_at = self.blob.index(hashlib.sha256(device.tpm_key).digest())
+        self.total = int.from_bytes(self.blob[2:4], "little")
+
+    def line(self, serial, fresh):
+        blob = bytearray(self.blob)
+        blob[self.serial_at : self.serial_at + len(serial)] = serial.encode()
+        blob[self.key_at : self.key_at + len(fresh)] = fresh
+        key = blob[self.key_begin : self.key_begin + 256]
+        blob[self.id_at : self.id_at + 32] = hashlib.sha256(key).digest()
+        digest_at = self.total + len(TRAILER)
+        blob[digest_at : digest_at + 32] = hashlib.sha256(blob[: self.total]).digest()
+        text = pybase64.b64encode_as_string(bytes(blob))
+        return f"{serial},,{text},{self.device.maker},{self.device.model}\r\n"
