@@ -54,15 +54,21 @@ def window(flat: Bytes, at: Ints, width: int) -> npt.NDArray[np.uint8]:
     return np.asarray(flat[at[:, None] + np.arange(width)], np.uint8)
 
 
-def slices(flat: Bytes, start: Ints, size: Ints) -> pl.Series:
-    """The bytes [start, start + size) of each row, for ascending ranges, as one binary column.
+def slices(flat: Bytes, start: Ints, size: Ints, dtype: type[pl.DataType] = pl.Binary) -> pl.Series:
+    """The bytes [start, start + size) of each row, for ascending ranges, as a column of bytes or of valid UTF-8.
 
     Nothing is copied: the column keeps all of `flat` in memory.
     """
     with_gaps = np.stack([start, start + size], axis=1).ravel()
     buffers = [None, pa.py_buffer(np.append(with_gaps, with_gaps[-1:])), pa.py_buffer(flat)]
-    array = pa.Array.from_buffers(pa.large_binary(), len(with_gaps), buffers)
-    return pl.Series(array, dtype=pl.Binary).gather_every(2)
+    kind = pa.large_utf8() if dtype is pl.String else pa.large_binary()
+    return pl.Series(pa.Array.from_buffers(kind, len(with_gaps), buffers), dtype=dtype).gather_every(2)
+
+
+def positions(numbers: Ints) -> pl.Series:
+    """Numbers from zero as a column, null where they are negative."""
+    series = pl.Series(numbers)
+    return series.set(series < 0, None).cast(pl.UInt32)
 
 
 def text(raw: pl.Series) -> pl.Series:

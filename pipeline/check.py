@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
-from pipeline.ingest import Manifest, ManifestReader
-from pipeline.intake import Rulebook, take_in
+from pipeline.ingest import Manifest
+from pipeline.intake import Delivered, Rulebook, Work, take_in
 from pipeline.listener import Silence
 from pipeline.match import match
 from pipeline.match.existing import NoRecords
@@ -43,7 +44,7 @@ class CheckConfig:
 
 
 def check(config: CheckConfig) -> pl.DataFrame:
-    """Judge every row of some files; writes nothing.
+    """Judge every row of some files; writes nothing that outlasts it.
 
     Returns:
         One row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would be
@@ -55,9 +56,11 @@ def check(config: CheckConfig) -> pl.DataFrame:
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = load_reference(config.reference) if config.reference else no_reference(config.partner)
-    readers = [ManifestReader(Manifest(path, str(path), config.partner, config.tenant)) for path in config.files]
+    manifests = [Manifest(path, str(path), config.partner, config.tenant) for path in config.files]
+    delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
-    intake = take_in(readers, rulebook, Staging(None), Silence(), frozenset())
+    with TemporaryDirectory() as folder:
+        intake = take_in(delivered, rulebook, Work(), Staging(Path(folder) / "rows"), Silence())
     findings = intake.findings.with_columns(pl.lit(value=False).alias(code) for code in _unchecked(config))
     eligible = intake.rows.filter(~has_reason(findings))
     decisions = decide(intake.rows, findings, match(eligible.select("row", *COMPONENT_TYPES), registry))

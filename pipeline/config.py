@@ -15,6 +15,10 @@ GROUP_TAG_LIMIT = 128
 """Characters of a group tag: nothing is documented, and public validators use 64 or 128."""
 
 
+FILE_LIMIT = 8 << 30
+"""Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunConfig:
     """What to run.
@@ -30,6 +34,8 @@ class RunConfig:
         reprocess: read files again that were taken in before.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
+        workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
+        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
 
     Raises:
         UsageError: a value is not usable.
@@ -45,6 +51,8 @@ class RunConfig:
     reprocess: bool = False
     dry_run: bool = False
     group_tag_limit: int = GROUP_TAG_LIMIT
+    workers: int | None = None
+    file_limit: int = FILE_LIMIT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -78,6 +86,8 @@ class RunConfig:
         reprocess: bool = False,
         dry_run: bool = False,
         group_tag_limit: int = GROUP_TAG_LIMIT,
+        workers: int | None = None,
+        file_limit: int = FILE_LIMIT,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
@@ -94,6 +104,8 @@ class RunConfig:
             reprocess=reprocess,
             dry_run=dry_run,
             group_tag_limit=group_tag_limit,
+            workers=workers,
+            file_limit=file_limit,
         )
 
 

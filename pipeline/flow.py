@@ -20,8 +20,8 @@ from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.history import settled_files
-from pipeline.ingest import ManifestReader, find_manifests
-from pipeline.intake import Rulebook, take_in
+from pipeline.ingest import Inbox, find_manifests
+from pipeline.intake import Delivered, Rulebook, Work, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
 from pipeline.publish import Stamp, publish_sets, write_files
@@ -73,8 +73,8 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
-            readers = [ManifestReader(manifest) for manifest in inbox.manifests]
-            intake = take_in(readers, rulebook, staging, listener, _settled(readers, config, registry))
+            work = Work(config.workers, config.file_limit)
+            intake = take_in(_delivered(inbox, config, registry), rulebook, work, staging, listener)
         for _ in range(_COMMIT_TRIES):
             # Barrier: matching needs the components of every row that may be registered.
             with clock("match"):
@@ -156,13 +156,14 @@ def _require_free(config: RunConfig) -> None:
         raise UsageError(message)
 
 
-def _settled(readers: list[ManifestReader], config: RunConfig, registry: Registry) -> frozenset[int]:
-    """Positions of the manifests that an earlier run has settled."""
-    if config.reprocess:
-        return frozenset()
-    keys = [(reader.manifest.partner_id, reader.manifest.tenant_folder, reader.sha256) for reader in readers]
-    settled = settled_files(config.output, set(keys), registry)
-    return frozenset(position for position, key in enumerate(keys) if key in settled)
+def _delivered(inbox: Inbox, config: RunConfig, registry: Registry) -> list[Delivered]:
+    """The manifests, each with the digests that an earlier run has settled."""
+    places = [(manifest.partner_id, manifest.tenant_folder, manifest.size()) for manifest in inbox.manifests]
+    settled = {} if config.reprocess else settled_files(config.output, set(places), registry)
+    return [
+        Delivered(number, manifest, place[-1], settled.get(place, frozenset()))
+        for number, (manifest, place) in enumerate(zip(inbox.manifests, places, strict=True))
+    ]
 
 
 def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> dict[str, Any]:

@@ -8,32 +8,34 @@ import polars as pl
 from pipeline.errors import Fault
 from pipeline.registry import Registry
 from pipeline.workspace import MANIFEST
+from schemas.outcome import FILE_TYPES
 from schemas.reasons import Outcome
 
 _UNSETTLED = [Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW]
 """Outcomes that may change although the file does not, since consent or the registry does."""
 
-_KEY = ("partner_id", "tenant_folder", "sha256")
+_PLACE = ("partner_id", "tenant_folder", "bytes")
+_KEY = (*_PLACE, "sha256")
 _READ = ["processed", "empty", "unreadable"]
 
 
-FileKey = tuple[str | None, str | None, str | None]
-"""What makes a file the same one: its partner, tenant folder and digest."""
+FilePlace = tuple[str | None, str | None, int]
+"""What two deliveries of one file share at first sight: its partner, tenant folder and size."""
 
 
-def settled_files(output: Path, delivered: set[FileKey], registry: Registry) -> set[FileKey]:
-    """Those of the delivered files that need not be read again.
+def settled_files(output: Path, delivered: set[FilePlace], registry: Registry) -> dict[FilePlace, frozenset[str]]:
+    """Digests of the files that need not be read again, of those that could be the delivered ones.
 
     A file is settled when the latest run that read it left none of its rows to consent or to review. Runs that the
     registry does not know do not count: it is another one, or was restored, and lacks what they registered.
     """
-    wanted = pl.DataFrame(list(delivered), dict.fromkeys(_KEY, pl.String), orient="row").drop_nulls("sha256")
-    settled: set[FileKey] = set()
+    wanted = pl.DataFrame(list(delivered), {name: FILE_TYPES[name] for name in _PLACE}, orient="row")
+    settled: set[tuple[str | None, str | None, int, str]] = set()
     for run in _published_runs(output):
         if registry.committed(run.name) is None:
             continue
         files = _read([run / "files.parquet"], ["source_file", *_KEY, "disposition"])
-        again = files.join(wanted, on=_KEY, how="semi", nulls_equal=True)
+        again = files.drop_nulls("sha256").join(wanted, on=_PLACE, how="semi", nulls_equal=True)
         read = again.filter(pl.col("disposition").is_in(_READ))
         if read.is_empty():
             continue
@@ -42,7 +44,10 @@ def settled_files(output: Path, delivered: set[FileKey], registry: Registry) -> 
         is_open = pl.col("source_file").is_in(open_files.implode())
         settled |= set(read.filter(~is_open).select(_KEY).iter_rows())
         settled -= set(read.filter(is_open).select(_KEY).iter_rows())
-    return settled
+    digests: dict[FilePlace, set[str]] = {}
+    for partner_id, tenant_folder, size, sha256 in settled:
+        digests.setdefault((partner_id, tenant_folder, size), set()).add(sha256)
+    return {place: frozenset(own) for place, own in digests.items()}
 
 
 def _read(paths: list[Path], columns: list[str]) -> pl.DataFrame:

@@ -14,12 +14,12 @@ class Listener(Protocol):
         """A stage of the flow begins."""
         ...
 
-    def files(self, total: int) -> None:
-        """So many files will be read."""
+    def reading(self, files: int, size: int) -> None:
+        """So many files of so many bytes in all will be read."""
         ...
 
-    def file_read(self, source_file: str, rows: int) -> None:
-        """A file was read."""
+    def read(self, files: int, size: int, rows: int) -> None:
+        """So many more files were read, of so many bytes and rows."""
         ...
 
 
@@ -32,8 +32,8 @@ class Silence:
     def stage(self, name: str) -> None:
         """Ignore it."""
 
-    def files(self, total: int) -> None:
+    def reading(self, files: int, size: int) -> None:
         """Ignore it."""
 
-    def file_read(self, source_file: str, rows: int) -> None:
+    def read(self, files: int, size: int, rows: int) -> None:
         """Ignore it."""

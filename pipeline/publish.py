@@ -16,7 +16,7 @@ from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import device_id
 from pipeline.registry.table import fill
 from pipeline.report import Exports
-from pipeline.staging import Staging
+from pipeline.staging import Staging, whole_record
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES
 from schemas.registry import REGISTERED
@@ -70,7 +70,8 @@ def publish_sets(
     exports = Exports(report, intake.rows.filter(decisions["reason"].is_not_null()), intake.files, intake.headers)
     for wide in staging.batches():
         rows = assemble(wide, intake, decisions, stamp)
-        kept, refused = rows.filter(pl.col("reason").is_null()), rows.filter(pl.col("reason").is_not_null())
+        kept = rows.filter(pl.col("reason").is_null())
+        refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
         registered.write(kept)
         rejected.write(refused)
         exports.write(refused)
@@ -100,7 +101,7 @@ def assemble(wide: pl.DataFrame, intake: Intake, decisions: pl.DataFrame, stamp:
     has_match = pl.col("matched_row").is_not_null()
     batch = pl.concat(
         [
-            wide,
+            wide.drop("partner_id"),
             rows[here].select("tenant_id", "identity"),
             files[wide["file_no"]].select("source_file", "partner_id", "sha256"),
             decided,

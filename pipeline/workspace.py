@@ -44,8 +44,8 @@ class Workspace:
 
     @property
     def rows(self) -> Path:
-        """Staging file of wide rows."""
-        return self.folder / "rows.parquet"
+        """Folder of staged rows."""
+        return self.folder / "rows"
 
     def begin_publication(self) -> Path:
         """An empty folder to publish; what an earlier try of this process left in it is gone."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pipeline.cli import options
+from pipeline.config import FILE_LIMIT
 from pipeline.errors import UsageError
 
 _FINDINGS = 1
@@ -47,18 +48,18 @@ def _read(given: str, row: int) -> str:
         is_file = False
     if not is_file:
         return given
-    from pipeline.ingest import Manifest, ManifestReader  # noqa: PLC0415 - heavy
+    from pipeline.ingest import Forms, Manifest, begin_reading, read_rows  # noqa: PLC0415 - heavy
 
-    reader = ManifestReader(Manifest(Path(given), given, None, None))
+    reading = begin_reading(Manifest(Path(given), given, None, None), FILE_LIMIT)
     seen = 0
-    for rows in reader.rows():
-        if reader.headers and seen + rows.height >= row:
+    for rows in read_rows([reading], Forms()):
+        if reading.course.headers and seen + rows.height >= row:
             return str(rows["hardware_hash"][row - seen - 1] or "")
         seen += rows.height
-    if reader.headers:
+    if reading.course.headers:
         message = f"{given}: has {seen} rows; --row {row} is none of them"
         raise UsageError(message)
-    return reader.text()
+    return reading.text()
 
 
 def _told(described: dict[str, Any]) -> str:

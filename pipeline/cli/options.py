@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.config import GROUP_TAG_LIMIT
+from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT
 from pipeline.errors import UsageError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -85,4 +85,17 @@ group_tag_limit = option(
     default=GROUP_TAG_LIMIT,
     show_default=True,
     help="Most characters of a group tag.",
+)
+workers = option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that read manifests; 1 for none but this one [one a processor where the files are large].",
+)
+file_limit = option(
+    "--file-limit",
+    type=click.IntRange(min=1),
+    default=FILE_LIMIT,
+    show_default=True,
+    metavar="BYTES",
+    help="Most bytes of text of one manifest, once decompressed; a larger one counts as unreadable.",
 )

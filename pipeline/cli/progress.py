@@ -1,6 +1,7 @@
 """Progress and notices on standard error; progress only where somebody watches."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,18 +21,21 @@ class _Notices:
     def stage(self, name: str) -> None:
         """Say nothing."""
 
-    def files(self, total: int) -> None:
+    def reading(self, files: int, size: int) -> None:
         """Say nothing."""
 
-    def file_read(self, source_file: str, rows: int) -> None:
+    def read(self, files: int, size: int, rows: int) -> None:
         """Say nothing."""
 
 
 class _Bar(_Notices):
-    """A bar of files and rows, and the stage at work."""
+    """A bar of bytes, with files, rows, rate and the time left, and the stage at work."""
 
     def __init__(self, progress: "Progress") -> None:
-        self._progress, self._task, self._rows = progress, progress.add_task("starting", total=None), 0
+        self._progress = progress
+        self._task = progress.add_task("starting", total=None, told="")
+        self._of_files = self._files = self._rows = 0
+        self._begun = time.monotonic()
 
     def notice(self, text: str) -> None:
         self._progress.console.print(f"notice: {text}", markup=False, highlight=False)
@@ -39,12 +43,16 @@ class _Bar(_Notices):
     def stage(self, name: str) -> None:
         self._progress.update(self._task, description=name)
 
-    def files(self, total: int) -> None:
-        self._progress.update(self._task, total=total)
+    def reading(self, files: int, size: int) -> None:
+        self._of_files, self._begun = files, time.monotonic()
+        self._progress.update(self._task, total=size)
 
-    def file_read(self, source_file: str, rows: int) -> None:  # noqa: ARG002 - the bar counts files
+    def read(self, files: int, size: int, rows: int) -> None:
+        self._files += files
         self._rows += rows
-        self._progress.update(self._task, advance=1, description=f"ingest, {self._rows:,} rows", refresh=False)
+        rate = self._rows / max(time.monotonic() - self._begun, 1e-3)
+        told = f"{self._files:,}/{self._of_files:,} files, {self._rows:,} rows, {rate:,.0f} rows/s"
+        self._progress.update(self._task, advance=size, told=told)
 
 
 @contextmanager
@@ -54,8 +62,13 @@ def listening() -> Iterator[_Notices]:
         yield _Notices()
         return
     from rich.console import Console  # noqa: PLC0415 - loaded only where it is seen
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield _Bar(progress)

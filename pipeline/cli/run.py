@@ -37,6 +37,8 @@ _FINDINGS = 1
     help="Exit with 1 when more than this share of the rows was rejected.",
 )
 @options.group_tag_limit
+@options.workers
+@options.file_limit
 @options.output_format
 @options.config
 def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **settings: Any) -> int:  # noqa: ANN401 - passed on

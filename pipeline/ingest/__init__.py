@@ -1,7 +1,18 @@
 """Bytes to rows: finds the manifests of an inbox and reads their records, whatever their form and damage."""
 
-from pipeline.ingest.cells import Forms
 from pipeline.ingest.inbox import Inbox, Manifest, find_manifests
-from pipeline.ingest.manifest import ManifestReader, read_rows
+from pipeline.ingest.manifest import FileRead, Reading, begin_reading, file_read, read_rows, unread_rows
+from pipeline.ingest.records import Forms
 
-__all__ = ["Forms", "Inbox", "Manifest", "ManifestReader", "find_manifests", "read_rows"]
+__all__ = [
+    "FileRead",
+    "Forms",
+    "Inbox",
+    "Manifest",
+    "Reading",
+    "begin_reading",
+    "file_read",
+    "find_manifests",
+    "read_rows",
+    "unread_rows",
+]

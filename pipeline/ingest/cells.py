@@ -1,97 +1,167 @@
-"""Records to cells by canonical column, those of many files at once where they are read by the same header."""
+"""Records to cells by canonical column, those of many files at once where they are read by the same header.
 
-from collections.abc import Iterable
+Records without a quotation mark and with the right number of delimiters are cut by position, all at once; only the
+others are parsed one by one.
+"""
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from pipeline import arrays
+from pipeline.arrays import Ints
 from pipeline.ingest.fields import TRIMMED, split_lines
 from pipeline.ingest.layout import Header
-from pipeline.ingest.records import RECORD_LIMIT
-from pipeline.ingest.secrets import holds_product_key, mask_product_keys
+from pipeline.ingest.records import RECORD_LIMIT, Forms, Records
+from pipeline.ingest.secrets import could_hold_product_key, holds_product_key, mask_product_keys
+
+_HASH = "hardware_hash"
+_EDGES_OF_BLANK = np.frombuffer(TRIMMED.encode(), np.uint8)
+_QUOTE = b'"'
 
 
-class Forms:
-    """The different headers of many files, each with a number of its own."""
-
-    def __init__(self) -> None:
-        self.headers: list[Header] = []
-        self._numbers: dict[Header, int] = {}
-
-    def number(self, headers: list[Header], header_no: pl.Series) -> pl.Series:
-        """Numbers for records that name their header by its position in a file; null stays null."""
-        for header in headers:
-            if header not in self._numbers:
-                self._numbers[header] = len(self.headers)
-                self.headers.append(header)
-        return pl.Series([self._numbers[header] for header in headers], dtype=pl.UInt32).gather(header_no)
-
-    def with_column(self, name: str) -> list[int]:
-        """Numbers of the headers that have a column."""
-        return [number for number, header in enumerate(self.headers) if name in header.columns]
-
-
-def read_cells(records: pl.DataFrame, forms: Forms, cells: tuple[str, ...]) -> pl.DataFrame:
+def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.DataFrame:
     """Split records into cells.
 
     Args:
-        records: one row a record: `raw_record`, `record_fault`, and `form`, the number of its header (null where its
-            file has none); further columns are kept.
-        forms: the headers.
+        records: of one or many files.
+        forms: their headers.
         cells: canonical columns to read.
 
     Returns:
-        One row for each, in order, with the trimmed `cells` (null where empty), `other_cells` (those of unknown
-        columns, one a line), `value_trimmed`, `hash_trimmed` and `product_key_exposed`. Product keys are masked, and
-        cells that held one are null.
+        One row for each, in order: the columns of `Records.frame`, `raw_record`, the trimmed `cells` (null where
+        empty), `other_cells` (those of unknown columns, one a line), `value_trimmed`, `hash_trimmed`,
+        `product_key_exposed`, and `raw_rest` and `hash_at`: the record without its hash, and how many characters of it
+        come before the hash; null where the record had to be parsed. Product keys are masked, and cells that held one
+        are null.
     """
-    sound = pl.col("record_fault").is_null() & pl.col("form").is_not_null()
-    placed = records.with_row_index("at")
-    parts = [placed.filter(~sound).with_columns(*_nulls((*cells, "other_cells")), *_unset())]
-    for part in placed.filter(sound).partition_by("form", maintain_order=True):
-        parts.append(_split(part, forms.headers[part["form"][0]], cells))  # noqa: PERF401 - reads better
-    read = pl.concat([part.select(parts[0].columns) for part in parts])
-    return _without_product_keys(read.sort("at").drop("at"), cells)
+    frame = records.frame
+    form = frame["form"].fill_null(len(forms.headers)).to_numpy()
+    sound = frame["record_fault"].is_null().to_numpy() & (form < len(forms.headers))
+    parts = [_unread(records, np.flatnonzero(~sound), cells)]
+    for number in np.unique(form[sound]):
+        at = np.flatnonzero(sound & (form == number))
+        parts += _split(records, at, forms.headers[number], cells)
+    read = pl.concat(part for part in parts if part.height or len(parts) == 1)
+    if len(parts) > 1:
+        read = read.sort("at")
+    rows = pl.concat([frame.drop("record_fault"), read.drop("at")], how="horizontal")
+    rows = rows.with_columns(pl.coalesce(frame["record_fault"], "record_fault").alias("record_fault"))
+    return _without_product_keys(rows, cells)
 
 
-def _split(records: pl.DataFrame, header: Header, cells: tuple[str, ...]) -> pl.DataFrame:
+def _unread(records: Records, at: Ints, cells: tuple[str, ...]) -> pl.DataFrame:
+    """Rows of records that have no cells."""
+    return _finished(pl.DataFrame({"at": at, "raw_record": records.raw(at)}), (), cells, ())
+
+
+def _split(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -> list[pl.DataFrame]:
     """Cells of records that are read by one header."""
-    fields = split_lines(records["raw_record"], header.delimiter, len(header.columns))
+    width = len(header.columns)
+    flat = records.flat
+    delimiters = np.flatnonzero(flat == ord(header.delimiter))
+    first = np.searchsorted(delimiters, records.start[at])
+    plain = np.searchsorted(delimiters, records.stop[at]) - first == width - 1
+    if _QUOTE in records.text:
+        quotes = np.flatnonzero(flat == ord(_QUOTE))
+        plain &= np.searchsorted(quotes, records.start[at]) == np.searchsorted(quotes, records.stop[at])
+    between = delimiters[first[plain][:, None] + np.arange(width - 1)]
+    parts = [_cut(records, at[plain], between, header, cells)]
+    if not plain.all():
+        parts.append(_parse(records, at[~plain], header, cells))
+    return parts
+
+
+def _cut(
+    records: Records, at: Ints, between: npt.NDArray[np.int64], header: Header, cells: tuple[str, ...]
+) -> pl.DataFrame:
+    """Cells of records whose delimiters stand where they should."""
+    start, stop, flat = records.start[at], records.stop[at], records.flat
+    begins = np.column_stack([start, between + 1])
+    ends = np.column_stack([between, stop])
+
+    def field(column: int) -> pl.Series:
+        return arrays.slices(flat, begins[:, column], (ends - begins)[:, column], pl.String)
+
+    known = {name: field(column) for column, name in enumerate(header.columns) if name}
+    rows = pl.DataFrame({"at": at, "raw_record": records.raw(at), **known})
+    rest = {"raw_rest": pl.col("raw_record"), "hash_at": pl.lit(None, pl.UInt32)}
+    untrimmed: tuple[str, ...] = ()
+    if _HASH in known:
+        column = header.columns.index(_HASH)
+        before = arrays.slices(flat, start, begins[:, column] - start, pl.String)
+        behind = arrays.slices(flat, ends[:, column], stop - ends[:, column], pl.String)
+        rest = {"raw_rest": pl.lit(before + behind), "hash_at": pl.lit(before.str.len_chars())}
+        edges = np.concatenate([flat[begins[:, column]], flat[ends[:, column] - 1]]) if len(at) else flat[:0]
+        untrimmed = () if np.isin(edges, _EDGES_OF_BLANK).any() else (_HASH,)
+    unknown = [at for at, name in enumerate(header.columns) if name is None]
+    if unknown:
+        others = pl.col("raw_rest").str.split(header.delimiter).list.gather(unknown).list.join("\n")
+    else:
+        others = pl.lit(None, pl.String)
+    return _finished(rows.with_columns(**rest).with_columns(other_cells=others), tuple(known), cells, untrimmed)
+
+
+def _parse(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -> pl.DataFrame:
+    """Cells of records that must be read with an eye on quotation marks and surplus fields."""
+    raw = records.raw(at)
+    fields = pl.col("fields")
     known = [name for name in header.columns if name]
     unknown = [at for at, name in enumerate(header.columns) if name is None]
-    delivered = fields.to_frame("fields").select(
-        *(pl.col("fields").list.get(header.columns.index(name)).alias(name) for name in known),
-        other_cells=pl.col("fields").list.gather(unknown).list.join("\n") if unknown else pl.lit(None, pl.String),
-    )
-    trimmed = {name: pl.col(name).str.strip_chars(TRIMMED) for name in known}
-    changed = {name: value.str.len_bytes() != pl.col(name).str.len_bytes() for name, value in trimmed.items()}
-    never = pl.lit(value=False)
-    values = delivered.select(
-        *(value.replace("", None) for value in trimmed.values()),
-        *_nulls(name for name in cells if name not in known),
-        "other_cells",
-        value_trimmed=pl.any_horizontal(never, *changed.values()).fill_null(value=False),
-        hash_trimmed=changed.get("hardware_hash", never).fill_null(value=False),
+    rows = pl.DataFrame(
+        {"at": at, "raw_record": raw, "fields": split_lines(raw, header.delimiter, len(header.columns))}
+    ).select(
+        "at",
+        "raw_record",
+        *(fields.list.get(header.columns.index(name)).alias(name) for name in known),
+        other_cells=fields.list.gather(unknown).list.join("\n") if unknown else pl.lit(None, pl.String),
         record_fault=pl.when(fields.is_null()).then(pl.lit("RECORD_FIELD_COUNT")),
     )
-    return pl.concat([records.drop("record_fault"), values], how="horizontal")
+    return _finished(rows, tuple(known), cells, ())
 
 
-def _nulls(names: Iterable[str]) -> list[pl.Expr]:
-    return [pl.lit(None, pl.String).alias(name) for name in names]
+def _finished(
+    rows: pl.DataFrame, known: tuple[str, ...], cells: tuple[str, ...], untrimmed: tuple[str, ...]
+) -> pl.DataFrame:
+    """Rows with all columns, their values trimmed but those that have no blanks at their edges."""
+    trimmed = {name: pl.col(name).str.strip_chars(TRIMMED) for name in known if name not in untrimmed}
+    changed = {
+        name: (value.str.len_bytes() != pl.col(name).str.len_bytes()).fill_null(value=False)
+        for name, value in trimmed.items()
+    }
+    never = pl.lit(value=False)
+    given = {name: pl.col(name) for name in rows.columns}
+    missing = pl.lit(None, pl.String)
+    return rows.select(
+        "at",
+        "raw_record",
+        raw_rest=given.get("raw_rest", missing),
+        hash_at=given.get("hash_at", pl.lit(None, pl.UInt32)),
+        **{name: _null_if_empty(trimmed.get(name, given.get(name, missing))) for name in cells},
+        other_cells=given.get("other_cells", missing),
+        value_trimmed=pl.any_horizontal(never, *changed.values()),
+        hash_trimmed=changed.get(_HASH, never),
+        record_fault=given.get("record_fault", missing),
+    )
 
 
-def _unset() -> list[pl.Expr]:
-    return [pl.lit(value=False).alias(name) for name in ("value_trimmed", "hash_trimmed")]
+def _null_if_empty(value: pl.Expr) -> pl.Expr:
+    return pl.when(value.str.len_bytes() > 0).then(value)
 
 
 def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.DataFrame:
     """Mask product keys; then what was kept of a record too large beyond its limit can go."""
-    raw = pl.col("raw_record")
-    rows = rows.with_columns(product_key_exposed=holds_product_key(raw).fill_null(value=False))
+    raw, rest = pl.col("raw_record"), pl.col("raw_rest")
+    seen_without_hash = ~could_hold_product_key(pl.col(_HASH)).fill_null(value=False)
+    short = pl.when(seen_without_hash).then(pl.coalesce(rest, raw)).otherwise(raw)
+    rows = rows.with_columns(product_key_exposed=holds_product_key(short))
+    exposed = pl.col("product_key_exposed")
     if rows["product_key_exposed"].any():
         texts = [pl.col(name) for name in (*cells, "other_cells")]
         without = (pl.when(~holds_product_key(text)).then(text).alias(text.meta.output_name()) for text in texts)
-        rows = rows.with_columns(mask_product_keys(raw), *without)
+        rows = rows.with_columns(
+            pl.when(exposed).then(mask_product_keys(raw)).otherwise(raw), pl.when(~exposed).then(rest), *without
+        )
     too_large = pl.col("record_fault") == "RECORD_TOO_LARGE"
     if rows.select(too_large.any()).item():
         rows = rows.with_columns(pl.when(too_large).then(raw.str.slice(0, RECORD_LIMIT)).otherwise(raw))

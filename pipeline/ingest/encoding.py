@@ -2,13 +2,14 @@
 
 import codecs
 import hashlib
-import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 UNREADABLE = (OSError, pa.ArrowException)
@@ -17,6 +18,12 @@ UNREADABLE = (OSError, pa.ArrowException)
 _CHUNK = 1 << 20
 _COMPRESSED_CHUNK = 1 << 16
 """What a failed read of a compressed stream loses, so it is small."""
+
+PART_BYTES = 16 << 20
+"""Bytes of the parts of a large file that are read apart."""
+
+_UNITS = {"utf-16-le": "<u2", "utf-16-be": ">u2"}
+"""Code units of the encodings whose line feed is more than a byte."""
 
 _COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
 _MARKS = (
@@ -36,6 +43,27 @@ _SAMPLE = 4_096
 _CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
 
 
+class State(NamedTuple):
+    """What changes when a file does: its size in bytes, its time of change, its number."""
+
+    size: int
+    changed: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A line end at which a file may be cut.
+
+    Attributes:
+        at: bytes before it.
+        lines: lines before it.
+    """
+
+    at: int
+    lines: int
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What must be known of a whole file before its first line can be read.
@@ -45,36 +73,101 @@ class Survey:
         ansi: whether an ANSI reader would see the same text.
         newline: what ends a line.
         readable: whether it could be read to its end.
+        sha256: hex digest of the file as delivered; None where it cannot be read.
+        state: that of the file before it was read.
+        cuts: where the parts of a large file end, but the last.
     """
 
     encoding: str | None
     ansi: bool
     newline: bytes
     readable: bool
+    sha256: str | None
+    state: State
+    cuts: tuple[Cut, ...] = ()
 
 
-def survey(path: Path) -> Survey:
-    """Read a file through once. Never raises for what the file is at fault for."""
-    observed = _Observation()
-    readable = True
+def survey(path: Path, limit: int) -> Survey:
+    """Read a file through once. Never raises for what the file is at fault for.
+
+    Args:
+        path: the file.
+        limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
+    """
+    observed, digest = _Observation(), hashlib.sha256()
+    state = State(0, 0, 0)
+    readable = False
     try:
         with path.open("rb") as file:
-            for chunk in _with_whole_head(_chunks(file, path.suffix)):
-                observed.add(chunk)
-    except UNREADABLE:
-        readable = False
-    observed.close()
-    newline = b"\r" if observed.has_cr and not observed.has_lf else b"\n"
-    return Survey(observed.encoding, observed.ansi, newline, readable)
-
-
-def digest(path: Path) -> str | None:
-    """Hex SHA-256 of a file's bytes as delivered; None where they cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            state = state_of(path)
+            source = _Digested(file, digest)
+            readable = _observe(_chunks(source, path), observed, limit)
+            if observed.size <= limit:
+                source.finish()
+            complete = observed.size <= limit
     except OSError:
-        return None
+        readable = complete = False
+    observed.close()
+    if observed.size > limit:
+        return Survey(None, ansi=True, newline=b"\n", readable=False, sha256=None, state=state)
+    newline = b"\r" if observed.has_cr and not observed.has_lf else b"\n"
+    plain = _compression(path) is None and newline == b"\n"
+    return Survey(
+        encoding=observed.encoding,
+        ansi=observed.ansi,
+        newline=newline,
+        readable=readable,
+        sha256=digest.hexdigest() if complete else None,
+        state=state,
+        cuts=tuple(observed.cuts) if plain and readable else (),
+    )
+
+
+def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int) -> bool:
+    """Look at chunks up to a limit; whether all could be read."""
+    try:
+        for chunk in _with_whole_head(chunks):
+            observed.add(chunk)
+            if observed.size > limit:
+                return False
+    except UNREADABLE:
+        return False
+    return True
+
+
+def can_be_cut(path: Path) -> bool:
+    """Whether a file's lines lie in it as they are, so that it can be read in parts."""
+    return _compression(path) is None
+
+
+def state_of(path: Path) -> State:
+    """The file as the system knows it now; zeros where it cannot be found."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return State(0, 0, 0)
+    return State(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+class _Digested:
+    """A file whose bytes are digested as they are read."""
+
+    def __init__(self, file: BinaryIO, digest: "hashlib._Hash") -> None:
+        self._file, self._digest = file, digest
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._digest.update(chunk)
+        return chunk
+
+    def finish(self) -> None:
+        """Digest what was not asked for."""
+        while self.read(_CHUNK):
+            pass
+
+    def close(self) -> None:
+        """Leave the file open."""
 
 
 def _with_whole_head(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -103,7 +196,9 @@ class _Observation:
         self._transcoder: Transcoder | None = None
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._valid, self._ascii, self._multi_byte = True, True, False
-        self._tail = b""
+        self._tail = self._rest = b""
+        self.size = self._lines = 0
+        self.cuts: list[Cut] = []
 
     @property
     def ansi(self) -> bool:
@@ -119,6 +214,25 @@ class _Observation:
             text = self._transcoder.feed(chunk)
             self.has_lf = b"\n" in text
             self.has_cr = self.has_cr or b"\r" in text
+        self._count(chunk)
+
+    def _count(self, chunk: bytes) -> None:
+        """Count lines, and note where the file may be cut."""
+        unit = np.dtype(_UNITS.get(self.encoding or "", np.uint8))
+        chunk = self._rest + chunk if self._rest else chunk
+        whole = len(chunk) // unit.itemsize * unit.itemsize
+        chunk, self._rest = chunk[:whole], chunk[whole:]
+        units = np.frombuffer(chunk, unit)
+        ends = np.flatnonzero(units == ord("\n")) if self._is_due(len(chunk)) else None
+        if ends is None or not ends.size:
+            self._lines += int(np.count_nonzero(units == ord("\n")))
+        else:
+            self.cuts.append(Cut(self.size + (int(ends[-1]) + 1) * unit.itemsize, self._lines + ends.size))
+            self._lines += ends.size
+        self.size += len(chunk)
+
+    def _is_due(self, coming: int) -> bool:
+        return self.size + coming - (self.cuts[-1].at if self.cuts else 0) >= PART_BYTES
 
     def _add_bytes(self, chunk: bytes) -> None:
         if chunk.isascii() and not self._tail:
@@ -164,12 +278,12 @@ class Transcoder:
     What is no text in the encoding stays no text: it comes out as bytes that are not UTF-8.
     """
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, *, marked: bool = True) -> None:
         self._decoder = (
             codecs.getincrementaldecoder(encoding)("surrogatepass") if encoding.startswith("utf-16") else None
         )
         self._from_cp1252 = encoding == "cp1252"
-        self._mark = next((mark for mark, name in _MARKS if name == encoding), b"")
+        self._mark = next((mark for mark, name in _MARKS if name == encoding), b"") if marked else b""
 
     def feed(self, chunk: bytes) -> bytes:
         """UTF-8 for the next chunk."""
@@ -188,26 +302,42 @@ class Transcoder:
         return b""
 
 
-def read_text(path: Path, encoding: str) -> Iterator[bytes]:
-    """The file's text as UTF-8, chunk by chunk.
+def read_text(path: Path, survey: Survey, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The file's text as UTF-8 with lines that end in line feeds, chunk by chunk.
+
+    Args:
+        path: the file.
+        survey: its form.
+        begin: bytes before the part that is wanted, one of `survey.cuts`.
+        end: bytes before what follows that part; None where nothing does.
 
     Raises:
         OSError: (or another of `UNREADABLE`) the file cannot be read on.
     """
-    transcoder = Transcoder(encoding)
+    if survey.encoding is None:
+        return
+    transcoder = Transcoder(survey.encoding, marked=begin == 0)
     with path.open("rb") as file:
-        for chunk in _chunks(file, path.suffix):
-            yield transcoder.feed(chunk)
+        file.seek(begin)
+        for chunk in _chunks(file, path, None if end is None else end - begin):
+            text = transcoder.feed(chunk)
+            yield text.replace(b"\r", b"\n") if survey.newline == b"\r" else text
     yield transcoder.close()
 
 
-def _chunks(file: BinaryIO, suffix: str) -> Iterator[bytes]:
-    compression = _COMPRESSION.get(suffix.lower())
+def _compression(path: Path) -> str | None:
+    return _COMPRESSION.get(path.suffix.lower())
+
+
+def _chunks(file: BinaryIO | _Digested, path: Path, size: int | None = None) -> Iterator[bytes]:
+    compression = _compression(path)
     if compression is None:
-        while chunk := file.read(_CHUNK):
+        left = size if size is not None else sys.maxsize
+        while chunk := file.read(min(_CHUNK, left)):
+            left -= len(chunk)
             yield chunk
         return
-    if os.fstat(file.fileno()).st_size == 0:
+    if path.stat().st_size == 0:
         return
     with pa.CompressedInputStream(pa.PythonFile(file, "r"), compression) as stream:
         while chunk := stream.read(_COMPRESSED_CHUNK):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Fault, UsageError
+from pipeline.ingest.encoding import state_of
 
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst")
 
@@ -25,6 +26,10 @@ class Manifest:
     source_file: str
     partner_id: str | None
     tenant_folder: str | None
+
+    def size(self) -> int:
+        """Its bytes now; 0 where it cannot be found."""
+        return state_of(self.path).size
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,155 +1,184 @@
 """One manifest: its rows, and what is to be said of it as a file."""
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
-from pipeline.ingest.cells import Forms, read_cells
-from pipeline.ingest.encoding import UNREADABLE, Survey, digest, read_text, survey
+from pipeline.ingest.cells import read_cells
+from pipeline.ingest.encoding import UNREADABLE, Survey, read_text, state_of, survey
 from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Header, row_limit
-from pipeline.ingest.records import RecordReader
-
-ROW_TYPES: dict[str, type[pl.DataType]] = {
-    "source_line": pl.UInt32,
-    "raw_record": pl.String,
-    "record_fault": pl.String,
-    "header_no": pl.UInt32,
-    "form": pl.UInt32,
-    "tenant_folder": pl.String,
-}
-"""A record as its file gives it, before it is split into cells."""
+from pipeline.ingest.records import Course, Forms, Records, Section, blocks_of, find_records, whole_lines
 
 
-def read_rows(records: pl.DataFrame, forms: Forms) -> pl.DataFrame:
-    """Records of one or many manifests to rows.
+@dataclass(slots=True)
+class Reading:
+    """The reading of one manifest, or of a part of it; complete once all its sections were taken.
+
+    Attributes:
+        manifest: the file.
+        survey: its form.
+        begin: bytes before the part.
+        end: bytes before what follows it; None where nothing does.
+        course: its headers and counts so far.
+        failed: it could not be read on, or changed meanwhile.
+    """
+
+    manifest: Manifest
+    survey: Survey
+    begin: int = 0
+    end: int | None = None
+    course: Course = field(default_factory=Course)
+    failed: bool = False
+
+    def sections(self, forms: Forms) -> Iterator[bytes]:
+        """The text in blocks of whole lines, as far as it can be read."""
+        yield from self.course.sections(whole_lines(self._readable_text()), forms)
+        # What was read must be what the digest stands for, or the file would count as taken in when it comes again.
+        self.failed = self.failed or state_of(self.manifest.path) != self.survey.state
+
+    def text(self) -> str:
+        """The whole file as text, for one known to be small."""
+        return b"".join(read_text(self.manifest.path, self.survey)).decode("utf-8", "replace")
+
+    def _readable_text(self) -> Iterator[bytes]:
+        try:
+            yield from read_text(self.manifest.path, self.survey, self.begin, self.end)
+        except UNREADABLE:
+            self.failed = True
+
+
+def begin_reading(manifest: Manifest, limit: int) -> Reading:
+    """Look through a manifest, to read it whole.
 
     Args:
-        records: one row a record, with the columns of `ROW_TYPES`; further columns are kept.
-        forms: the headers of the manifests.
-
-    Returns:
-        One row for each, in order, with the columns of `read_cells`; with `tenant_claim`, the tenant as delivered
-        (the cell where the header has the column, else the folder), and `tenant_unread`, whether a damaged row would
-        have named it in a cell.
+        manifest: the file.
+        limit: most bytes of text; of a file with more of them nothing is read.
     """
+    surveyed = survey(manifest.path, limit)
+    return Reading(manifest, surveyed, failed=not surveyed.readable)
+
+
+def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFrame]:
+    """Rows of one or many manifests.
+
+    Args:
+        readings: of the manifests, in order.
+        forms: takes their headers.
+
+    Yields:
+        Some rows at a time, in order: the columns of `read_cells`; `reading`, the position of their reading;
+        `partner_id`; `tenant_claim`, the tenant as delivered (the cell where the header has the column, else the
+        folder); and `tenant_unread`, whether a damaged row would have named it in a cell.
+    """
+    manifests: list[Manifest] = []
+    for sections in blocks_of(_sections(readings, forms, manifests)):
+        numbers = [number for number, _, _ in sections]
+        records = find_records(sections, forms)
+        if records.frame.height:
+            rows = read_cells(records, forms, CELLS)
+            reading = pl.Series("reading", numbers, dtype=pl.UInt32).gather(rows["section"])
+            yield _of_manifests(rows.with_columns(reading), manifests, forms)
+
+
+def _sections(readings: Iterable[Reading], forms: Forms, manifests: list[Manifest]) -> Iterator[Section]:
+    for number, reading in enumerate(readings):
+        manifests.append(reading.manifest)
+        for text in reading.sections(forms):
+            yield number, reading.course, text
+
+
+def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
+    """A row for each manifest that could not be read to its end: line 0 stands for what was not read."""
+    height = len(manifests)
+    nowhere = np.zeros(height, np.int64)
+    frame = pl.DataFrame({"section": range(height)}, schema={"section": pl.UInt32}).with_columns(
+        source_line=pl.lit(0, pl.UInt32),
+        header_no=pl.lit(None, pl.UInt32),
+        form=pl.lit(None, pl.UInt32),
+        record_fault=pl.lit(None, pl.String),
+    )
+    rows = read_cells(Records(b"", frame, nowhere, nowhere), Forms(), CELLS)
+    rows = rows.with_columns(raw_record=pl.lit(None, pl.String), reading="section")
+    return _of_manifests(rows, manifests, Forms())
+
+
+def _of_manifests(rows: pl.DataFrame, manifests: list[Manifest], forms: Forms) -> pl.DataFrame:
+    """Add whose the rows are."""
+    partner = pl.Series([manifest.partner_id for manifest in manifests], dtype=pl.String)
+    folder = pl.Series([manifest.tenant_folder for manifest in manifests], dtype=pl.String)
     from_cell = pl.col("form").is_in(forms.with_column("tenant")).fill_null(value=False)
-    return read_cells(records, forms, CELLS).with_columns(
-        tenant_claim=pl.when(from_cell).then("tenant").otherwise("tenant_folder"),
+    return rows.with_columns(
+        partner_id=partner.gather(rows["reading"]),
+        tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder.gather(rows["reading"])),
         tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
     )
 
 
-class ManifestReader:
-    """Reads one manifest; its properties are complete once all records were taken.
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """What is known of a manifest that was read, all its parts together.
 
     Attributes:
-        manifest: the file.
-        rows_read: records so far.
+        survey: its form.
+        headers: its different header lines, in order; a row's `header_no` is a position here.
+        delimiter: what separates its fields; None where it has no records.
+        rows_read: its records, without the row that stands for what could not be read.
+        unreadable: it could not be read to its end, or changed meanwhile.
+        settled: it is what an earlier run settled, and was not read again.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
-        self.manifest = manifest
-        self.rows_read = 0
-        self._records: RecordReader | None = None
-        self._failed = False
-        self._state = self._stat()
-
-    @cached_property
-    def sha256(self) -> str | None:
-        """Hex digest of the file as delivered; None where it cannot be read."""
-        return digest(self.manifest.path)
+    survey: Survey
+    headers: list[Header]
+    delimiter: str | None
+    rows_read: int
+    unreadable: bool
+    settled: bool
 
     @property
-    def size(self) -> int:
-        """Bytes of the file as delivered; 0 where it cannot be found."""
-        return self._state[0]
-
-    def _stat(self) -> tuple[int, int, int]:
-        try:
-            stat = self.manifest.path.stat()
-        except OSError:
-            return 0, 0, 0
-        return stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-    @cached_property
-    def survey(self) -> Survey:
-        """The file's form, from a pass over all of it."""
-        return survey(self.manifest.path)
-
-    @property
-    def unreadable(self) -> bool:
-        """Whether it could not be read to its end."""
-        return self._failed or not self.survey.readable
-
-    @property
-    def headers(self) -> list[Header]:
-        """The header lines met so far; a row's `header_no` is a position here."""
-        return self._records.headers if self._records else []
-
-    @property
-    def delimiter(self) -> str | None:
-        """What separates its fields; None before its first record."""
-        return self._records.delimiter if self._records else None
-
-    def text(self) -> str:
-        """The whole file as text, for a file known to be small."""
-        chunks = b"".join(read_text(self.manifest.path, self.survey.encoding or "utf-8"))
-        return chunks.decode("utf-8", "replace")
-
-    def records(self, forms: Forms) -> Iterator[pl.DataFrame]:
-        """Records of the file, block by block, with the columns of `ROW_TYPES`; their headers are added to `forms`.
-
-        A record of line 0 stands for what could not be read.
-        """
-        sha256 = self.sha256
-        self._records = RecordReader(self.survey.newline)
-        for records in self._records.read(self._readable_text()):
-            yield self._counted(records, forms)
-        # What was read must be what the digest stands for, or the file would count as taken in when it comes again.
-        self._failed = self._failed or sha256 is None or self._stat() != self._state
-        if self.unreadable:
-            rest = pl.DataFrame(schema=ROW_TYPES).clear(1).with_columns(source_line=pl.lit(0, pl.UInt32))
-            yield self._counted(rest, forms)
-
-    def rows(self) -> Iterator[pl.DataFrame]:
-        """Rows of the file, block by block, as `read_rows` gives them."""
-        forms = Forms()
-        for records in self.records(forms):
-            yield read_rows(records, forms)
-
-    def _readable_text(self) -> Iterator[bytes]:
-        """The text as far as it can be read."""
-        if self.survey.encoding is None:
-            return
-        try:
-            yield from read_text(self.manifest.path, self.survey.encoding)
-        except UNREADABLE:
-            self._failed = True
-
-    def _counted(self, records: pl.DataFrame, forms: Forms) -> pl.DataFrame:
-        self.rows_read += records.height
-        named = records.with_columns(
-            forms.number(self.headers, records["header_no"]).alias("form"),
-            tenant_folder=pl.lit(self.manifest.tenant_folder, pl.String),
-        )
-        return named.select(list(ROW_TYPES))
+    def layout(self) -> str | None:
+        """Name of the layout of its first header."""
+        return self.headers[0].layout if self.headers else None
 
     def findings(self) -> list[str]:
         """Codes that hold for every row of the file."""
+        if self.settled:
+            return []
         held = {
             "FILE_UNREADABLE": self.unreadable,
-            "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > int(self.unreadable),
+            "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > 0,
             "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
             "ENCODING_NOT_ANSI": not self.survey.ansi,
-            "ROW_LIMIT_EXCEEDED": self.rows_read > row_limit(self.headers[0].layout if self.headers else None),
+            "ROW_LIMIT_EXCEEDED": self.rows_read + self.unreadable > row_limit(self.layout),
         }
         return [code for code, holds in held.items() if holds]
 
     @property
     def disposition(self) -> str:
-        """What became of the file: `processed`, `empty` or `unreadable`."""
+        """What became of the file: `processed`, `empty`, `already_processed` or `unreadable`."""
+        if self.settled:
+            return "already_processed"
         if self.unreadable:
             return "unreadable"
         return "processed" if self.rows_read else "empty"
+
+
+def file_read(parts: list[Reading], settled: frozenset[str] = frozenset()) -> FileRead:
+    """Put the readings of all parts of a manifest together.
+
+    Args:
+        parts: in order.
+        settled: digests of files that were not read beyond their survey.
+    """
+    survey, last = parts[0].survey, parts[-1].course
+    is_settled = survey.sha256 in settled
+    return FileRead(
+        survey=survey,
+        headers=last.headers,
+        delimiter=last.delimiter,
+        rows_read=sum(reading.course.rows_read for reading in parts),
+        unreadable=any(reading.failed for reading in parts) and not is_settled,
+        settled=is_settled,
+    )

@@ -10,6 +10,11 @@ PRODUCT_KEY = rf"{_GROUP}(?:{_DASH}\x00*{_GROUP}){{4}}"
 """Five groups of five characters; NULs between them are looked through, for text in a wrong encoding."""
 
 
+def could_hold_product_key(text: pl.Expr) -> pl.Expr:
+    """Whether the text has what joins the groups of a key: the cheap test before the exact one."""
+    return text.str.contains("-", literal=True) | (text.str.len_chars() != text.str.len_bytes())
+
+
 def holds_product_key(text: pl.Expr) -> pl.Expr:
     """Whether a product key stands anywhere in the text."""
     return text.str.contains(PRODUCT_KEY)

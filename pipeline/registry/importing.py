@@ -1,5 +1,6 @@
 """Loads existing device records from CSV or Parquet into the registry."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,11 @@ import pyarrow.parquet as pq
 from pipeline.errors import UsageError
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
-from pipeline.ingest.cells import Forms, read_cells
+from pipeline.ingest.cells import read_cells
 from pipeline.ingest.encoding import UNREADABLE, read_text, survey
 from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Header
-from pipeline.ingest.records import RecordReader
+from pipeline.ingest.records import Course, Forms, find_records, whole_lines
 from pipeline.match.keys import with_keys
 from pipeline.registry.identifiers import device_id
 from pipeline.registry.table import Registry, fill
@@ -90,17 +91,16 @@ def _read(path: Path) -> Iterator[pl.DataFrame]:
 
 
 def _read_csv(path: Path) -> Iterator[pl.DataFrame]:
-    surveyed = survey(path)
+    surveyed = survey(path, sys.maxsize)
     if not surveyed.readable:
         message = f"{path}: cannot be read; check its name, its permissions, and whether it is whole"
         raise UsageError(message)
-    reader, forms = RecordReader(surveyed.newline, _find_header, ("registered_via",)), Forms()
-    for records in reader.read(read_text(path, surveyed.encoding or "utf-8")):
-        if not reader.headers:
+    course, forms = Course(), Forms(_find_header, ("registered_via",))
+    for text in course.sections(whole_lines(read_text(path, surveyed)), forms):
+        if not course.headers:
             message = f"{path}:1: found no header; expected {','.join(IMPORT_COLUMNS)}"
             raise UsageError(message)
-        numbered = records.with_columns(forms.number(reader.headers, records["header_no"]).alias("form"))
-        rows = read_cells(numbered, forms, IMPORT_COLUMNS)
+        rows = read_cells(find_records([(0, course, text)], forms), forms, IMPORT_COLUMNS)
         yield rows.select(pl.col(name).cast(dtype) for name, dtype in _READ_TYPES.items())
 
 

@@ -1,0 +1,181 @@
+"""Who does the pieces of work: this process, or worker processes of its own.
+
+Workers are plain child processes that take pieces from their standard input, so that a run can be started from
+anywhere: from a script without a main guard, from a daemon, from a thread. A worker ends when its parent does.
+"""
+
+import heapq
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from pipeline.errors import Fault, IntakeError
+
+Key = tuple[int, ...]
+"""Where a piece of work stands in the order of all: the smallest is done first."""
+
+_SERVE = "from pipeline.intake.crew import serve; serve()"
+
+
+class Crew(ABC):
+    """Does pieces of work, the smallest key first; what is not done when its block is left is dropped."""
+
+    @abstractmethod
+    def give(self, key: Key, work: Callable[..., object], *arguments: object) -> None:
+        """Give a piece of work: a function of a module, and what it is called with."""
+
+    @abstractmethod
+    def take(self) -> tuple[Key, Any]:
+        """Wait for a piece to be done; its key, and what the function gave.
+
+        Raises:
+            Fault: a worker died.
+            IntakeError: (or OSError) the function raised it.
+        """
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start to work."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Stop at once."""
+
+    def __enter__(self) -> Self:
+        """Start to work."""
+        self.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop at once."""
+        self.end()
+
+
+class ThisProcess(Crew):
+    """Works alone, when asked for a result."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Key, int, Callable[..., object], tuple[object, ...]]] = []
+        self._given = 0
+
+    def give(self, key: Key, work: Callable[..., object], *arguments: object) -> None:
+        """Keep it in its place."""
+        self._given += 1
+        heapq.heappush(self._waiting, (key, self._given, work, arguments))
+
+    def take(self) -> tuple[Key, Any]:
+        """Do the first piece."""
+        key, _, work, arguments = heapq.heappop(self._waiting)
+        return key, work(*arguments)
+
+    def begin(self) -> None:
+        """Wait to be asked."""
+
+    def end(self) -> None:
+        """Forget what is left."""
+        self._waiting.clear()
+
+
+class Workers(Crew):
+    """Some worker processes; all are ended at once when the block is left."""
+
+    def __init__(self, number: int) -> None:
+        self._waiting: queue.PriorityQueue[tuple[Key, int, bytes]] = queue.PriorityQueue()
+        self._done: queue.SimpleQueue[tuple[Key, Any]] = queue.SimpleQueue()
+        self._given = 0
+        self._processes = [_start() for _ in range(number)]
+
+    def give(self, key: Key, work: Callable[..., object], *arguments: object) -> None:
+        """Keep it in its place."""
+        self._given += 1
+        self._waiting.put((key, self._given, pickle.dumps((work, arguments))))
+
+    def take(self) -> tuple[Key, Any]:
+        """Wait for whichever is done next."""
+        key, result = self._done.get()
+        if isinstance(result, BaseException):
+            raise result
+        return key, result
+
+    def begin(self) -> None:
+        """Hand out work."""
+        for process in self._processes:
+            threading.Thread(target=self._lead, args=(process,), daemon=True).start()
+
+    def end(self) -> None:
+        """Kill the workers."""
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+
+    def _lead(self, process: "subprocess.Popen[bytes]") -> None:
+        """Hand pieces to one worker, one at a time, as long as it lives."""
+        tasks, results = process.stdin, process.stdout
+        while tasks and results:
+            key, _, task = self._waiting.get()
+            try:
+                tasks.write(task)
+                tasks.flush()
+                self._done.put((key, pickle.load(results)))  # noqa: S301 - our own process wrote it
+            except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+                message = (
+                    f"a worker process ended with status {process.wait()}; nothing was published; start the run "
+                    "again, with fewer --workers if memory is short"
+                )
+                self._done.put((key, Fault(message)))
+                return
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    environment = {
+        **os.environ,
+        # Workers share the processors among themselves, so each uses one.
+        "POLARS_MAX_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),  # noqa: PTH109 - as sys.path means it
+    }
+    return subprocess.Popen(  # noqa: S603 - this interpreter and our own words
+        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+
+
+def serve() -> None:
+    """Be a worker: take pieces of work from standard input, and write what they give to standard output."""
+    import signal  # noqa: PLC0415 - only a worker needs it
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when work is stopped
+    results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    tasks: queue.SimpleQueue[tuple[Callable[..., object], tuple[object, ...]]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
+    while True:
+        work, arguments = tasks.get()
+        try:
+            result: object = work(*arguments)
+        except (IntakeError, OSError) as error:
+            result = error
+        except BaseException as error:  # noqa: BLE001 - a library's panic is no Exception
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            result = Fault(
+                f"this is a bug ({type(error).__name__} at {Path(place.filename).name}:{place.lineno} in a worker); "
+                "nothing of this run was published; please report it"
+            )
+        pickle.dump(result, results)
+        results.flush()
+
+
+def _receive(stream: BinaryIO, tasks: "queue.SimpleQueue[Any]") -> None:
+    """Pass pieces of work on; without a parent there is nobody left to work for."""
+    try:
+        while True:
+            tasks.put(pickle.load(stream))  # noqa: S301 - the parent wrote it
+    except (EOFError, OSError):
+        os._exit(0)

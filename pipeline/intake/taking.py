@@ -1,0 +1,168 @@
+"""All manifests of a run to judged rows: who works, on what, and what is kept."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.config import FILE_LIMIT
+from pipeline.ingest import FileRead, Manifest
+from pipeline.ingest.layout import Header
+from pipeline.intake.crew import Crew, ThisProcess, Workers
+from pipeline.intake.judging import ROW_TYPES, Rulebook, judge
+from pipeline.intake.schedule import read_all
+from pipeline.intake.stage import Delivered, stage_unread
+from pipeline.listener import Listener
+from pipeline.staging import NARROW_TYPES, Staging
+from pipeline.validate import VALIDATE_ROWS
+from schemas.outcome import FILE_TYPES
+
+_FILE_CODES = (
+    "FILE_UNREADABLE",
+    "FILE_HEADER_UNKNOWN",
+    "HEADER_NOT_CANONICAL",
+    "ENCODING_NOT_ANSI",
+    "ROW_LIMIT_EXCEEDED",
+)
+
+_WORTH_WORKERS = 256 << 20
+"""Bytes of manifests from which the second or so that worker processes take to start is gained back."""
+
+_MOST_WORKERS = 8
+"""Worker processes by default: with more of them judging, which is done by one, would be what takes the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How manifests are read.
+
+    Attributes:
+        workers: worker processes; 1 for none but this, None for as many as the work is worth.
+        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+    """
+
+    workers: int | None = None
+    file_limit: int = FILE_LIMIT
+
+    def crew(self, size: int) -> Crew:
+        """Who works on so many bytes."""
+        usual = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if size > _WORTH_WORKERS else 1
+        number = self.workers or usual
+        return Workers(number) if number > 1 else ThisProcess()
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """All rows of a run, judged one by one.
+
+    Attributes:
+        rows: one row a record, with the columns of `ROW_TYPES`.
+        findings: for each of them, in order, a Boolean column for each code that can be found without matching.
+        files: one row a manifest, with the columns of `schemas.outcome.FILE_TYPES` but those of the decision.
+        headers: the header lines of each manifest, in the order of `files`.
+    """
+
+    rows: pl.DataFrame
+    findings: pl.DataFrame
+    files: pl.DataFrame
+    headers: list[list[Header]]
+
+
+def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
+    """Read, decode and judge the rows of all manifests.
+
+    Args:
+        delivered: all manifests, in order.
+        rulebook: what rows are judged by.
+        work: how they are read.
+        staging: takes the wide part of each row.
+        listener: hears of each file.
+
+    Raises:
+        Fault: a worker process died.
+    """
+    files: list[FileRead] = []
+    kept, found = [pl.DataFrame(schema=ROW_TYPES)], [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)[1]]
+    for rows in _in_groups(_numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS):
+        judged, findings = judge(rows, rulebook)
+        kept.append(judged)
+        found.append(findings)
+    described = _describe(delivered, files)
+    rows = pl.concat(kept)
+    of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
+    return Intake(
+        rows=rows,
+        findings=pl.concat([pl.concat(found), of_file[rows["file_no"]]], how="horizontal"),
+        files=described,
+        headers=[file.headers for file in files],
+    )
+
+
+_JUDGED_TYPES = {"row": pl.UInt32(), **NARROW_TYPES}
+
+
+def _read(
+    delivered: list[Delivered], work: Work, staging: Staging, listener: Listener, files: list[FileRead]
+) -> Iterator[pl.DataFrame]:
+    """Rows of all manifests, and at the end those that stand for what could not be read; `files` is filled."""
+    size = sum(one.size for one in delivered)
+    listener.reading(len(delivered), size)
+    with work.crew(size) as crew:
+        for taken in read_all(delivered, work.file_limit, crew, staging):
+            files += taken.files
+            for staged in taken.staged:
+                if staged.rows:
+                    yield staging.add(staged.path)
+            listener.read(
+                len(taken.files),
+                sum(file.survey.state.size for file in taken.files),
+                sum(file.rows_read for file in taken.files),
+            )
+    unread = [one for one, file in zip(delivered, files, strict=True) if file.unreadable]
+    if unread:
+        yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
+
+
+def _numbered(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows with `row`, their position."""
+    row = 0
+    for batch in batches:
+        yield batch.with_row_index("row", offset=row)
+        row += batch.height
+
+
+def _in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in groups of at least so many."""
+    group: list[pl.DataFrame] = []
+    height = 0
+    for batch in batches:
+        group.append(batch)
+        height += batch.height
+        if height >= rows:
+            yield pl.concat(group)
+            group, height = [], 0
+    if group:
+        yield pl.concat(group)
+
+
+def _describe(delivered: list[Delivered], files: list[FileRead]) -> pl.DataFrame:
+    described = [_row(one.manifest, file) for one, file in zip(delivered, files, strict=True)]
+    types = {name: dtype for name, dtype in FILE_TYPES.items() if name not in ("rows_registered", "rows_rejected")}
+    return pl.DataFrame(described, types, orient="row")
+
+
+def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
+    return (
+        manifest.source_file,
+        manifest.partner_id,
+        manifest.tenant_folder,
+        file.survey.state.size,
+        file.survey.sha256,
+        file.layout,
+        None if file.settled else file.survey.encoding,
+        file.delimiter,
+        file.rows_read + file.unreadable,
+        file.disposition,
+        file.findings(),
+    )
