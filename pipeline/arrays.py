@@ -107,9 +107,9 @@ def scatter(height: int, row: Ints, values: pl.Series) -> pl.Series:
     return values.gather(pl.Series(source, dtype=pl.Int64).replace(-1, None).cast(pl.UInt32))
 
 
-def lists(height: int, row: pl.Series, values: pl.Series) -> pl.Series:
+def lists(height: int, row: Ints, values: pl.Series) -> pl.Series:
     """For each of `height` positions the list of its values; `row` is ascending."""
-    ends = np.searchsorted(row.to_numpy(), np.arange(height + 1)).astype(np.int64)
+    ends = np.searchsorted(row, np.arange(height + 1)).astype(np.int64)
     inner = values.to_arrow(compat_level=pl.CompatLevel.oldest())
     return pl.Series(pa.LargeListArray.from_arrays(pa.array(ends), inner), dtype=pl.List(values.dtype))
 

@@ -9,10 +9,12 @@ import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest
-from pipeline.intake import Delivered, Rulebook, Work, take_in
+from pipeline.intake import Work, take_in
+from pipeline.judge import Rulebook
 from pipeline.listener import Silence
 from pipeline.match import match
 from pipeline.match.existing import NoRecords
+from pipeline.reading.stage import Delivered
 from pipeline.reference import load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.staging import Staging

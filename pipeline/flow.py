@@ -21,10 +21,12 @@ from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.history import settled_files
 from pipeline.ingest import Inbox, find_manifests
-from pipeline.intake import Delivered, Rulebook, Work, take_in
+from pipeline.intake import Work, take_in
+from pipeline.judge import Rulebook
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
 from pipeline.publish import Stamp, publish_sets, write_files
+from pipeline.reading.stage import Delivered
 from pipeline.reference import load_reference
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import Summary, summarize, write_pages

@@ -1,6 +1,5 @@
 """The decoded device: what the hardware hash of a row says, and how it is compared."""
 
-import pandera.polars as pa
 import polars as pl
 
 HASH_FAULTS: tuple[str, ...] = (
@@ -39,21 +38,7 @@ _DECODED: dict[str, tuple[pl.DataType, str | None]] = {
 
 DECODED_COLUMNS: tuple[str, ...] = tuple(_DECODED)
 DECODED_TYPES: dict[str, pl.DataType] = {name: dtype for name, (dtype, _) in _DECODED.items()}
-
-DECODED_DEVICE = pa.DataFrameSchema(
-    {
-        name: pa.Column(
-            dtype,
-            nullable=True,
-            checks=[pa.Check.str_matches(pattern)] if pattern else None,
-        )
-        for name, (dtype, pattern) in _DECODED.items()
-        if name != "hash_blob"
-    },
-    strict=True,
-)
-"""One row is one hardware hash, without its bytes, which no check needs. Fields are null unless the hash is verified
-and holds them; `disk_serials` begins with the system disk's; `mac_addresses` are those of onboard adapters."""
+DECODED_PATTERNS: dict[str, str] = {name: pattern for name, (_, pattern) in _DECODED.items() if pattern}
 
 COMPONENT_TYPES: dict[str, pl.DataType] = {
     "has_hash": pl.Boolean(),

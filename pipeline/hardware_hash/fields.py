@@ -213,15 +213,13 @@ class _Reader:
             & (mac != _BROADCAST).any(axis=1)
             & (mac[:, 0] & _LOCALLY_ADMINISTERED == 0)
         )
-        digits = arrays.UPPER_HEX[mac].reshape(len(row), 12)
-        address = arrays.strings(np.insert(digits, [2, 4, 6, 8, 10], ord(":"), axis=1))
-        on_vmbus = np.zeros(self.height, bool)
+        on_vmbus, has_adapter = np.zeros(self.height, bool), np.zeros(self.height, bool)
         on_vmbus[row[bus["VMBUS"]]] = True
-        has_adapter = np.zeros(self.height, bool)
         has_adapter[row] = True
-        found = pl.DataFrame({"row": pl.Series(row, dtype=pl.Int64), "mac": address}).filter(onboard)
-        distinct = found.unique().sort("row", "mac")
-        listed = arrays.lists(self.height, distinct["row"], distinct["mac"])
+        of_row, distinct = _distinct(row[onboard], mac[onboard])
+        digits = arrays.UPPER_HEX[distinct].reshape(len(distinct), 12)
+        address = arrays.strings(np.insert(digits, [2, 4, 6, 8, 10], ord(":"), axis=1))
+        listed = arrays.lists(self.height, of_row, address)
         known = pl.Series(has_adapter)
         return pl.DataFrame({"mac": listed, "on_vmbus": on_vmbus}).select(pl.when(known).then(pl.all()))
 
@@ -236,11 +234,23 @@ class _Reader:
         """Serials of the disks, the system disk's first; null where there is none."""
         system, others = self.records.only(Record.SYSTEM_DISK), self.records.all(Record.DISK_NAME)
         found = pl.concat([self._disk_names(*system), self._disk_names(*others)])
-        distinct = found.filter(pl.col("disk") != "").unique(maintain_order=True).sort("row", maintain_order=True)
-        listed = arrays.lists(self.height, distinct["row"], distinct["disk"])
+        # By row and stable, so that the system disk stays first; then equal names of a row, mostly neighbours, go.
+        ordered = found.filter(pl.col("disk") != "").sort("row", maintain_order=True)
+        distinct = ordered.filter(pl.struct("row", "disk").is_first_distinct())
+        listed = arrays.lists(self.height, distinct["row"].to_numpy(), distinct["disk"])
         return listed.to_frame("disk").select(pl.when(pl.col("disk").list.len() > 0).then("disk"))["disk"]
 
     def _disk_names(self, row: Ints, start: Ints, size: Ints) -> pl.DataFrame:
         text = arrays.text(arrays.slices(self.flat, start, size))
         named = pl.DataFrame({"row": pl.Series(row, dtype=pl.Int64), "disk": text})
-        return named.with_columns(pl.col("disk").str.extract(r"(?s)^([^|]*)").str.strip_chars(_TRIMMED))
+        serial = pl.col("disk").str.split_exact("|", 1).struct.field("field_0")
+        return named.with_columns(disk=serial.str.strip_chars(_TRIMMED))
+
+
+def _distinct(row: Ints, mac: Bytes) -> tuple[Ints, Bytes]:
+    """The different addresses of each row in order, as row and bytes."""
+    number = np.zeros((len(row), 8), np.uint8)
+    number[:, 2:] = mac
+    key = number.view(">u8").ravel().astype(np.int64) | row << 48
+    distinct = np.unique(key)
+    return distinct >> 48, distinct.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 2:]

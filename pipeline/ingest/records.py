@@ -27,7 +27,7 @@ NEWLINE = b"\n"
 _KEPT = RECORD_LIMIT + 64
 """What is kept of a longer record: enough to find a product key that begins within the limit."""
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 12 << 20
 """Text handled at once, about 2,000 rows."""
 
 _LONGEST_HEADER = 3_000

@@ -9,7 +9,7 @@ import pybase64
 
 from pipeline.hardware_hash.layout import TRAILER
 from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import HP, MAKERS, Factory
+from pipeline.synthesize.devices import MAKERS, Factory
 
 HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model\r\n"
 _TEMPLATES = 64

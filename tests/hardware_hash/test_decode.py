@@ -12,7 +12,7 @@ from pipeline.hardware_hash.layout import Record
 from pipeline.synthesize import damage
 from pipeline.synthesize.capture import capture, encode, record, records, seal, text
 from pipeline.synthesize.devices import Factory
-from schemas.device import DECODED_DEVICE
+from schemas.decoded import DECODED_DEVICE
 from tests.oracles import decoder as oracle
 
 DEVICES = [Factory(random.Random(seed)).device(tpm=seed % 3 > 0) for seed in range(6)]

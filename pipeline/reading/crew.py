@@ -22,7 +22,10 @@ from pipeline.errors import Fault, IntakeError
 Key = tuple[int, ...]
 """Where a piece of work stands in the order of all: the smallest is done first."""
 
-_SERVE = "from pipeline.intake.crew import serve; serve()"
+_SERVE = "from pipeline.reading.crew import serve; serve()"
+
+_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+"""Lets a worker keep the memory of one block for the next: giving it back each time cost a fifth of the time."""
 
 
 class Crew(ABC):
@@ -138,6 +141,7 @@ class Workers(Crew):
 def _start() -> "subprocess.Popen[bytes]":
     environment = {
         **os.environ,
+        **_ALLOCATION,
         # Workers share the processors among themselves, so each uses one.
         "POLARS_MAX_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),  # noqa: PTH109 - as sys.path means it

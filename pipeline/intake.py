@@ -1,4 +1,7 @@
-"""All manifests of a run to judged rows: who works, on what, and what is kept."""
+"""The front of the flow: manifests to judged rows, in bounded memory.
+
+The wide part of a row goes to staging as soon as it is decoded. What is kept is what matching and deciding need.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,11 +12,11 @@ import polars as pl
 from pipeline.config import FILE_LIMIT
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
-from pipeline.intake.crew import Crew, ThisProcess, Workers
-from pipeline.intake.judging import ROW_TYPES, Rulebook, judge
-from pipeline.intake.schedule import read_all
-from pipeline.intake.stage import Delivered, stage_unread
+from pipeline.judge import ROW_TYPES, Rulebook, judge
 from pipeline.listener import Listener
+from pipeline.reading.crew import Crew, ThisProcess, Workers
+from pipeline.reading.schedule import read_all
+from pipeline.reading.stage import Delivered, stage_unread
 from pipeline.staging import NARROW_TYPES, Staging
 from pipeline.validate import VALIDATE_ROWS
 from schemas.outcome import FILE_TYPES

@@ -9,7 +9,8 @@ from pipeline.authorize import authorize, exclude
 from pipeline.hardware_hash.components import components
 from pipeline.reference import Reference
 from pipeline.validate import derive, validate, warn
-from schemas.device import COMPONENT_TYPES, DECODED_DEVICE
+from schemas.decoded import DECODED_DEVICE
+from schemas.device import COMPONENT_TYPES
 from schemas.manifest import GUID, NO_TENANT
 
 ROW_TYPES: dict[str, pl.DataType] = {

@@ -1,0 +1,20 @@
+"""The model that decoded hardware hashes are held to. Apart from the types, which are needed where pandera is not."""
+
+import pandera.polars as pa
+
+from schemas.device import DECODED_PATTERNS, DECODED_TYPES
+
+DECODED_DEVICE = pa.DataFrameSchema(
+    {
+        name: pa.Column(
+            dtype,
+            nullable=True,
+            checks=[pa.Check.str_matches(DECODED_PATTERNS[name])] if name in DECODED_PATTERNS else None,
+        )
+        for name, dtype in DECODED_TYPES.items()
+        if name != "hash_blob"
+    },
+    strict=True,
+)
+"""One row is one hardware hash, without its bytes, which no check needs. Fields are null unless the hash is verified
+and holds them; `disk_serials` begins with the system disk's; `mac_addresses` are those of onboard adapters."""
