@@ -1,8 +1,8 @@
 """Bytes to rows: finds the manifests of an inbox and reads their records, whatever their form and damage."""
 
 from pipeline.ingest.inbox import Inbox, Manifest, find_manifests
+from pipeline.ingest.layout import Forms
 from pipeline.ingest.manifest import FileRead, Reading, begin_reading, file_read, read_rows, unread_rows
-from pipeline.ingest.records import Forms
 
 __all__ = [
     "FileRead",

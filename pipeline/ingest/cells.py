@@ -9,10 +9,11 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline import arrays
-from pipeline.arrays import Ints
+from pipeline.arrays import Ints, Mask
 from pipeline.ingest.fields import TRIMMED, split_lines
-from pipeline.ingest.layout import Header
-from pipeline.ingest.records import RECORD_LIMIT, Forms, Records
+from pipeline.ingest.layout import Forms, Header
+from pipeline.ingest.lines import RECORD_LIMIT
+from pipeline.ingest.records import Records
 from pipeline.ingest.secrets import could_hold_product_key, holds_product_key, mask_product_keys
 
 _HASH = "hardware_hash"
@@ -58,18 +59,22 @@ def _unread(records: Records, at: Ints, cells: tuple[str, ...]) -> pl.DataFrame:
 def _split(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -> list[pl.DataFrame]:
     """Cells of records that are read by one header."""
     width = len(header.columns)
-    flat = records.flat
-    delimiters = np.flatnonzero(flat == ord(header.delimiter))
+    delimiters = np.flatnonzero(records.flat == ord(header.delimiter))
     first = np.searchsorted(delimiters, records.start[at])
-    plain = np.searchsorted(delimiters, records.stop[at]) - first == width - 1
-    if _QUOTE in records.text:
-        quotes = np.flatnonzero(flat == ord(_QUOTE))
-        plain &= np.searchsorted(quotes, records.start[at]) == np.searchsorted(quotes, records.stop[at])
+    plain = (np.searchsorted(delimiters, records.stop[at]) - first == width - 1) & _is_plain(records, at)
     between = delimiters[first[plain][:, None] + np.arange(width - 1)]
     parts = [_cut(records, at[plain], between, header, cells)]
     if not plain.all():
         parts.append(_parse(records, at[~plain], header, cells))
     return parts
+
+
+def _is_plain(records: Records, at: Ints) -> Mask:
+    """Which records have no quotation mark, so that every delimiter separates."""
+    if _QUOTE not in records.text:
+        return np.ones(len(at), bool)
+    quotes = np.flatnonzero(records.flat == ord(_QUOTE))
+    return np.asarray(np.searchsorted(quotes, records.start[at]) == np.searchsorted(quotes, records.stop[at]), bool)
 
 
 def _cut(

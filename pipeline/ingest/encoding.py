@@ -1,275 +1,38 @@
 """Bytes of a file to UTF-8 text, whatever it was: compression, byte order marks, UTF-16, cp1252."""
 
 import codecs
-import hashlib
-import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Protocol
 
-import numpy as np
 import pyarrow as pa
+
+from pipeline.ingest.lines import NEWLINE
 
 UNREADABLE = (OSError, pa.ArrowException)
 """What reading or decompressing a file raises when the file is at fault."""
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 _COMPRESSED_CHUNK = 1 << 16
 """What a failed read of a compressed stream loses, so it is small."""
 
-PART_BYTES = 16 << 20
-"""Bytes of the parts of a large file that are read apart."""
-
-_UNITS = {"utf-16-le": "<u2", "utf-16-be": ">u2"}
-"""Code units of the encodings whose line feed is more than a byte."""
-
 _COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
-_MARKS = (
+MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_MULTI_BYTE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
-    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
-)
-_LONGEST_SEQUENCE = 4
-_SAMPLE = 4_096
-"""Bytes in which the NUL pattern of UTF-16 is looked for: a header line is plain ASCII and within them."""
-
 # cp1252 leaves five bytes undefined; they become the control characters of the same number, which are findings.
 _CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
 
 
-class State(NamedTuple):
-    """What changes when a file does: its size in bytes, its time of change, its number."""
+class Source(Protocol):
+    """A file as far as it is needed here."""
 
-    size: int
-    changed: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A line end at which a file may be cut.
-
-    Attributes:
-        at: bytes before it.
-        lines: lines before it.
-    """
-
-    at: int
-    lines: int
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What must be known of a whole file before its first line can be read.
-
-    Attributes:
-        encoding: `utf-8`, `utf-8-sig`, `utf-16-le`, `utf-16-be` or `cp1252`; None where it holds nothing.
-        ansi: whether an ANSI reader would see the same text.
-        newline: what ends a line.
-        readable: whether it could be read to its end.
-        sha256: hex digest of the file as delivered; None where it cannot be read.
-        state: that of the file before it was read.
-        cuts: where the parts of a large file end, but the last.
-    """
-
-    encoding: str | None
-    ansi: bool
-    newline: bytes
-    readable: bool
-    sha256: str | None
-    state: State
-    cuts: tuple[Cut, ...] = ()
-
-
-def survey(path: Path, limit: int) -> Survey:
-    """Read a file through once. Never raises for what the file is at fault for.
-
-    Args:
-        path: the file.
-        limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
-    """
-    observed, digest = _Observation(), hashlib.sha256()
-    state = State(0, 0, 0)
-    readable = False
-    try:
-        with path.open("rb") as file:
-            state = state_of(path)
-            source = _Digested(file, digest)
-            readable = _observe(_chunks(source, path), observed, limit)
-            if observed.size <= limit:
-                source.finish()
-            complete = observed.size <= limit
-    except OSError:
-        readable = complete = False
-    observed.close()
-    if observed.size > limit:
-        return Survey(None, ansi=True, newline=b"\n", readable=False, sha256=None, state=state)
-    newline = b"\r" if observed.has_cr and not observed.has_lf else b"\n"
-    plain = _compression(path) is None and newline == b"\n"
-    return Survey(
-        encoding=observed.encoding,
-        ansi=observed.ansi,
-        newline=newline,
-        readable=readable,
-        sha256=digest.hexdigest() if complete else None,
-        state=state,
-        cuts=tuple(observed.cuts) if plain and readable else (),
-    )
-
-
-def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int) -> bool:
-    """Look at chunks up to a limit; whether all could be read."""
-    try:
-        for chunk in _with_whole_head(chunks):
-            observed.add(chunk)
-            if observed.size > limit:
-                return False
-    except UNREADABLE:
-        return False
-    return True
-
-
-def can_be_cut(path: Path) -> bool:
-    """Whether a file's lines lie in it as they are, so that it can be read in parts."""
-    return _compression(path) is None
-
-
-def state_of(path: Path) -> State:
-    """The file as the system knows it now; zeros where it cannot be found."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return State(0, 0, 0)
-    return State(stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
-
-class _Digested:
-    """A file whose bytes are digested as they are read."""
-
-    def __init__(self, file: BinaryIO, digest: "hashlib._Hash") -> None:
-        self._file, self._digest = file, digest
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._file.read(size)
-        self._digest.update(chunk)
-        return chunk
-
-    def finish(self) -> None:
-        """Digest what was not asked for."""
-        while self.read(_CHUNK):
-            pass
-
-    def close(self) -> None:
-        """Leave the file open."""
-
-
-def _with_whole_head(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, the first chunk long enough to tell the encoding by, however they were read."""
-    head = b""
-    try:
-        for chunk in chunks:
-            head += chunk
-            if len(head) >= _SAMPLE:
-                break
-    except UNREADABLE:
-        if head:
-            yield head
-        raise
-    if head:
-        yield head
-    yield from chunks
-
-
-class _Observation:
-    """What the chunks of a file show, taken together."""
-
-    def __init__(self) -> None:
-        self.encoding: str | None = None
-        self.has_lf = self.has_cr = False
-        self._transcoder: Transcoder | None = None
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._valid, self._ascii, self._multi_byte = True, True, False
-        self._tail = self._rest = b""
-        self.size = self._lines = 0
-        self.cuts: list[Cut] = []
-
-    @property
-    def ansi(self) -> bool:
-        return self.encoding in {None, "cp1252"} or (self.encoding == "utf-8" and self._ascii)
-
-    def add(self, chunk: bytes) -> None:
-        if self.encoding is None:
-            self.encoding = _marked(chunk) or _patterned(chunk) or "utf-8"
-            self._transcoder = Transcoder(self.encoding)
-        if not self.encoding.startswith("utf-16"):
-            self._add_bytes(chunk)
-        if not self.has_lf and self._transcoder:
-            text = self._transcoder.feed(chunk)
-            self.has_lf = b"\n" in text
-            self.has_cr = self.has_cr or b"\r" in text
-        self._count(chunk)
-
-    def _count(self, chunk: bytes) -> None:
-        """Count lines, and note where the file may be cut."""
-        unit = np.dtype(_UNITS.get(self.encoding or "", np.uint8))
-        chunk = self._rest + chunk if self._rest else chunk
-        whole = len(chunk) // unit.itemsize * unit.itemsize
-        chunk, self._rest = chunk[:whole], chunk[whole:]
-        units = np.frombuffer(chunk, unit)
-        ends = np.flatnonzero(units == ord("\n")) if self._is_due(len(chunk)) else None
-        if ends is None or not ends.size:
-            self._lines += int(np.count_nonzero(units == ord("\n")))
-        else:
-            self.cuts.append(Cut(self.size + (int(ends[-1]) + 1) * unit.itemsize, self._lines + ends.size))
-            self._lines += ends.size
-        self.size += len(chunk)
-
-    def _is_due(self, coming: int) -> bool:
-        return self.size + coming - (self.cuts[-1].at if self.cuts else 0) >= PART_BYTES
-
-    def _add_bytes(self, chunk: bytes) -> None:
-        if chunk.isascii() and not self._tail:
-            return
-        self._ascii = False
-        if self._valid:
-            try:
-                self._utf8.decode(chunk)
-            except UnicodeDecodeError:
-                self._valid = False
-        self._multi_byte = self._multi_byte or bool(_MULTI_BYTE.search(self._tail + chunk))
-        self._tail = chunk[1 - _LONGEST_SEQUENCE :]
-        if self._tail.isascii():
-            self._tail = b""
-
-    def close(self) -> None:
-        if self._valid:
-            try:
-                self._utf8.decode(b"", final=True)
-            except UnicodeDecodeError:
-                self._valid = False
-        if self.encoding == "utf-8" and not self._valid and not self._multi_byte:
-            self.encoding = "cp1252"
-
-
-def _marked(chunk: bytes) -> str | None:
-    return next((encoding for mark, encoding in _MARKS if chunk.startswith(mark)), None)
-
-
-def _patterned(chunk: bytes) -> str | None:
-    """UTF-16 of mostly ASCII text has a NUL in every other place, and hardly any in the others."""
-    sample = chunk[:_SAMPLE]
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    most, least = len(sample) // 2 * 0.5, len(sample) // 2 * 0.1
-    if odd > most and even <= least:
-        return "utf-16-le"
-    return "utf-16-be" if even > most and odd <= least else None
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
+        ...
 
 
 class Transcoder:
@@ -283,7 +46,7 @@ class Transcoder:
             codecs.getincrementaldecoder(encoding)("surrogatepass") if encoding.startswith("utf-16") else None
         )
         self._from_cp1252 = encoding == "cp1252"
-        self._mark = next((mark for mark, name in _MARKS if name == encoding), b"") if marked else b""
+        self._mark = next((mark for mark, name in MARKS if name == encoding), b"") if marked else b""
 
     def feed(self, chunk: bytes) -> bytes:
         """UTF-8 for the next chunk."""
@@ -302,43 +65,48 @@ class Transcoder:
         return b""
 
 
-def read_text(path: Path, survey: Survey, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The file's text as UTF-8 with lines that end in line feeds, chunk by chunk.
+def read_text(
+    path: Path, encoding: str | None, newline: bytes, begin: int = 0, end: int | None = None
+) -> Iterator[bytes]:
+    """A file's text as UTF-8 with lines that end in line feeds, chunk by chunk.
 
     Args:
         path: the file.
-        survey: its form.
-        begin: bytes before the part that is wanted, one of `survey.cuts`.
+        encoding: its own; None for a file that is not to be read.
+        newline: what ends its lines.
+        begin: bytes before the part that is wanted.
         end: bytes before what follows that part; None where nothing does.
 
     Raises:
         OSError: (or another of `UNREADABLE`) the file cannot be read on.
     """
-    if survey.encoding is None:
+    if encoding is None:
         return
-    transcoder = Transcoder(survey.encoding, marked=begin == 0)
+    transcoder = Transcoder(encoding, marked=begin == 0)
     with path.open("rb") as file:
         file.seek(begin)
-        for chunk in _chunks(file, path, None if end is None else end - begin):
+        for chunk in chunks(file, path, None if end is None else end - begin):
             text = transcoder.feed(chunk)
-            yield text.replace(b"\r", b"\n") if survey.newline == b"\r" else text
+            yield text.replace(newline, NEWLINE) if newline != NEWLINE else text
     yield transcoder.close()
 
 
-def _compression(path: Path) -> str | None:
+def compression(path: Path) -> str | None:
+    """How a file is compressed, by its name."""
     return _COMPRESSION.get(path.suffix.lower())
 
 
-def _chunks(file: BinaryIO | _Digested, path: Path, size: int | None = None) -> Iterator[bytes]:
-    compression = _compression(path)
-    if compression is None:
+def chunks(file: Source, path: Path, size: int | None = None) -> Iterator[bytes]:
+    """The bytes of a file, decompressed; of a plain one, `size` of them from where it stands."""
+    codec = compression(path)
+    if codec is None:
         left = size if size is not None else sys.maxsize
-        while chunk := file.read(min(_CHUNK, left)):
+        while chunk := file.read(min(CHUNK, left)):
             left -= len(chunk)
             yield chunk
         return
     if path.stat().st_size == 0:
         return
-    with pa.CompressedInputStream(pa.PythonFile(file, "r"), compression) as stream:
+    with pa.CompressedInputStream(pa.PythonFile(file, "r"), codec) as stream:
         while chunk := stream.read(_COMPRESSED_CHUNK):
             yield chunk

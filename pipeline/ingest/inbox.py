@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Fault, UsageError
-from pipeline.ingest.encoding import state_of
+from pipeline.ingest.survey import state_of
 
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst")
 

@@ -1,6 +1,8 @@
 """Header lines to canonical columns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.ingest.fields import TRIMMED, split_line
 
@@ -119,3 +121,26 @@ def is_blank(line: str, delimiter: str) -> bool:
 def guess_delimiter(line: str) -> str:
     """The delimiter of a file without a header: the most frequent one of its first line."""
     return max(DELIMITERS, key=line.count)
+
+
+class Forms:
+    """The different headers of many files, each with a number of its own."""
+
+    def __init__(
+        self, find_header: Callable[[str], Header | None] = parse_header, hints: tuple[str, ...] = HEADER_HINTS
+    ) -> None:
+        self.headers: list[Header] = []
+        self.hints = list(hints)
+        self.find_header = lru_cache(maxsize=1_024)(find_header)
+        self._numbers: dict[Header, int] = {}
+
+    def number(self, header: Header) -> int:
+        """The header's number."""
+        if header not in self._numbers:
+            self._numbers[header] = len(self.headers)
+            self.headers.append(header)
+        return self._numbers[header]
+
+    def with_column(self, name: str) -> list[int]:
+        """Numbers of the headers that have a column."""
+        return [number for number, header in enumerate(self.headers) if name in header.columns]

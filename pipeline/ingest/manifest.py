@@ -7,10 +7,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.ingest.cells import read_cells
-from pipeline.ingest.encoding import UNREADABLE, Survey, read_text, state_of, survey
+from pipeline.ingest.encoding import UNREADABLE, read_text
 from pipeline.ingest.inbox import Manifest
-from pipeline.ingest.layout import CELLS, Header, row_limit
-from pipeline.ingest.records import Course, Forms, Records, Section, blocks_of, find_records, whole_lines
+from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
+from pipeline.ingest.lines import whole_lines
+from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
+from pipeline.ingest.survey import Survey, state_of, survey
 
 
 @dataclass(slots=True)
@@ -41,11 +43,12 @@ class Reading:
 
     def text(self) -> str:
         """The whole file as text, for one known to be small."""
-        return b"".join(read_text(self.manifest.path, self.survey)).decode("utf-8", "replace")
+        return b"".join(self._readable_text()).decode("utf-8", "replace")
 
     def _readable_text(self) -> Iterator[bytes]:
         try:
-            yield from read_text(self.manifest.path, self.survey, self.begin, self.end)
+            form = self.survey.encoding, self.survey.newline
+            yield from read_text(self.manifest.path, *form, self.begin, self.end)
         except UNREADABLE:
             self.failed = True
 

@@ -5,9 +5,8 @@ no text, and headers, are looked at one by one.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -16,19 +15,8 @@ import polars as pl
 from pipeline import arrays
 from pipeline.arrays import Bytes, Ints, Mask
 from pipeline.ingest.fields import TRIMMED
-from pipeline.ingest.layout import DELIMITERS, HEADER_HINTS, Header, guess_delimiter, is_blank, parse_header
-
-RECORD_LIMIT = 1 << 20
-"""Bytes of the longest record: 250 times a usual one. A longer one has lost its line end."""
-
-NEWLINE = b"\n"
-"""What ends a line here; `pipeline.ingest.encoding` makes it so."""
-
-_KEPT = RECORD_LIMIT + 64
-"""What is kept of a longer record: enough to find a product key that begins within the limit."""
-
-BLOCK_BYTES = 12 << 20
-"""Text handled at once, about 2,000 rows."""
+from pipeline.ingest.layout import DELIMITERS, Forms, Header, guess_delimiter, is_blank
+from pipeline.ingest.lines import BLOCK_BYTES, NEWLINE, RECORD_LIMIT, SOUND, Lines, find_lines
 
 _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
@@ -39,34 +27,11 @@ _LONGEST_OPENING = 16 << 20
 _INSIGNIFICANT = re.compile(rb"(?:(?:[ \t,;]|\xc2\xa0)*+\r?\n)*+")
 """Lines that are blank under some delimiter."""
 
-_LF, _CR, _NUL = 10, 13, 0
 _FIRST_OF_BLANK = np.frombuffer((TRIMMED + "".join(DELIMITERS)).encode(), np.uint8)
 
-_TOO_LARGE, _NOT_TEXT, _HEADER, _OPENING = 1, 2, 3, 4
+_HEADER, _OPENING = 3, 4
 _FAULTS = pl.Series([None, "RECORD_TOO_LARGE", "RECORD_NOT_TEXT", "RECORD_REPEATED_HEADER", None])
-
-FindHeader = Callable[[str], Header | None]
-
-
-class Forms:
-    """The different headers of many files, each with a number of its own."""
-
-    def __init__(self, find_header: FindHeader = parse_header, hints: tuple[str, ...] = HEADER_HINTS) -> None:
-        self.headers: list[Header] = []
-        self.hints = list(hints)
-        self.find_header = lru_cache(maxsize=1_024)(find_header)
-        self._numbers: dict[Header, int] = {}
-
-    def number(self, header: Header) -> int:
-        """The header's number."""
-        if header not in self._numbers:
-            self._numbers[header] = len(self.headers)
-            self.headers.append(header)
-        return self._numbers[header]
-
-    def with_column(self, name: str) -> list[int]:
-        """Numbers of the headers that have a column."""
-        return [number for number, header in enumerate(self.headers) if name in header.columns]
+"""Codes by what is wrong with a line; the header that a file begins with is no record."""
 
 
 @dataclass(slots=True)
@@ -171,32 +136,6 @@ class Records:
         return arrays.slices(self.flat, self.start[rows], (self.stop - self.start)[rows], pl.String)
 
 
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """Lines of one batch.
-
-    Attributes:
-        text: theirs, UTF-8.
-        start: where each begins in the text.
-        stop: where it ends, without its line end.
-        section: the section that it belongs to.
-        first: by section, its first line; and the number of lines.
-        fault: by line, a position in `_FAULTS`.
-    """
-
-    text: bytes
-    start: Ints
-    stop: Ints
-    section: Ints
-    first: Ints
-    fault: Bytes
-
-    def texts(self, rows: Ints) -> pl.Series:
-        """The text of some lines."""
-        flat = np.frombuffer(self.text, np.uint8)
-        return arrays.slices(flat, self.start[rows], (self.stop - self.start)[rows], pl.String)
-
-
 def find_records(sections: list[Section], forms: Forms) -> Records:
     """Find the records of a batch.
 
@@ -205,7 +144,7 @@ def find_records(sections: list[Section], forms: Forms) -> Records:
         forms: takes the headers met.
     """
     courses = [course for _, course, _ in sections]
-    lines = _lines([text for _, _, text in sections])
+    lines = find_lines([text for _, _, text in sections])
     header_no, form = _headers(lines, courses, forms)
     guessed = np.asarray([_number(course.delimiter) for course in courses])
     by_form = np.asarray([*(_number(header.delimiter) for header in forms.headers), 0])
@@ -233,54 +172,7 @@ def _number(delimiter: str | None) -> int:
     return DELIMITERS.index(delimiter or DELIMITERS[0])
 
 
-def _lines(texts: list[bytes]) -> _Lines:
-    text = texts[0] if len(texts) == 1 else b"".join(texts)
-    flat = np.frombuffer(text, np.uint8)
-    start, stop, ends = _bounds(flat)
-    first = np.searchsorted(ends, np.cumsum([0, *map(len, texts)]))
-    fault = np.zeros(len(ends), np.uint8)
-    if b"\0" in text:
-        fault[np.searchsorted(ends, np.flatnonzero(flat == _NUL))] = _NOT_TEXT
-    too_large = stop - start > RECORD_LIMIT
-    if too_large.any():
-        text = NEWLINE.join(line[:_KEPT] for line in text.split(NEWLINE))
-    if not text.isascii():
-        text, not_text = _as_utf8(text)
-        fault[not_text] = _NOT_TEXT
-    fault[too_large] = _TOO_LARGE
-    if len(text) != len(flat):
-        start, stop, _ = _bounds(np.frombuffer(text, np.uint8))
-    section = np.repeat(np.arange(len(texts)), np.diff(first))
-    return _Lines(text, start, stop, section, first, fault)
-
-
-def _bounds(flat: Bytes) -> tuple[Ints, Ints, Ints]:
-    """Where each line begins, where it ends without its line end, and where that ends."""
-    ends = np.flatnonzero(flat == _LF)
-    start = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1])
-    return start, ends - ((ends > start) & (flat[ends - 1] == _CR)), ends
-
-
-def _as_utf8(text: bytes) -> tuple[bytes, list[int]]:
-    """The same lines, bytes that are no text shown escaped, and which lines hold some."""
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        pass
-    else:
-        return text, []
-    lines = text.split(NEWLINE)
-    not_text = []
-    for at, line in enumerate(lines):
-        if not line.isascii():
-            escaped = line.decode("utf-8", "backslashreplace").encode()
-            if escaped != line:
-                not_text.append(at)
-                lines[at] = escaped
-    return NEWLINE.join(lines), not_text
-
-
-def _headers(lines: _Lines, courses: list[Course], forms: Forms) -> tuple[Ints, Ints]:
+def _headers(lines: Lines, courses: list[Course], forms: Forms) -> tuple[Ints, Ints]:
     """By line, the number of its header in its file and among all forms; -1 where there is none.
 
     Lines that are headers are marked.
@@ -292,16 +184,16 @@ def _headers(lines: _Lines, courses: list[Course], forms: Forms) -> tuple[Ints, 
         header = course.headers[course.header_no] if course.headers else None
         numbers.append((course.header_no, forms.number(header)) if header else (-1, -1))
 
+    for course, begin in zip(courses, lines.first, strict=False):
+        if course.header_line is not None:
+            lines.fault[begin + course.header_line] = _OPENING
+            course.header_line = None
     found = iter([*_repeated_headers(lines, forms), (len(lines.section), None)])
     line, header = next(found)
     for course, begin, end in zip(courses, lines.first[:-1].tolist(), lines.first[1:].tolist(), strict=True):
         read_on(begin, course)
-        opening = begin + course.header_line if course.header_line is not None else None
-        course.header_line = None
         while line < end:
-            if line == opening:
-                lines.fault[line] = _OPENING
-            elif course.headers and header:
+            if course.headers and header:
                 lines.fault[line] = _HEADER
                 course.read_by(header)
                 read_on(line, course)
@@ -311,9 +203,9 @@ def _headers(lines: _Lines, courses: list[Course], forms: Forms) -> tuple[Ints, 
     return header_no, form
 
 
-def _repeated_headers(lines: _Lines, forms: Forms) -> Iterator[tuple[int, Header]]:
-    """The lines that are headers, the first of a file among them, and what they are."""
-    likely = np.flatnonzero((lines.stop - lines.start < _LONGEST_HEADER) & (lines.fault == 0))
+def _repeated_headers(lines: Lines, forms: Forms) -> Iterator[tuple[int, Header]]:
+    """The lines that are headers, but for those that files begin with, and what they are."""
+    likely = np.flatnonzero((lines.stop - lines.start < _LONGEST_HEADER) & (lines.fault == SOUND))
     texts = lines.texts(likely)
     hinted = texts.str.contains_any(forms.hints, ascii_case_insensitive=True)
     for line, text in zip(likely[hinted.to_numpy()].tolist(), texts.filter(hinted), strict=True):
@@ -322,7 +214,7 @@ def _repeated_headers(lines: _Lines, forms: Forms) -> Iterator[tuple[int, Header
             yield line, header
 
 
-def _blank(lines: _Lines, delimiter: Ints) -> Mask:
+def _blank(lines: Lines, delimiter: Ints) -> Mask:
     """Which lines hold no more than delimiters and blanks."""
     first = np.frombuffer(lines.text, np.uint8)[lines.start]
     likely = np.flatnonzero((lines.stop == lines.start) | np.isin(first, _FIRST_OF_BLANK))
@@ -331,35 +223,6 @@ def _blank(lines: _Lines, delimiter: Ints) -> Mask:
         own = likely[delimiter[likely] == number]
         blank[own] = (lines.texts(own).str.strip_chars(TRIMMED + DELIMITERS[number]) == "").to_numpy()
     return blank
-
-
-def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same text in blocks of whole lines of about `BLOCK_BYTES`; of a line longer than `_KEPT` only its beginning.
-
-    The last line gets an end where it has none.
-    """
-    pending: list[bytes] = []
-    size = 0
-    discarding = False
-    for chunk in chunks:
-        if discarding:
-            end = chunk.find(NEWLINE)
-            if end < 0:
-                continue
-            chunk, discarding = chunk[end:], False  # noqa: PLW2901 - the rest of the chunk
-        pending.append(chunk)
-        size += len(chunk)
-        if size >= BLOCK_BYTES:
-            text = b"".join(pending)
-            cut = text.rfind(NEWLINE) + 1
-            if cut:
-                yield text[:cut]
-            rest = text[cut : cut + _KEPT]
-            discarding = len(text) - cut > len(rest)
-            pending, size = [rest], len(rest)
-    text = b"".join(pending)
-    if text:
-        yield text if text.endswith(NEWLINE) else text + NEWLINE
 
 
 def blocks_of(sections: Iterable[Section]) -> Iterator[list[Section]]:

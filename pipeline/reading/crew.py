@@ -22,6 +22,9 @@ from pipeline.errors import Fault, IntakeError
 Key = tuple[int, ...]
 """Where a piece of work stands in the order of all: the smallest is done first."""
 
+_NO_MORE: tuple[Key, int, bytes] = ((), 0, b"")
+"""Stands before all work, and tells that there is none left."""
+
 _SERVE = "from pipeline.reading.crew import serve; serve()"
 
 _ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
@@ -95,6 +98,7 @@ class Workers(Crew):
         self._done: queue.SimpleQueue[tuple[Key, Any]] = queue.SimpleQueue()
         self._given = 0
         self._processes = [_start() for _ in range(number)]
+        self._leaders: list[threading.Thread] = []
 
     def give(self, key: Key, work: Callable[..., object], *arguments: object) -> None:
         """Keep it in its place."""
@@ -110,26 +114,34 @@ class Workers(Crew):
 
     def begin(self) -> None:
         """Hand out work."""
-        for process in self._processes:
-            threading.Thread(target=self._lead, args=(process,), daemon=True).start()
+        self._leaders = [
+            threading.Thread(target=self._lead, args=(process,), daemon=True) for process in self._processes
+        ]
+        for leader in self._leaders:
+            leader.start()
 
     def end(self) -> None:
         """Kill the workers."""
         for process in self._processes:
             process.kill()
+            self._waiting.put(_NO_MORE)
+        for leader in self._leaders:
+            leader.join()
         for process in self._processes:
-            process.wait()
+            process.communicate()
 
     def _lead(self, process: "subprocess.Popen[bytes]") -> None:
         """Hand pieces to one worker, one at a time, as long as it lives."""
         tasks, results = process.stdin, process.stdout
         while tasks and results:
             key, _, task = self._waiting.get()
+            if not task:
+                return
             try:
                 tasks.write(task)
                 tasks.flush()
                 self._done.put((key, pickle.load(results)))  # noqa: S301 - our own process wrote it
-            except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+            except (OSError, EOFError, pickle.UnpicklingError):
                 message = (
                     f"a worker process ended with status {process.wait()}; nothing was published; start the run "
                     "again, with fewer --workers if memory is short"
@@ -147,15 +159,16 @@ def _start() -> "subprocess.Popen[bytes]":
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),  # noqa: PTH109 - as sys.path means it
     }
     return subprocess.Popen(  # noqa: S603 - this interpreter and our own words
-        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-c", _SERVE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        process_group=0,  # an interrupt from the terminal is for the parent, which ends its workers
     )
 
 
 def serve() -> None:
     """Be a worker: take pieces of work from standard input, and write what they give to standard output."""
-    import signal  # noqa: PLC0415 - only a worker needs it
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when work is stopped
     results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tasks: queue.SimpleQueue[tuple[Callable[..., object], tuple[object, ...]]] = queue.SimpleQueue()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pipeline.ingest import FileRead, Reading, file_read
-from pipeline.ingest.encoding import PART_BYTES, can_be_cut
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import Course
+from pipeline.ingest.survey import PART_BYTES, can_be_cut
 from pipeline.reading.crew import Crew
 from pipeline.reading.stage import Delivered, Staged, look_through, stage_manifests, stage_part
 from pipeline.staging import Staging

@@ -13,10 +13,12 @@ from pipeline.errors import UsageError
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
 from pipeline.ingest.cells import read_cells
-from pipeline.ingest.encoding import UNREADABLE, read_text, survey
+from pipeline.ingest.encoding import UNREADABLE, read_text
 from pipeline.ingest.fields import TRIMMED, split_line
-from pipeline.ingest.layout import Header
-from pipeline.ingest.records import Course, Forms, find_records, whole_lines
+from pipeline.ingest.layout import Forms, Header
+from pipeline.ingest.lines import whole_lines
+from pipeline.ingest.records import Course, find_records
+from pipeline.ingest.survey import survey
 from pipeline.match.keys import with_keys
 from pipeline.registry.identifiers import device_id
 from pipeline.registry.table import Registry, fill
@@ -96,7 +98,7 @@ def _read_csv(path: Path) -> Iterator[pl.DataFrame]:
         message = f"{path}: cannot be read; check its name, its permissions, and whether it is whole"
         raise UsageError(message)
     course, forms = Course(), Forms(_find_header, ("registered_via",))
-    for text in course.sections(whole_lines(read_text(path, surveyed)), forms):
+    for text in course.sections(whole_lines(read_text(path, surveyed.encoding, surveyed.newline)), forms):
         if not course.headers:
             message = f"{path}:1: found no header; expected {','.join(IMPORT_COLUMNS)}"
             raise UsageError(message)

@@ -1,12 +1,17 @@
+import gzip
+
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.ingest import Manifest, ManifestReader, records
+from pipeline.config import FILE_LIMIT
+from pipeline.ingest import Forms, Manifest, begin_reading, file_read, read_rows
 from pipeline.ingest.encoding import read_text
 from pipeline.ingest.layout import CELLS
+from pipeline.ingest.lines import RECORD_LIMIT
 from tests.oracles import splitter as oracle
 
 HEADER = b"Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
@@ -15,9 +20,14 @@ HEADER = b"Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer na
 def read(tmp_path, content, name="manifest.csv"):
     path = tmp_path / name
     path.write_bytes(content)
-    reader = ManifestReader(Manifest(path, name, "contoso", None))
-    batches = list(reader.rows())
-    return reader, pl.concat(batches) if batches else None
+    return read_file(path)
+
+
+def read_file(path, limit=FILE_LIMIT):
+    """What is known of a file that was read, and its rows, None where it has none."""
+    reading = begin_reading(Manifest(path, path.name, "contoso", None), limit)
+    batches = list(read_rows([reading], Forms()))
+    return file_read([reading]), pl.concat(batches) if batches else None
 
 
 def seen(tmp_path, content, name="manifest.csv"):
@@ -61,8 +71,8 @@ def test_records_below_a_header(tmp_path, text, expected):
     ],
 )
 def test_encodings(tmp_path, content, encoding, serial):
-    reader, rows = read(tmp_path, content)
-    assert reader.survey.encoding == encoding
+    file, rows = read(tmp_path, content)
+    assert file.survey.encoding == encoding
     assert rows["serial_number"].to_list() == [serial]
 
 
@@ -81,22 +91,22 @@ def test_half_a_surrogate_is_no_text(tmp_path, half):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_delimiters(tmp_path, delimiter):
     content = HEADER.decode().replace(",", delimiter) + "\n" + f'A1,,,HP,"M{delimiter}1"'.replace(",", delimiter)
-    reader, rows = read(tmp_path, content.encode())
-    assert reader.delimiter == delimiter
+    file, rows = read(tmp_path, content.encode())
+    assert file.delimiter == delimiter
     assert rows["model"].to_list() == [f"M{delimiter}1"]
 
 
 def test_headers_in_a_row_cost_no_sections(tmp_path):
-    reader, rows = read(tmp_path, (HEADER + b"\n") * 20_000 + b"A1,,,HP,M\n")
+    file, rows = read(tmp_path, (HEADER + b"\n") * 20_000 + b"A1,,,HP,M\n")
     assert rows.height == 20_000
-    assert len(reader.headers) == 1
+    assert len(file.headers) == 1
     assert rows["serial_number"].drop_nulls().to_list() == ["A1"]
 
 
 def test_lines_of_delimiters_alone_do_not_fill_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "_MOST_UNDECIDED", 10)
-    monkeypatch.setattr(records, "BLOCK_BYTES", 8)
-    monkeypatch.setattr("pipeline.ingest.encoding._CHUNK", 8)
+    monkeypatch.setattr("pipeline.ingest.records._LONGEST_OPENING", 40)
+    monkeypatch.setattr("pipeline.ingest.lines.BLOCK_BYTES", 8)
+    monkeypatch.setattr("pipeline.ingest.encoding.CHUNK", 8)
     _, rows = read(tmp_path, b",,,\n" * 20 + b";;;\n" + HEADER + b"\n")
     assert rows["source_line"].to_list() == [21, 22]
 
@@ -108,16 +118,16 @@ def test_many_unknown_columns_are_kept_together(tmp_path):
 
 
 def test_a_file_without_a_header_is_all_records(tmp_path):
-    reader, rows = read(tmp_path, b"\n;;\nA1;B1\nA2;B2\n")
+    file, rows = read(tmp_path, b"\n;;\nA1;B1\nA2;B2\n")
     assert rows["source_line"].to_list() == [3, 4]
-    assert reader.findings() == ["FILE_HEADER_UNKNOWN"]
+    assert file.findings() == ["FILE_HEADER_UNKNOWN"]
 
 
 @pytest.mark.parametrize("content", [b"", HEADER, HEADER + b"\n\n,,,,\n", b"\xef\xbb\xbf"])
 def test_nothing_but_a_header_is_empty(tmp_path, content):
-    reader, rows = read(tmp_path, content)
+    file, rows = read(tmp_path, content)
     assert rows is None
-    assert reader.disposition == "empty"
+    assert file.disposition == "empty"
 
 
 @pytest.mark.parametrize("suffix", [".csv.gz", ".csv.zst"])
@@ -126,12 +136,11 @@ def test_a_cut_archive_keeps_what_was_read(tmp_path, suffix):
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "gzip" if suffix.endswith("gz") else "zstd") as stream:
         stream.write(body)
-    reader, rows = read(tmp_path, bytes(sink.getvalue())[:-1_000], "cut" + suffix)
-    assert reader.findings()[0] == "FILE_UNREADABLE"
-    assert reader.disposition == "unreadable"
-    assert rows["source_line"].to_list()[-1] == 0
+    file, rows = read(tmp_path, bytes(sink.getvalue())[:-1_000], "cut" + suffix)
+    assert file.findings()[0] == "FILE_UNREADABLE"
+    assert file.disposition == "unreadable"
     assert rows.height > 30_000
-    assert rows["source_line"].to_list()[:-1] == list(range(2, rows.height + 1))
+    assert rows["source_line"].to_list() == list(range(2, rows.height + 2))
 
 
 @pytest.mark.parametrize(
@@ -140,28 +149,35 @@ def test_a_cut_archive_keeps_what_was_read(tmp_path, suffix):
 def test_a_file_that_changes_while_it_is_read_is_unreadable(tmp_path, change):
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER + b"\nA1,,,HP,M\n")
-    reader = ManifestReader(Manifest(path, "a.csv", "contoso", None))
-    batches = reader.rows()
-    assert next(batches)["serial_number"].to_list() == ["A1"]
+    reading = begin_reading(Manifest(path, "a.csv", "contoso", None), FILE_LIMIT)
     change(path)
-    assert next(batches)["source_line"].to_list() == [0]
-    assert reader.findings()[0] == "FILE_UNREADABLE"
+    list(read_rows([reading], Forms()))
+    assert file_read([reading]).findings()[0] == "FILE_UNREADABLE"
 
 
-def test_a_missing_file_is_one_row(tmp_path):
-    reader = ManifestReader(Manifest(tmp_path / "gone.csv", "gone.csv", "contoso", None))
-    assert [rows["source_line"].to_list() for rows in reader.rows()] == [[0]]
-    assert reader.disposition == "unreadable"
+def test_a_missing_file_is_unreadable(tmp_path):
+    file, rows = read_file(tmp_path / "gone.csv")
+    assert rows is None
+    assert file.disposition == "unreadable"
+
+
+@pytest.mark.parametrize("name", ["large.csv", "bomb.csv.gz"])
+def test_nothing_is_read_of_a_file_beyond_the_limit(tmp_path, name):
+    content = HEADER + b"\n" + b"A1,,,HP,M\n" * 10_000
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    file, rows = read_file(tmp_path / name, limit=50_000)
+    assert rows is None
+    assert file.disposition == "unreadable"
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-@pytest.mark.parametrize("size", [records.RECORD_LIMIT, records.RECORD_LIMIT + 1, 3 * records.RECORD_LIMIT])
+@pytest.mark.parametrize("size", [RECORD_LIMIT, RECORD_LIMIT + 1, 3 * RECORD_LIMIT])
 def test_a_record_too_large_is_cut_and_named(tmp_path, size, end):
     content = end.join([HEADER, b"A" * (size - 4) + b",,,,", b"A2,,,HP,M", b""])
     _, rows = read(tmp_path, content)
-    too_large = size > records.RECORD_LIMIT
+    too_large = size > RECORD_LIMIT
     assert rows["record_fault"].to_list() == ["RECORD_TOO_LARGE" if too_large else None, None]
-    assert rows["raw_record"].str.len_bytes().max() <= records.RECORD_LIMIT
+    assert rows["raw_record"].str.len_bytes().max() <= RECORD_LIMIT
 
 
 def test_a_product_key_is_in_no_column(tmp_path):
@@ -208,15 +224,13 @@ NEAR_MANIFESTS = st.lists(
 def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "any.csv"
     path.write_bytes(content)
-    reader = ManifestReader(Manifest(path, "any.csv", "contoso", None))
-    batches = list(reader.rows())
-    rows = pl.concat(batches) if batches else pl.DataFrame(schema={"source_line": pl.UInt32})
-    text = b"".join(records_text(path, reader))
-    expected, has_header = oracle.split(text)
+    file, rows = read_file(path)
+    rows = pl.DataFrame(schema={"source_line": pl.UInt32}) if rows is None else rows
+    expected, has_header = oracle.split(b"".join(read_text(path, file.survey.encoding, b"\n")))
     assert rows["source_line"].to_list() == [line for line, _, _ in expected]
     if not expected:
         return
-    assert bool(reader.headers) == has_header
+    assert bool(file.headers) == has_header
     assert rows["record_fault"].to_list() == [fault for _, fault, _ in expected]
     for row, (_, _, cells) in zip(rows.select(CELLS).iter_rows(named=True), expected, strict=True):
         assert {name: value for name, value in row.items() if value} == {
@@ -224,19 +238,43 @@ def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
         }
 
 
-def records_text(path, reader):
-    return read_text(path, reader.survey.encoding) if reader.survey.encoding else []
+def rows_of(readings):
+    """All rows but what tells only how they were read."""
+    batches = list(read_rows(readings, Forms()))
+    apart = ["section", "reading", "form", "raw_rest", "hash_at"]
+    return pl.concat(batches).drop(apart).rows() if batches else []
+
+
+def readings_of(folder, contents):
+    paths = [folder / f"{number}.csv" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    return [begin_reading(Manifest(path, path.name, "contoso", None), FILE_LIMIT) for path in paths]
 
 
 @given(NEAR_MANIFESTS, st.integers(1, 40))
 @example(b",\n\x00;", 1)
 def test_the_size_of_blocks_changes_nothing(tmp_path_factory, content, size):
-    path = tmp_path_factory.mktemp("any") / "any.csv"
-    path.write_bytes(content)
-    manifest = Manifest(path, "any.csv", "contoso", None)
-    whole = [row for batch in ManifestReader(manifest).rows() for row in batch.iter_rows()]
+    folder = tmp_path_factory.mktemp("any")
+    whole = rows_of(readings_of(folder, [content]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "BLOCK_BYTES", size)
-        patch.setattr("pipeline.ingest.encoding._CHUNK", 7)
-        parts = [row for batch in ManifestReader(manifest).rows() for row in batch.iter_rows()]
-    assert parts == whole
+        patch.setattr("pipeline.ingest.lines.BLOCK_BYTES", size)
+        patch.setattr("pipeline.ingest.records.BLOCK_BYTES", size)
+        patch.setattr("pipeline.ingest.encoding.CHUNK", 7)
+        assert rows_of(readings_of(folder, [content])) == whole
+
+
+@given(NEAR_MANIFESTS)
+def test_parsing_every_record_changes_nothing(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("any")
+    cut = rows_of(readings_of(folder, [content]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.ingest.cells._is_plain", lambda _, at: np.zeros(len(at), bool))
+        assert rows_of(readings_of(folder, [content])) == cut
+
+
+@given(st.lists(NEAR_MANIFESTS, max_size=5))
+def test_reading_files_together_changes_nothing(tmp_path_factory, contents):
+    folder = tmp_path_factory.mktemp("any")
+    together = rows_of(readings_of(folder, contents))
+    assert together == [row for content in contents for row in rows_of(readings_of(folder, [content]))]
