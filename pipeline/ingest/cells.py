@@ -165,7 +165,10 @@ def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.Data
         texts = [pl.col(name) for name in (*cells, "other_cells")]
         without = (pl.when(~holds_product_key(text)).then(text).alias(text.meta.output_name()) for text in texts)
         rows = rows.with_columns(
-            pl.when(exposed).then(mask_product_keys(raw)).otherwise(raw), pl.when(~exposed).then(rest), *without
+            pl.when(exposed).then(mask_product_keys(raw)).otherwise(raw),
+            pl.when(~exposed).then(rest),
+            pl.when(~exposed).then("hash_at"),
+            *without,
         )
     too_large = pl.col("record_fault") == "RECORD_TOO_LARGE"
     if rows.select(too_large.any()).item():

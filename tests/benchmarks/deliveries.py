@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pybase64
 
-from pipeline.hardware_hash.layout import TRAILER
+from pipeline.hardware_hash.layout import TPM_KEY_BYTES, TRAILER
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import MAKERS, Factory
 
@@ -24,11 +24,10 @@ def delivery(seed, rows):
     ]
     templates = [Template(device) for device in devices]
     fresh = np.random.default_rng(seed).bytes(rows * 16)
-    serials = [f"5CG{seed % 100:02d}{at:07d}"[:10] if rows < 0 else f"{seed % 1000:03d}{at:07d}" for at in range(rows)]
-    lines = [
-        templates[at % _TEMPLATES].line(serial, fresh[16 * at : 16 * at + 16]) for at, serial in enumerate(serials)
-    ]
-    return HEADER + "".join(lines)
+    return HEADER + "".join(
+        templates[at % _TEMPLATES].line(f"{seed % 1_000:03d}{at:07d}", fresh[16 * at : 16 * at + 16])
+        for at in range(rows)
+    )
 
 
 class Template:
@@ -38,16 +37,15 @@ class Template:
         self.device = device
         self.blob = pybase64.b64decode(capture(device))
         self.serial_at = self.blob.index(_SERIAL.encode())
-        self.key_at = self.blob.index(device.tpm_key) + 100
-        self.key_begin = self.blob.index(device.tpm_key)
+        self.key_at = self.blob.index(device.tpm_key)
         self.id_at = self.blob.index(hashlib.sha256(device.tpm_key).digest())
         self.total = int.from_bytes(self.blob[2:4], "little")
 
     def line(self, serial, fresh):
         blob = bytearray(self.blob)
         blob[self.serial_at : self.serial_at + len(serial)] = serial.encode()
-        blob[self.key_at : self.key_at + len(fresh)] = fresh
-        key = blob[self.key_begin : self.key_begin + 256]
+        blob[self.key_at + 100 : self.key_at + 100 + len(fresh)] = fresh
+        key = blob[self.key_at : self.key_at + TPM_KEY_BYTES]
         blob[self.id_at : self.id_at + 32] = hashlib.sha256(key).digest()
         digest_at = self.total + len(TRAILER)
         blob[digest_at : digest_at + 32] = hashlib.sha256(blob[: self.total]).digest()

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -83,6 +84,20 @@ def test_neither_file_names_nor_order_of_rows_matter(made_night):
         found = pl.col("reasons" if name == "rejected" else "warnings").list.join(" ")
         frames = [getattr(night, name).select(*key, found).sort(pl.all()) for night in (before, after)]
         assert frames[0].equals(frames[1])
+
+
+def test_how_rows_are_read_changes_nothing(made_night, monkeypatch):
+    world = made_night(400, 6)
+    usual = world.run(dry_run=True, run_id="n")
+    monkeypatch.setattr("pipeline.ingest.cells._is_plain", lambda _, at: np.zeros(len(at), bool))
+    monkeypatch.setattr("pipeline.ingest.survey.PART_BYTES", 20_000)
+    monkeypatch.setattr("pipeline.ingest.encoding.CHUNK", 5_000)
+    monkeypatch.setattr("pipeline.reading.schedule._LARGE", 40_000)
+    carefully = world.run(dry_run=True, run_id="n")
+    keys = ["source_file", "source_line"]
+    assert carefully.registered.sort(keys).equals(usual.registered.sort(keys))
+    assert carefully.rejected.sort(keys).equals(usual.rejected.sort(keys))
+    assert carefully.files.equals(usual.files)
 
 
 def test_the_same_input_gives_the_same_sets(made_night, tmp_path):
