@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.config import FILE_LIMIT
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
-from pipeline.judge import ROW_TYPES, Rulebook, judge
+from pipeline.judge import Rulebook, judge
 from pipeline.listener import Listener
 from pipeline.reading.crew import Crew, ThisProcess, Workers
 from pipeline.reading.schedule import read_all
@@ -86,17 +86,14 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         Fault: a worker process died.
     """
     files: list[FileRead] = []
-    kept, found = [pl.DataFrame(schema=ROW_TYPES)], [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)[1]]
-    for rows in _in_groups(_numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS):
-        judged, findings = judge(rows, rulebook)
-        kept.append(judged)
-        found.append(findings)
+    batches = _in_groups(_numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
+    judged = [judge(rows, rulebook) for rows in batches] or [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)]
     described = _describe(delivered, files)
-    rows = pl.concat(kept)
+    rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
     of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
     return Intake(
         rows=rows,
-        findings=pl.concat([pl.concat(found), of_file[rows["file_no"]]], how="horizontal"),
+        findings=pl.concat([findings, of_file[rows["file_no"]]], how="horizontal"),
         files=described,
         headers=[file.headers for file in files],
     )

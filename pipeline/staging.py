@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from schemas.device import DECODED_TYPES
 
-_WIDE_ONLY = ("raw_record", "hash_at", "hash_blob")
+_WIDE_ONLY = ("raw_record", "hash_at", "hash_blob", "hardware_hash_id")
 
 NARROW_TYPES: dict[str, pl.DataType] = {
     "file_no": pl.UInt32(),
@@ -43,6 +43,7 @@ WIDE_TYPES: dict[str, pl.DataType] = {
     "raw_record": pl.String(),
     "hash_at": pl.UInt32(),
     "hash_blob": pl.Binary(),
+    "hardware_hash_id": pl.String(),
 }
 """All that is kept of a row. Where `hash_at` is not null, `raw_record` lacks the hash, which stood after so many
 characters."""

@@ -12,9 +12,12 @@ DECODED_DEVICE = pa.DataFrameSchema(
             checks=[pa.Check.str_matches(DECODED_PATTERNS[name])] if name in DECODED_PATTERNS else None,
         )
         for name, dtype in DECODED_TYPES.items()
-        if name != "hash_blob"
+        if name not in {"hash_blob", "hardware_hash_id"}
     },
     strict=True,
 )
-"""One row is one hardware hash, without its bytes, which no check needs. Fields are null unless the hash is verified
-and holds them; `disk_serials` begins with the system disk's; `mac_addresses` are those of onboard adapters."""
+"""One row is one hardware hash, without its bytes and their digest, which no check needs.
+
+Fields are null unless the hash is verified and holds them; `disk_serials` begins with the system disk's;
+`mac_addresses` are those of onboard adapters.
+"""

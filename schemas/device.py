@@ -22,7 +22,7 @@ _DECODED: dict[str, tuple[pl.DataType, str | None]] = {
     "hash_bytes": (pl.UInt32(), None),
     "hash_consistent": (pl.Boolean(), None),
     "hash_blob": (pl.Binary(), None),
-    "hardware_hash_id": (pl.String(), _HEX_64),
+    "hardware_hash_id": (pl.String(), None),
     "captured_at": (pl.Datetime("us", "UTC"), None),
     "os_type": (pl.UInt8(), None),
     "hash_serial_number": (pl.String(), None),

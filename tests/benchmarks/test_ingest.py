@@ -26,7 +26,8 @@ from pipeline.reading.stage import Delivered
 from pipeline.reference import no_reference
 from pipeline.staging import Staging
 workers, folder = int(sys.argv[1]) or None, Path(sys.argv[2])
-manifests = [Manifest(path, path.name, "contoso", "1" * 8) for path in sorted(folder.iterdir())]
+tenant = "11111111-1111-4111-8111-111111111111"
+manifests = [Manifest(path, path.name, "contoso", tenant) for path in sorted(folder.iterdir())]
 delivered = [Delivered(at, one, one.size(), frozenset()) for at, one in enumerate(manifests)]
 rulebook = Rulebook(no_reference("contoso"), datetime.now(UTC), 128)
 with TemporaryDirectory(dir=folder.parent) as place:
@@ -85,12 +86,12 @@ def children_of(pid):
 
 
 def resident(pid):
-    """Memory that a process holds, in kB."""
+    """Memory of a process in kB, of what it shares with others its share."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
+    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
 
 
 def written(folder, texts, name="{:05d}.csv"):
