@@ -158,4 +158,6 @@ def world(tmp_path: Path, factory: Factory) -> World:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of a benchmark's night")
+    parser.addoption("--records", type=int, default=1_000_000, help="records of the long run")
+    parser.addoption("--seed", type=int, default=1, help="seed of the long run")
     parser.addoption("--existing", type=int, default=50_000, help="registered devices of a benchmark")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.ingest.lines import NEWLINE
@@ -23,8 +24,9 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# cp1252 leaves five bytes undefined; they become the control characters of the same number, which are findings.
-_CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
+# cp1252 leaves five bytes undefined; they stay the control characters of the same number, which are findings.
+_FIRST_OTHER, _OTHERS = np.uint8(0x80), 0x20
+_CP1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
 
 
 class Source(Protocol):
@@ -55,7 +57,10 @@ class Transcoder:
         if self._decoder:
             return self._decoder.decode(chunk).encode("utf-8", "surrogatepass")
         if self._from_cp1252 and not chunk.isascii():
-            return codecs.charmap_decode(chunk, "strict", _CP1252)[0].encode("utf-8")
+            # Nearly always nothing stands where cp1252 differs from Latin-1, which is decoded ten times as fast.
+            decoded = chunk.decode("latin-1")
+            differs = (np.frombuffer(chunk, np.uint8) - _FIRST_OTHER < _OTHERS).any()
+            return (decoded.translate(_CP1252) if differs else decoded).encode("utf-8")
         return chunk
 
     def close(self) -> bytes:

@@ -23,7 +23,7 @@ _MULTI_BYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
     rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
-_LONGEST_SEQUENCE = 4
+_LEAST_LEAD, _LONGEST_SEQUENCE = 0xC2, 4
 _SAMPLE = 4_096
 """Bytes in which the NUL pattern of UTF-16 is looked for: a header line is plain ASCII and within them."""
 
@@ -228,7 +228,7 @@ class _Observation:
                 self._utf8.decode(chunk)
             except UnicodeDecodeError:
                 self._valid = False
-        self._multi_byte = self._multi_byte or bool(_MULTI_BYTE.search(self._tail + chunk))
+        self._multi_byte = self._multi_byte or _holds_multi_byte(self._tail + chunk)
         self._tail = chunk[1 - _LONGEST_SEQUENCE :]
         if self._tail.isascii():
             self._tail = b""
@@ -241,6 +241,15 @@ class _Observation:
                 self._valid = False
         if self.encoding == "utf-8" and not self._valid and not self._multi_byte:
             self.encoding = "cp1252"
+
+
+def _holds_multi_byte(text: bytes) -> bool:
+    """Whether a valid sequence of UTF-8 of more than a byte stands anywhere; only where one may begin is looked."""
+    flat = np.frombuffer(text + bytes(_LONGEST_SEQUENCE), np.uint8)
+    begins = np.flatnonzero(flat >= _LEAST_LEAD)
+    windows = np.zeros((len(begins), _LONGEST_SEQUENCE + 1), np.uint8)
+    windows[:, :-1] = flat[begins[:, None] + np.arange(_LONGEST_SEQUENCE)]
+    return bool(_MULTI_BYTE.search(windows.tobytes()))
 
 
 def _marked(chunk: bytes) -> str | None:

@@ -68,6 +68,7 @@ def test_records_below_a_header(tmp_path, text, expected):
         ((HEADER.decode() + "\nÄ2,,,HP,M\n").encode("utf-16-le"), "utf-16-le", "Ä2"),
         ((HEADER.decode() + "\rÄ1,,,HP,M\r").encode("utf-16-be"), "utf-16-be", "Ä1"),
         (HEADER + b"\n\x811,,,HP,M\n", "cp1252", "\x811"),
+        (HEADER + "\n€Ÿ,,,HP,M\n".encode("cp1252"), "cp1252", "€Ÿ"),
     ],
 )
 def test_encodings(tmp_path, content, encoding, serial):
