@@ -7,7 +7,7 @@ from pipeline.errors import Fault
 from pipeline.hardware_hash.components import is_placeholder, is_virtual
 from pipeline.hardware_hash.layout import OS_TYPE_WINPE, USUAL_BYTES
 from pipeline.reference import Reference
-from schemas.manifest import COLUMNS, MANIFEST_ROW, PRODUCT_ID, ROUNDED_PRODUCT_ID, RULES
+from schemas.manifest import COLUMNS, MANIFEST_ROW, PRODUCT_ID, ROUNDED_PRODUCT_ID, RULES, TEXT_CELLS
 
 _EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
 """No device that can be registered was captured before Windows 10."""
@@ -40,6 +40,7 @@ def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int) -> pl
         .then(pl.lit("product_id"))
         .when(is_tuple)
         .then(pl.lit("tuple")),
+        text=pl.concat_str(TEXT_CELLS, separator="\n", ignore_nulls=True),
         serial_placeholder=is_placeholder(pl.col("serial_number")),
         hash_serial_placeholder=is_placeholder(pl.col("hash_serial_number")),
         group_tag_limit=pl.lit(group_tag_limit, pl.UInt32),

@@ -24,7 +24,7 @@ FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@]"
 USER = r"^[^\s@]+@[^\s@]+$"
 
 _col = pl.col
-_TEXT_CELLS = (
+TEXT_CELLS = (
     "serial_number",
     "windows_product_id",
     "manufacturer",
@@ -35,12 +35,15 @@ _TEXT_CELLS = (
     "other_cells",
 )
 
+_CHECKED_CELLS = tuple(name for name in TEXT_CELLS if name not in {"tenant", "other_cells"})
+
 COLUMNS: dict[str, pl.DataType] = {
     "record_fault": pl.String(),
     "cells_read": pl.Boolean(),
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
-    **dict.fromkeys(_TEXT_CELLS, pl.String()),
+    **dict.fromkeys(_CHECKED_CELLS, pl.String()),
+    "text": pl.String(),
     "product_id": pl.String(),
     "identity": pl.String(),
     "takes_hash": pl.Boolean(),
@@ -61,7 +64,8 @@ COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rules look at: cells, fields of the decoded hash, and facts derived from them; never a hash or raw text.
 
-`product_id` is the cell where that is one, `identity` is `hash`, `product_id`, `tuple` or null, and `exact_…` is the
+`text` is all cells but the hash, one a line, so that what no cell may hold is looked for once; `product_id` is the
+cell where that is one, `identity` is `hash`, `product_id`, `tuple` or null, and `exact_…` is the
 manufacturer as its devices report it.
 """
 
@@ -76,7 +80,7 @@ def _agrees(name: str, other: str) -> pl.Expr:
 
 
 def _no_cell(pattern: str) -> pl.Expr:
-    return ~pl.any_horizontal(_col(name).str.contains(pattern).fill_null(value=False) for name in _TEXT_CELLS)
+    return ~_col("text").str.contains(pattern)
 
 
 _UNIDENTIFIED = _col("cells_read") & _col("identity").is_null()
