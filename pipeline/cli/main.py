@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import check, explain, inspect, registry, run, synthesize
+from pipeline.cli import check, evaluate, explain, inspect, registry, run, synthesize
 from pipeline.errors import IntakeError, UsageError
 
 _FAULT = 3
@@ -23,7 +23,15 @@ def cli() -> None:
     """Take in device manifests for Windows Autopilot: validate, authorize, match, publish."""
 
 
-for command in (run.run, check.check, inspect.inspect, explain.explain, registry.registry, synthesize.synthesize):
+for command in (
+    run.run,
+    check.check,
+    inspect.inspect,
+    explain.explain,
+    registry.registry,
+    synthesize.synthesize,
+    evaluate.evaluate,
+):
     cli.add_command(command)
 
 

@@ -56,22 +56,30 @@ def odd_hashes(night: Night) -> None:
 def same_device(night: Night) -> None:
     """A registered device, changed in ways that leave it the same device."""
     for name, drift in _DRIFTS.items():
-        device, tenant = night.factory.device(), night.tenant()
-        night.register(device, tenant)
-        changed = drift(device, night.factory)
-        night.intune(Truth(f"registered device, {name}", ("ALREADY_REGISTERED",)), tenant, capture(changed))
+        _drifted(night, name, (drift,))
+    for number in (2, 3):
+        drifts = night.random.sample(list(_DRIFTS.values()), number)
+        _drifted(night, f"{number} changes at once", tuple(drifts))
 
 
-_DRIFTS: dict[str, Callable[[Device, devices.Factory], Device]] = {
+_Drift = Callable[[Device, devices.Factory], Device]
+
+
+def _drifted(night: Night, name: str, drifts: tuple[_Drift, ...]) -> None:
+    device, tenant = night.factory.device(), night.tenant()
+    night.register(device, tenant)
+    for drift in drifts:
+        device = drift(device, night.factory)
+    night.intune(Truth(f"registered device, {name}", ("ALREADY_REGISTERED",)), tenant, capture(device))
+
+
+_DRIFTS: dict[str, _Drift] = {
     "captured again": devices.recaptured,
     "upgraded": devices.upgraded,
     "more memory": devices.with_memory,
     "new disk": devices.with_disk,
     "new Wi-Fi card": devices.with_wifi,
     "TPM switched off": devices.without_tpm,
-    "upgraded, new disk, new Wi-Fi card": lambda device, factory: devices.with_wifi(
-        devices.with_disk(devices.upgraded(device, factory), factory), factory
-    ),
 }
 
 
@@ -95,6 +103,7 @@ def replaced_boards(night: Night) -> None:
         ("new board", HP, devices.with_board),
         ("new board, UUID derived from the tag", DELL, devices.with_board),
         ("new TPM", LENOVO, devices.with_tpm),
+        ("new board, disk and Wi-Fi card", MICROSOFT, _with_board_disk_and_wifi),
     ):
         device, tenant = night.factory.device(maker), night.tenant()
         night.register(device, tenant)
@@ -108,6 +117,10 @@ def replaced_boards(night: Night) -> None:
     night.register(donor, tenant)
     mixed = capture(devices.with_board_of(device, donor, night.factory))
     night.intune(Truth("board of another registered device", ("AMBIGUOUS_MATCH",)), tenant, mixed)
+
+
+def _with_board_disk_and_wifi(device: Device, factory: devices.Factory) -> Device:
+    return devices.with_wifi(devices.with_disk(devices.with_board(device, factory), factory), factory)
 
 
 def transplanted_parts(night: Night) -> None:

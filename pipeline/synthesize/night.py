@@ -152,6 +152,11 @@ class Night:
         in_sheets = sum(len(sheet.rows) for sheet in self._sheets.values())
         return in_sheets + sum(len(lines) for _, lines in self._raw.values())
 
+    def truths(self) -> list[Truth]:
+        """What must become of the rows so far."""
+        in_sheets = [truth for sheet in self._sheets.values() for _, truth in sheet.rows]
+        return in_sheets + [truth for _, lines in self._raw.values() for _, truth in lines]
+
     def write(self, folder: Path) -> int:
         """Write `inbox/`, `reference/`, `existing_devices.csv` and `truth.csv`.
 

@@ -7,7 +7,9 @@ from pipeline.errors import UsageError
 from pipeline.synthesize import delivery_stories, device_stories
 from pipeline.synthesize.night import Night
 
-STORIES: tuple[Callable[[Night], None], ...] = (
+Story = Callable[[Night], None]
+
+STORIES: tuple[Story, ...] = (
     device_stories.new_by_hash,
     device_stories.new_by_tuple,
     device_stories.new_by_product_id,
@@ -29,11 +31,16 @@ STORIES: tuple[Callable[[Night], None], ...] = (
 )
 """Every story; a night tells each at least once."""
 
+MATCHING_STORIES = tuple(
+    story for story in STORIES if story.__module__ == device_stories.__name__ and story is not device_stories.oem
+)
+"""Those that tell of devices, and nothing of partners, files and cells."""
+
 _STORY_SHARE = 0.3
 """Share of rows that tell a story; the rest are new devices by hash."""
 
 
-def synthesize(folder: Path, rows: int, seed: int, existing: int) -> int:
+def synthesize(folder: Path, rows: int, seed: int, existing: int, stories: tuple[Story, ...] = STORIES) -> int:
     """Write a night with its truth: every story once at least, the rest new devices.
 
     Args:
@@ -41,6 +48,7 @@ def synthesize(folder: Path, rows: int, seed: int, existing: int) -> int:
         rows: about how many rows; every story once may be more.
         seed: the same seed gives the same night.
         existing: registered devices besides those of the stories.
+        stories: to tell, each once at least.
 
     Returns:
         The number of rows.
@@ -55,7 +63,7 @@ def synthesize(folder: Path, rows: int, seed: int, existing: int) -> int:
     for _ in range(existing):
         night.register(night.factory.device(), night.tenant())
     while True:
-        for tell in STORIES:
+        for tell in stories:
             night.story = tell.__name__.replace("_", "-")
             tell(night)
         if night.rows >= rows * _STORY_SHARE:

@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.cli.main import cli
 from pipeline.ingest.layout import MANIFEST_COLUMNS
+from pipeline.synthesize import MATCHING_STORIES
+from pipeline.synthesize.night import Night
 from schemas.outcome import REGISTERED_DEVICE, REJECTED_ROW
 from schemas.reasons import CATALOGUE, REASONS, WARNINGS
 from schemas.registry import IMPORT_COLUMNS
@@ -37,6 +39,22 @@ def reasons_table():
 
 def test_the_readme_s_table_of_reasons_is_the_catalogue():
     assert README.split(BEGIN)[1].split(END)[0] == reasons_table()
+
+
+def scenarios_table():
+    night = Night(1)
+    for tell in MATCHING_STORIES:
+        tell(night)
+    lines = ["| scenario | ends as | reason or warning |", "| --- | --- | --- |"]
+    for truth in sorted(set(night.truths()), key=lambda truth: (truth.reasons, truth.warnings, truth.scenario)):
+        ends_as = CATALOGUE[truth.reasons[0]].outcome if truth.reasons else "registered"
+        codes = ", ".join(f"`{code}`" for code in (*truth.reasons, *truth.warnings))
+        lines.append(f"| {truth.scenario} | {ends_as} | {codes} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_s_table_of_scenarios_is_what_the_stories_tell():
+    assert README.split("<!-- scenarios -->\n")[1].split("<!-- /scenarios -->")[0] == scenarios_table()
 
 
 def commands(group, path=()):
