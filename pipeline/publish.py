@@ -14,7 +14,7 @@ from pipeline.intake import Intake
 from pipeline.match.keys import with_keys
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import device_id
-from pipeline.registry.table import fill
+from pipeline.registry.writer import fill
 from pipeline.report import Exports
 from pipeline.staging import Staging, whole_record
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES

@@ -1,6 +1,7 @@
 """`registry`: the existing device records."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,3 +84,60 @@ def stats(registry: Path, form: str) -> None:
     for name in ("registered_via", "identity", "tenants"):
         for value, number in counted[name].items():
             click.echo(f"  {number:>10,}  {name.removesuffix('s')} {value}")
+
+
+@registry.command()
+@_registry
+@options.output_format
+@options.config
+def compact(registry: Path, form: str) -> None:
+    """Merge small data files and make look-ups of large ones, so that matching stays quick.
+
+    No record is changed; a run at work at the same time matches again. Once a week is enough.
+    """
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.compacting import compact as compact_registry  # noqa: PLC0415 - heavy
+
+    done = compact_registry(Registry.open(registry, create=False))
+    if form == "json":
+        click.echo(json.dumps(asdict(done), indent=2))
+        return
+    click.echo(
+        f"version {done.version}: {done.files_before:,} data files became {done.files_after:,}, "
+        f"{done.lookups_made:,} got a look-up"
+    )
+
+
+@registry.command()
+@click.argument("value", metavar="SERIAL|DEVICE_ID")
+@_registry
+@options.output_format
+@options.config
+def find(value: str, registry: Path, form: str) -> int:
+    """Find the registrations of a device by its serial number or device ID; removed ones too."""
+    return _tell_events(value, registry, form, latest=True)
+
+
+@registry.command()
+@click.argument("value", metavar="SERIAL|DEVICE_ID")
+@_registry
+@options.output_format
+@options.config
+def history(value: str, registry: Path, form: str) -> int:
+    """Tell everything that happened to a device, by its serial number or device ID."""
+    return _tell_events(value, registry, form, latest=False)
+
+
+def _tell_events(value: str, registry: Path, form: str, *, latest: bool) -> int:
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.searching import device_events, registrations  # noqa: PLC0415 - heavy
+
+    events = device_events(Registry.open(registry, create=False), value)
+    told = (registrations(events) if latest else events).to_dicts()
+    if form == "json":
+        click.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
+    else:
+        for event in told:
+            click.echo("\n".join(f"{name:<16} {given}" for name, given in event.items() if given is not None) + "\n")
+        click.echo(f"{len(told):,} found" if told else f"{value}: not in the registry {registry}")
+    return 0 if told else _FINDINGS

@@ -1,6 +1,7 @@
 """Keys to candidate pairs, counted before they are made: a value that a crowd shares cannot flood the comparison."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -12,6 +13,9 @@ crowd of that size is no evidence of identity, and its rows are told from each o
 
 JUNK_DISK = 24
 """Most records that share a real disk's serial; what more of them share is a placeholder nobody has listed yet."""
+
+_AT_ONCE = 2
+"""Columns of keys that are looked through at the same time; each takes some hundred MB."""
 
 _PAIR = {"left": pl.UInt32, "right": pl.UInt32}
 
@@ -40,23 +44,23 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def pairs_against(
-    records: pl.DataFrame, registry_keys: Callable[[str], pl.LazyFrame]
+    records: pl.DataFrame, holders: Callable[[str, pl.Series], pl.DataFrame]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of a batch's record and an existing one that share a strong key or a disk.
 
     Args:
         records: one row a record, with the columns of `KEY_TYPES`; its position is its name.
-        registry_keys: gives for the name of a key all `record` positions of the registry with their `key`.
+        holders: gives for the name of a key and some keys the `record` positions of the registry that hold one, with
+            the `key`.
 
     Returns:
         Pairs of `left` (batch) and `right` (registry), each once, and the records in a crowd as in `pairs_within`.
     """
     names = (*STRONG_KEYS, "disk_keys")
     ours = {name: _holders(records, name) for name in names}
-    theirs = pl.collect_all(
-        [registry_keys(name).join(ours[name].select("key").unique().lazy(), on="key", how="semi") for name in names],
-        engine="streaming",
-    )
+    wanted = [ours[name]["key"].unique() for name in names]
+    with ThreadPoolExecutor(_AT_ONCE) as readers:
+        theirs = list(readers.map(holders, names, wanted))
     pairs, crowds = [], []
     for name, found in zip(names, theirs, strict=True):
         counted = (

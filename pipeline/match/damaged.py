@@ -96,8 +96,8 @@ def _transposed(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
 
 def _registered(keyed: pl.DataFrame, name: str, existing: ExistingRecords) -> pl.DataFrame:
     """Join the records of one manufacturer that hold a key; adds `right` and the `registered` serial."""
-    wanted = keyed.select("key").drop_nulls().unique()
-    found = existing.keys(name).join(wanted.lazy(), on="key", how="inner").collect(engine="streaming")
+    wanted = keyed["key"].drop_nulls().unique()
+    found = existing.holders(name, wanted)
     records = existing.records(found["record"].unique()).select(
         "record", registered="serial_number", registered_manufacturer="manufacturer"
     )

@@ -10,8 +10,8 @@ from schemas.device import COMPONENT_TYPES
 class ExistingRecords(Protocol):
     """Existing device records as of one version. A record's position is its name within that version."""
 
-    def keys(self, name: str) -> pl.LazyFrame:
-        """One row for each holder of a key of this name: `record` (UInt32) and `key` (Int64)."""
+    def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
+        """One row for each record that holds one of these keys of this name: `record` (UInt32) and `key` (Int64)."""
         ...
 
     def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:
@@ -30,9 +30,9 @@ class ExistingRecords(Protocol):
 class NoRecords:
     """A registry without records, for checks that name none."""
 
-    def keys(self, name: str) -> pl.LazyFrame:  # noqa: ARG002 - there are none of any name
-        """No keys."""
-        return pl.LazyFrame(schema={"record": pl.UInt32, "key": pl.Int64})
+    def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - there are none of any name
+        """Nobody."""
+        return pl.DataFrame(schema={"record": pl.UInt32, "key": pl.Int64})
 
     def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:  # noqa: ARG002 - none of anybody
         """No serials."""

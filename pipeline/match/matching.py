@@ -48,7 +48,7 @@ def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
     twins = rows.group_by("profile").len().filter(pl.col("len") > 1)
     themselves = twins.select(pl.col("profile").alias("left"), pl.col("profile").alias("right"))
     within = compare(pl.concat([pairs, themselves]).sort("left", "right"), profiles, profiles)
-    candidates, crowds_against = pairs_against(profiles, existing.keys)
+    candidates, crowds_against = pairs_against(profiles, existing.holders)
     registered = _compare_registered(candidates, profiles, existing)
     damaged = _damaged(profiles, registered, existing)
     return Matches(

@@ -21,7 +21,8 @@ from pipeline.ingest.records import Course, find_records
 from pipeline.ingest.survey import survey
 from pipeline.match.keys import with_keys
 from pipeline.registry.identifiers import device_id
-from pipeline.registry.table import Registry, fill
+from pipeline.registry.table import Registry
+from pipeline.registry.writer import fill
 from schemas.manifest import GUID, NO_TENANT, PRODUCT_ID, ROUNDED_PRODUCT_ID
 from schemas.registry import IMPORT_COLUMNS, REGISTERED, REGISTERED_VIA
 

@@ -5,7 +5,8 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.errors import UsageError
-from pipeline.registry.table import Registry, fill
+from pipeline.registry.table import Registry
+from pipeline.registry.writer import fill
 from schemas.registry import REGISTERED, REMOVED
 
 

@@ -1,23 +1,23 @@
 """Opens the registry, looks records up in it, and commits to it by compare-and-swap."""
 
-import json
-import uuid
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipeline.durable import sync, sync_folder
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
-from schemas.device import COMPONENT_TYPES, KEY_TYPES
-from schemas.registry import RECORD_TYPES, REGISTERED, REGISTRY_RECORD, REMOVED
+from pipeline.registry import lookup
+from pipeline.registry.holders import holders
+from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
+from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED
 
 FORMAT = "autopilot-intake registry, format 1"
 """Stands in the table's description, so that a table of another program or format is refused."""
@@ -25,7 +25,7 @@ FORMAT = "autopilot-intake registry, format 1"
 _WRITER = "registry-writer"
 """Application transaction that every commit raises by one: a stale handle can then not commit."""
 
-_ARROW_SCHEMA = pl.DataFrame(schema=RECORD_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+_FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
 
 class Registry:
@@ -34,7 +34,8 @@ class Registry:
     def __init__(self, folder: Path, table: DeltaTable) -> None:
         self.folder = folder
         self._table = table
-        self._files = sorted(str(folder / path) for path in _paths(table))
+        self._records = {folder / path: records for path, records in sorted(_contents(table))}
+        self._files = [str(file) for file in self._records]
 
     @classmethod
     def open(cls, folder: Path, *, create: bool) -> "Registry":
@@ -74,11 +75,9 @@ class Registry:
 
     # What matching asks (`pipeline.match.ExistingRecords`).
 
-    def keys(self, name: str) -> pl.LazyFrame:
-        """One row for each holder of a key of this name: `record` and `key`."""
-        keys = self.scan().with_row_index("record").select("record", pl.col(name).alias("key"))
-        exploded = keys.explode("key") if isinstance(KEY_TYPES[name], pl.List) else keys
-        return exploded.filter(pl.col("key").is_not_null())
+    def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
+        """One row for each record that holds one of these keys of this name: `record` and `key`."""
+        return holders(self.scan(), sum(self._records.values()), name, wanted)
 
     def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:
         """`manufacturer` and `serial_number` of every record of these manufacturers."""
@@ -87,18 +86,31 @@ class Registry:
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
         """The records at these positions that were not removed, by position."""
-        wanted = positions.cast(pl.UInt32).rename("record").to_frame().lazy()
-        columns = ("record", "event", "device_id", "tenant_id", "registered_via", *COMPONENT_TYPES)
-        found = (
-            self.scan()
-            .with_row_index("record")
-            .select(columns)
-            .join(wanted, on="record", how="semi")
-            .collect(engine="streaming")
-        )
-        removed = self.removed_ids()
-        live = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(removed.implode())
-        return found.filter(live).drop("event").sort("record")
+        wanted = np.unique(positions.cast(pl.Int64).to_numpy())
+        found: list[pl.DataFrame] = [pl.DataFrame(schema=_FOUND_TYPES)]
+        to_read: list[Path] = []
+        places: list[pl.DataFrame] = []
+        first = height = 0
+        for file, records in self._records.items():
+            own = wanted[(wanted >= first) & (wanted < first + records)]
+            record = pl.Series("record", own, dtype=pl.UInt32)
+            taken = lookup.take(file, own - first) if own.size else None
+            if taken is not None:
+                found.append(taken.with_columns(record))
+            elif own.size:
+                places.append(pl.DataFrame([record, pl.Series("at", own - first + height, dtype=pl.UInt32)]))
+                to_read.append(file)
+                height += records
+            first += records
+        if to_read:
+            found.append(_read(to_read, pl.concat(places)))
+        live = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(self.removed_ids().implode())
+        together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
+        return together.filter(live).drop("event").sort("record")
+
+    def data_files(self) -> dict[Path, int]:
+        """The files that hold the records, and how many each holds."""
+        return dict(self._records)
 
     def removed_ids(self) -> pl.Series:
         """Ids of the devices whose registration was removed."""
@@ -121,13 +133,16 @@ class Registry:
                 message = f"registry file {file}: {state}; restore the registry from a backup"
                 raise RegistryError(message)
 
-    def commit(self, writer: "RegistryWriter", run_id: str | None = None, token: int = 0) -> int:
+    def commit(
+        self, writer: "RegistryWriter", run_id: str | None = None, token: int = 0, *, replaced: Iterable[Path] = ()
+    ) -> int:
         """Commit records; for a run the one moment at which it comes to be.
 
         Args:
             writer: the records, already on disk; a run may have none.
             run_id: the run, whose id is committed once and for all; None for other changes.
             token: which of the run's attempts this is.
+            replaced: data files whose records the writer holds instead; they are no longer part of the registry.
 
         Returns:
             The registry's version after the commit.
@@ -142,7 +157,7 @@ class Registry:
             app_transactions=[Transaction(_WRITER, counter + 1), *of_run], max_commit_retries=0
         )
         version = self.version + 1
-        actions = writer.hand_over()
+        actions: list[AddAction | RemoveAction] = [*writer.hand_over(), *(_removal(file) for file in replaced)]
         try:
             self._table.create_write_transaction(actions, "append", self._table.schema(), commit_properties=properties)
         except CommitFailedError as error:
@@ -162,77 +177,27 @@ class Registry:
         return RegistryWriter(self.folder)
 
 
-class RegistryWriter:
-    """Writes one data file of the registry, batch by batch; a file that is not handed over is gone at the end."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / f"part-{uuid.uuid4()}.parquet"
-        self._writer: pq.ParquetWriter | None = None
-        self._rows = 0
-        self._handed_over = False
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Leave nothing behind that was not handed over to a commit."""
-        if not self._handed_over:
-            self.discard()
-
-    def write(self, records: pl.DataFrame) -> None:
-        """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`."""
-        if records.is_empty():
-            return
-        REGISTRY_RECORD.validate(records.select(list(RECORD_TYPES)))
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, _ARROW_SCHEMA, compression="zstd")
-        table = records.select(list(RECORD_TYPES)).to_arrow(compat_level=pl.CompatLevel.oldest())
-        self._writer.write_table(table.cast(_ARROW_SCHEMA))
-        self._rows += records.height
-
-    def hand_over(self) -> list[AddAction | RemoveAction]:
-        """Finish the file and make it durable; what the commit has to name."""
-        self._handed_over = True
-        if self._writer is None:
-            return []
-        self._writer.close()
-        sync(self._path)
-        stat = self._path.stat()
-        return [
-            AddAction(
-                path=self._path.name,
-                size=stat.st_size,
-                partition_values={},
-                modification_time=int(stat.st_mtime * 1_000),
-                data_change=True,
-                stats=json.dumps({"numRecords": self._rows}),
-            )
-        ]
-
-    def discard(self) -> None:
-        """Take the file away again."""
-        if self._writer is not None:
-            self._writer.close()
-            self._path.unlink(missing_ok=True)
+def _contents(table: DeltaTable) -> list[tuple[str, int]]:
+    """Path and number of records of each data file."""
+    return list(pl.DataFrame(table.get_add_actions()).select("path", "num_records").iter_rows())
 
 
-def fill(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with every column of a registry record; those they lack are null."""
-    return rows.select(
-        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(dtype)
-        for name, dtype in RECORD_TYPES.items()
+def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
+    """Records of files, taken as one, `at` given places; whole columns are read."""
+    rows = pl.scan_parquet(files, schema=RECORD_TYPES, glob=False).with_row_index("at").select("at", *lookup.COLUMNS)
+    return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")
+
+
+def _removal(file: Path) -> RemoveAction:
+    return RemoveAction(
+        path=file.name, data_change=False, deletion_timestamp=int(time.time() * 1_000), size=file.stat().st_size
     )
-
-
-def _paths(table: DeltaTable) -> list[str]:
-    return pl.DataFrame(table.get_add_actions())["path"].to_list()
 
 
 def _create(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        DeltaTable.create(folder, _ARROW_SCHEMA, mode="ignore", name="registry", description=FORMAT)
+        DeltaTable.create(folder, ARROW_SCHEMA, mode="ignore", name="registry", description=FORMAT)
     except CommitFailedError:
         # Another process created it in the same moment; opening it tells whether that went well.
         return

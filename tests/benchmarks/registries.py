@@ -5,7 +5,7 @@ import polars as pl
 
 from pipeline.match.keys import with_keys
 from pipeline.registry import Registry
-from pipeline.registry.table import fill
+from pipeline.registry.writer import fill
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import REGISTERED
 

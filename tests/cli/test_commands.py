@@ -262,6 +262,35 @@ def test_registry_commands(world):
     assert world.run().registered.height == 1
 
 
+def test_a_device_is_found_by_serial_and_id_with_its_history(world):
+    device = world.factory.device()
+    world.import_existing(
+        {"tenant_id": TENANT, "registered_via": "partner_center", "hardware_hash": capture(device)},
+        {"tenant_id": TENANT, "registered_via": "intune", "windows_product_id": "3305123456789"},
+    )
+    found = json.loads(command("registry", "find", device.serial.lower(), "--format", "json", cwd=world.home).stdout)
+    assert [one["event"] for one in found] == ["registered"]
+    device_id = found[0]["device_id"]
+    command("registry", "remove", device_id, "--reason", "returned", cwd=world.home)
+    compacted = json.loads(command("registry", "compact", "--format", "json", cwd=world.home).stdout)
+    assert (compacted["files_before"], compacted["files_after"]) == (2, 1)
+    found = json.loads(command("registry", "find", device_id.upper(), "--format", "json", cwd=world.home).stdout)
+    assert [(one["event"], one["removal_reason"]) for one in found] == [("removed", "returned")]
+    told = json.loads(command("registry", "history", device.serial, "--format", "json", cwd=world.home).stdout)
+    assert [one["event"] for one in told] == ["registered", "removed"]
+    nothing = command("registry", "find", "stranger", cwd=world.home)
+    assert (nothing.returncode, nothing.stdout) == (1, "stranger: not in the registry registry\n")
+
+
+def test_evaluate_tells_every_scenario(tmp_path):
+    done = command("evaluate", "--rows", "1", "--existing", "5", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "board of another registered device" in done.stdout
+    told = json.loads(command("evaluate", "--rows", "1", "--existing", "5", "--format", "json", cwd=tmp_path).stdout)
+    assert [total["wrong_merges"] for total in told["totals"]] == [0, 0, 0]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_explain_tells_everything():
     for code, reason in CATALOGUE.items():
         told = CliRunner().invoke(cli, ["explain", code.lower()])

@@ -32,10 +32,10 @@ class Registrations:
             )
         )
 
-    def keys(self, name):
-        keys = self.frame.lazy().select("record", pl.col(name).alias("key"))
+    def holders(self, name, wanted):
+        keys = self.frame.select("record", pl.col(name).alias("key"))
         exploded = keys.explode("key") if name == "disk_keys" else keys
-        return exploded.drop_nulls()
+        return exploded.filter(pl.col("key").is_in(wanted.implode()))
 
     def serials(self, manufacturers):
         return (

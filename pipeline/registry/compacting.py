@@ -1,0 +1,71 @@
+"""Makes one file of many small ones, and look-ups of large ones, so that matching stays quick after many nights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.registry.lookup import has_lookup, write_lookup
+from pipeline.registry.table import Registry
+
+FILE_RECORDS = 5_000_000
+"""Records of the largest file that is merged with others: a few GB with their hashes."""
+
+LOOKUP_RECORDS = 20_000
+"""Records from which a file gets a look-up; a smaller one is read as soon."""
+
+_BATCH_ROWS = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What a compaction did.
+
+    Attributes:
+        files_before: data files of the registry before.
+        files_after: and after.
+        lookups_made: files that got a look-up.
+        version: the registry's version now.
+    """
+
+    files_before: int
+    files_after: int
+    lookups_made: int
+    version: int
+
+
+def compact(registry: Registry) -> Compaction:
+    """Merge small data files, in one commit, and make look-ups of large ones. No record is changed or lost.
+
+    Files that are no longer named stay on disk, for runs that still read them.
+
+    Raises:
+        RegistryConflict: another command changed the registry meanwhile; nothing was merged.
+    """
+    before = registry.data_files()
+    merged = _groups(before)
+    if merged:
+        with registry.writer() as writer:
+            for file in merged:
+                with pq.ParquetFile(file) as source:
+                    for batch in source.iter_batches(_BATCH_ROWS):
+                        writer.copy(batch)
+            registry.commit(writer, replaced=merged)
+        registry = registry.reopened()
+    after = registry.data_files()
+    lacking = [file for file, records in after.items() if records >= LOOKUP_RECORDS and not has_lookup(file)]
+    for file in lacking:
+        write_lookup(file)
+    return Compaction(len(before), len(after), len(lacking), registry.version)
+
+
+def _groups(files: dict[Path, int]) -> list[Path]:
+    """Files to merge into one: the small ones, as many as make one large; none where that would be a single one."""
+    small: list[Path] = []
+    records = 0
+    for file, own in sorted(files.items(), key=lambda entry: entry[1]):
+        if records + own > FILE_RECORDS:
+            break
+        small.append(file)
+        records += own
+    return sorted(small) if len(small) > 1 else []

@@ -1,0 +1,88 @@
+"""Writes the data files of the registry."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from pipeline.durable import sync
+from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
+
+_OF_FEW_VALUES = ["event", "tenant_id", "partner_id", "registered_via", "run_id", "identity", "manufacturer", "model"]
+"""Columns whose values repeat; a dictionary of the others would only cost time."""
+
+ARROW_SCHEMA = pl.DataFrame(schema=RECORD_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+class RegistryWriter:
+    """Writes one data file of the registry, batch by batch; a file that is not handed over is gone at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"part-{uuid.uuid4()}.parquet"
+        self._writer: pq.ParquetWriter | None = None
+        self._rows = 0
+        self._handed_over = False
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Leave nothing behind that was not handed over to a commit."""
+        if not self._handed_over:
+            self.discard()
+
+    def write(self, records: pl.DataFrame) -> None:
+        """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`."""
+        if records.is_empty():
+            return
+        checked = REGISTRY_RECORD.validate(records.select(list(RECORD_TYPES)))
+        self._append(checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(ARROW_SCHEMA))
+
+    def copy(self, batch: pa.RecordBatch) -> None:
+        """Add records of another file of the registry, as they are."""
+        self._append(pa.Table.from_batches([batch]).select(ARROW_SCHEMA.names).cast(ARROW_SCHEMA))
+
+    def _append(self, records: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, ARROW_SCHEMA, compression="zstd", use_dictionary=_OF_FEW_VALUES)
+        self._writer.write_table(records)
+        self._rows += records.num_rows
+
+    def hand_over(self) -> list[AddAction]:
+        """Finish the file and make it durable; what the commit has to name."""
+        self._handed_over = True
+        if self._writer is None:
+            return []
+        self._writer.close()
+        sync(self._path)
+        stat = self._path.stat()
+        return [
+            AddAction(
+                path=self._path.name,
+                size=stat.st_size,
+                partition_values={},
+                modification_time=int(stat.st_mtime * 1_000),
+                data_change=True,
+                stats=json.dumps({"numRecords": self._rows}),
+            )
+        ]
+
+    def discard(self) -> None:
+        """Take the file away again."""
+        if self._writer is not None:
+            self._writer.close()
+            self._path.unlink(missing_ok=True)
+
+
+def fill(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with every column of a registry record; those they lack are null."""
+    return rows.select(
+        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(dtype)
+        for name, dtype in RECORD_TYPES.items()
+    )

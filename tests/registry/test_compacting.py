@@ -1,0 +1,109 @@
+import random
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline.errors import RegistryConflict
+from pipeline.registry import Registry, compacting, lookup
+from pipeline.registry.compacting import compact
+from pipeline.registry.removing import remove_devices
+from pipeline.synthesize.devices import Factory
+from tests.conftest import AS_OF
+from tests.registry.test_table import add_devices, every_holder
+
+EVERY = pl.Series(range(1_000), dtype=pl.UInt32)
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    monkeypatch.setattr(compacting, "LOOKUP_RECORDS", 5)
+    made = Registry.open(tmp_path / "registry", create=True)
+    factory = Factory(random.Random(3))
+    for number in (7, 1, 40, 3, 12):
+        made = add_devices(made, factory, number)
+    gone = made.records(EVERY)["device_id"][4]
+    remove_devices(made, [gone], "sold", AS_OF)
+    return made.reopened()
+
+
+def contents(registry):
+    return registry.scan().collect().sort("device_id", "event")
+
+
+def found(registry):
+    return registry.records(EVERY).drop("record").sort("device_id")
+
+
+def test_compaction_keeps_every_record(registry):
+    before, live = contents(registry), found(registry)
+    done = compact(registry)
+    after = registry.reopened()
+    assert (done.files_before, done.files_after, done.lookups_made) == (6, 1, 1)
+    assert done.version == registry.version + 1 == after.version
+    assert contents(after).equals(before)
+    assert found(after).equals(live)
+
+
+def test_compacting_again_changes_nothing(registry):
+    compact(registry)
+    again = compact(registry.reopened())
+    assert (again.files_before, again.files_after, again.lookups_made) == (1, 1, 0)
+    assert again.version == registry.version + 1
+
+
+def test_files_that_are_large_already_are_left_alone(registry, monkeypatch):
+    monkeypatch.setattr(compacting, "FILE_RECORDS", 30)
+    assert compact(registry).files_after == 2
+
+
+def test_records_are_the_same_with_and_without_a_look_up(registry):
+    read = registry.records(EVERY)
+    for file in registry.data_files():
+        lookup.write_lookup(file)
+    assert registry.records(EVERY).equals(read)
+    some = read["record"].sample(9, seed=1)
+    assert registry.records(some).equals(read.filter(pl.col("record").is_in(some.implode())))
+
+
+@pytest.mark.parametrize("damage", [b"", b"ARROW1", None])
+def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
+    read = registry.records(EVERY)
+    files = list(registry.data_files())
+    for file in files:
+        lookup.write_lookup(file)
+    places = [lookup._place(file) for file in files]
+    if damage is None:
+        content = [place.read_bytes() for place in places]
+        for place, other in zip(places, content[1:] + content[:1], strict=True):
+            place.write_bytes(other)
+    else:
+        for place in places:
+            place.write_bytes(damage)
+    assert registry.records(EVERY).equals(read)
+
+
+def test_a_position_is_found_in_every_batch_of_a_look_up(registry, monkeypatch):
+    monkeypatch.setattr(lookup, "_BATCH_ROWS", 7)
+    file = max(registry.data_files(), key=registry.data_files().get)
+    lookup.write_lookup(file)
+    taken = lookup.take(file, np.arange(40))
+    assert taken.equals(pl.read_parquet(file, columns=list(lookup.COLUMNS)).select(lookup.COLUMNS))
+    assert (
+        lookup.take(file, np.array([0, 6, 7, 39]))["device_id"].to_list() == taken["device_id"][[0, 6, 7, 39]].to_list()
+    )
+
+
+def test_who_opened_the_registry_before_cannot_commit_after(registry):
+    stale = registry.reopened()
+    compact(registry)
+    with pytest.raises(RegistryConflict), stale.writer() as writer:
+        stale.commit(writer, "night", 1)
+
+
+def test_keys_are_found_across_chunks(registry, monkeypatch):
+    whole = {name: every_holder(registry, name) for name in ("tpm_key", "disk_keys")}
+    monkeypatch.setattr("pipeline.registry.holders._CHUNK_RECORDS", 10)
+    monkeypatch.setattr("pipeline.registry.holders._BLOCK", 3)
+    for name, expected in whole.items():
+        assert every_holder(registry, name).equals(expected)
