@@ -35,14 +35,13 @@ def device_events(registry: Registry, value: str) -> pl.DataFrame:
         value: a serial number in any case, or a device ID.
 
     Returns:
-        One row an event, in order of device and time, with the columns of `_TOLD`.
+        One row an event, in order of device, its registration before its removal, with the columns of `_TOLD`.
     """
     wanted = value.strip().lower()
     named = (pl.col("serial_number").str.to_lowercase() == wanted) | (pl.col("device_id") == wanted)
     devices = registry.scan().filter(named).select("device_id").unique()
     events = registry.scan().select(_TOLD).join(devices, on="device_id", how="semi").collect(engine="streaming")
-    moment = pl.coalesce("removed_at", "registered_at")
-    return events.sort("device_id", moment, pl.col("event") == REMOVED, nulls_last=True, maintain_order=True)
+    return events.sort("device_id", pl.col("event") == REMOVED)
 
 
 def registrations(events: pl.DataFrame) -> pl.DataFrame:
