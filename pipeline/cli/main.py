@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import check, evaluate, explain, inspect, registry, run, synthesize
+from pipeline.cli import check, config, doctor, evaluate, explain, init, inspect, registry, run, runs, synthesize
 from pipeline.errors import IntakeError, UsageError
 
 _FAULT = 3
@@ -31,6 +31,10 @@ for command in (
     registry.registry,
     synthesize.synthesize,
     evaluate.evaluate,
+    runs.runs,
+    init.init,
+    doctor.doctor,
+    config.config_group,
 ):
     cli.add_command(command)
 

@@ -20,12 +20,12 @@ def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:  # n
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
-_DEFAULT_CONFIG = Path("intake.toml")
+DEFAULT_CONFIG = Path("intake.toml")
 
 
 def _load_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
     """Make the settings of a configuration file the defaults of the command."""
-    given = path or _DEFAULT_CONFIG
+    given = path or DEFAULT_CONFIG
     if path is None and not given.exists():
         return
     try:

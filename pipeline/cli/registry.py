@@ -109,6 +109,24 @@ def compact(registry: Path, form: str) -> None:
 
 
 @registry.command()
+@_registry
+@options.option("--output", type=options.FOLDER, help="Published runs, to be held against the registry.")
+@options.output_format
+@options.config
+def verify(registry: Path, output: Path | None, form: str) -> int:
+    """Check the registry: its files, look-ups, devices that are there twice, and the published runs."""
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.verifying import verify as verify_registry  # noqa: PLC0415 - heavy
+
+    findings = verify_registry(Registry.open(registry, create=False), output)
+    if form == "json":
+        click.echo(json.dumps(findings, indent=2))
+    else:
+        click.echo("\n".join(findings) if findings else f"registry {registry}: all is well")
+    return _FINDINGS if findings else 0
+
+
+@registry.command()
 @click.argument("value", metavar="SERIAL|DEVICE_ID")
 @_registry
 @options.output_format

@@ -54,13 +54,14 @@ def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **set
         result = run_flow(config, listener)
     if result.repeated:
         click.echo(f"notice: run {config.run_id} was committed before; it is published and not run again", err=True)
-    click.echo(json.dumps(result.manifest, indent=2) if form == "json" else _told(result.manifest, result.folder))
+    click.echo(json.dumps(result.manifest, indent=2) if form == "json" else told(result.manifest, result.folder))
     rows = result.manifest["rows"]
     too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
     return _FINDINGS if too_many and not result.repeated else 0
 
 
-def _told(manifest: dict[str, Any], folder: Path) -> str:
+def told(manifest: dict[str, Any], folder: Path) -> str:
+    """What a run did, in lines."""
     rows, files = manifest["rows"], manifest["files"]
     outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)
     lines = [

@@ -19,7 +19,9 @@ from schemas.registry import RECORD_TYPES
 COLUMNS = ("event", "device_id", "tenant_id", "registered_via", *COMPONENT_TYPES)
 """What `records` is asked for."""
 
-_FOLDER = "_lookup"
+FOLDER = "_lookup"
+"""Where copies lie; the table takes no notice of a folder of such a name."""
+
 _SIZE = b"data file size"
 _BATCH_ROWS = 65_536
 _SCHEMA = (
@@ -27,6 +29,9 @@ _SCHEMA = (
     .to_arrow(compat_level=pl.CompatLevel.oldest())
     .schema
 )
+
+
+_SCHEMA_OF_IDS = pa.schema([_SCHEMA.field("device_id")])
 
 
 def write_lookup(data_file: Path) -> None:
@@ -48,6 +53,12 @@ def has_lookup(data_file: Path) -> bool:
     return _open(data_file) is not None
 
 
+def agrees(data_file: Path, ids: pa.Table) -> bool:
+    """Whether the copy of a data file holds the devices that the file holds, in the same order."""
+    copy = _open(data_file)
+    return copy is not None and bool(copy.read_all().select(["device_id"]).equals(ids.cast(_SCHEMA_OF_IDS)))
+
+
 def take(data_file: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame | None:
     """Rows of a data file by position, ascending, with the columns of `COLUMNS`; None where there is no copy."""
     copy = _open(data_file)
@@ -64,7 +75,7 @@ def take(data_file: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame | None:
 
 
 def _place(data_file: Path) -> Path:
-    return data_file.parent / _FOLDER / f"{data_file.stem}.arrow"
+    return data_file.parent / FOLDER / f"{data_file.stem}.arrow"
 
 
 def _open(data_file: Path) -> pa.ipc.RecordBatchFileReader | None:

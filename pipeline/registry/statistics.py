@@ -5,13 +5,12 @@ from typing import Any
 import polars as pl
 
 from pipeline.registry.table import Registry
-from schemas.registry import REGISTERED
 
 
 def count_records(registry: Registry) -> dict[str, Any]:
     """Number of live and removed registrations, and the live ones by way, identity and tenant."""
     removed = registry.removed_ids()
-    live = registry.scan().filter((pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(removed.implode()))
+    live = registry.live()
     names = {"registered_via": "registered_via", "identity": "identity", "tenants": "tenant_id"}
     counted = pl.collect_all(
         [live.group_by(column).len().sort("len", column, descending=[True, False]) for column in names.values()],

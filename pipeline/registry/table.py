@@ -108,6 +108,11 @@ class Registry:
         together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
         return together.filter(live).drop("event").sort("record")
 
+    def live(self) -> pl.LazyFrame:
+        """Every registration that was not removed."""
+        removed = self.removed_ids()
+        return self.scan().filter((pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(removed.implode()))
+
     def data_files(self) -> dict[Path, int]:
         """The files that hold the records, and how many each holds."""
         return dict(self._records)

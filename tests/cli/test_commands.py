@@ -282,6 +282,40 @@ def test_a_device_is_found_by_serial_and_id_with_its_history(world):
     assert (nothing.returncode, nothing.stdout) == (1, "stranger: not in the registry registry\n")
 
 
+def test_a_new_working_folder_runs_and_is_looked_at(tmp_path):
+    assert command("init", "night", cwd=tmp_path).returncode == 0
+    home = tmp_path / "night"
+    well = command("doctor", cwd=home)
+    assert (well.returncode, well.stdout.count("ok  ")) == (0, 6)
+    assert command("run", "inbox", "--run-id", "first", cwd=home).returncode == 0
+    assert command("runs", "list", cwd=home).stdout.split()[1:4] == ["first", "0", "rows"]
+    shown = json.loads(command("runs", "show", "first", "--format", "json", cwd=home).stdout)
+    assert shown == json.loads((home / "runs" / "first" / "run.json").read_text())
+    assert command("runs", "show", "first", cwd=home).stdout.startswith("run first: 0 files")
+    assert command("runs", "show", "second", cwd=home).returncode == 2
+    assert command("registry", "verify", "--output", "runs", cwd=home).returncode == 0
+    assert command("init", "night", cwd=tmp_path).returncode == 2
+
+
+def test_doctor_says_what_is_wrong(tmp_path):
+    command("init", "night", cwd=tmp_path)
+    (tmp_path / "night" / "reference" / "partners.csv").write_text("name\n")
+    (tmp_path / "night" / "registry").mkdir()
+    (tmp_path / "night" / "registry" / "letters.txt").write_text("something else")
+    done = command("doctor", "--format", "json", cwd=tmp_path / "night")
+    assert done.returncode == 1
+    assert [one["check"] for one in json.loads(done.stdout) if not one["ok"]] == ["reference", "registry"]
+
+
+def test_config_show_tells_where_settings_come_from(tmp_path):
+    (tmp_path / "intake.toml").write_text("workers = 3\ngroup-tag-limit = 64\n")
+    done = command("config", "show", "--format", "json", cwd=tmp_path, AUTOPILOT_INTAKE_GROUP_TAG_LIMIT="32")
+    told = {one["setting"]: (one["value"], one["origin"]) for one in json.loads(done.stdout)}
+    assert told["workers"] == (3, "file intake.toml")
+    assert told["group-tag-limit"] == (32, "environment AUTOPILOT_INTAKE_GROUP_TAG_LIMIT")
+    assert told["dry-run"] == (False, "default")
+
+
 def test_evaluate_tells_every_scenario(tmp_path):
     done = command("evaluate", "--rows", "1", "--existing", "5", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,121 @@
+"""`doctor`: whether a run could work here."""
+
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.cli import options
+from pipeline.errors import Fault, IntakeError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_FINDINGS = 1
+_PACKAGES = ("autopilot-intake", "polars", "pandera", "pyarrow", "deltalake", "rapidfuzz")
+_LEAST_FREE = 5 << 30
+"""Bytes free on the output's disk: a night of a million rows takes about two thirds of that."""
+
+_BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+"""A clock that is before this is wrong, and would misjudge authorizations."""
+
+
+def _folder(name: str, told: str, option: str | None = None) -> Callable[[_Command], _Command]:
+    return options.option(option or f"--{name}", type=options.FOLDER, default=Path(name), show_default=True, help=told)
+
+
+@click.command()
+@_folder("reference", "Partners, authorizations, tenants, exclusions.")
+@_folder("registry", "Existing device records.")
+@_folder("runs", "Where runs are published.", option="--output")
+@options.output_format
+@options.config
+def doctor(reference: Path, registry: Path, output: Path, form: str) -> int:
+    """Check that a run could work here: versions, clock, reference data, registry, output, free disk."""
+    checks: dict[str, Callable[[], str]] = {
+        "versions": _versions,
+        "clock": _clock,
+        "reference": lambda: _reference(reference),
+        "registry": lambda: _registry(registry),
+        "output": lambda: _output(output),
+        "free disk": lambda: _free(output),
+    }
+    told = [_checked(name, check) for name, check in checks.items()]
+    if form == "json":
+        click.echo(json.dumps(told, indent=2))
+    else:
+        for one in told:
+            click.echo(f"{'ok  ' if one['ok'] else 'FAIL'}  {one['check']:<10} {one['told']}")
+    return 0 if all(one["ok"] for one in told) else _FINDINGS
+
+
+def _checked(name: str, check: Callable[[], str]) -> dict[str, str | bool]:
+    try:
+        return {"check": name, "ok": True, "told": check()}
+    except IntakeError as error:
+        return {"check": name, "ok": False, "told": str(error)}
+
+
+def _versions() -> str:
+    found = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return f"{found}, Python {platform.python_version()}"
+
+
+def _clock() -> str:
+    now = datetime.now(UTC)
+    if now < _BUILT:
+        message = f"clock: says {now:%Y-%m-%d %H:%M} UTC; set it, since authorization is decided by it"
+        raise Fault(message)
+    return f"{now:%Y-%m-%d %H:%M} UTC"
+
+
+def _reference(folder: Path) -> str:
+    from pipeline.reference import load_reference  # noqa: PLC0415 - heavy
+
+    loaded = load_reference(folder)
+    return f"{loaded.partners.height:,} partners in {folder}" + "".join(f"; {notice}" for notice in loaded.notices)
+
+
+def _registry(folder: Path) -> str:
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+
+    if not folder.exists():
+        _require_writable(folder)
+        return f"{folder} is not there; the first run makes it"
+    opened = Registry.open(folder, create=False)
+    _require_writable(folder)
+    return f"version {opened.version}, {sum(opened.data_files().values()):,} records in {folder}"
+
+
+def _output(folder: Path) -> str:
+    _require_writable(folder)
+    return f"{folder} can be written to"
+
+
+def _require_writable(folder: Path) -> None:
+    place = _existing(folder)
+    try:
+        with NamedTemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        message = f"{place}: {error.strerror}; give this user the right to write to it"
+        raise Fault(message) from error
+
+
+def _free(folder: Path) -> str:
+    free = shutil.disk_usage(_existing(folder)).free
+    if free < _LEAST_FREE:
+        message = f"{folder}: {free / 1e9:.1f} GB free; make room, a large night takes {_LEAST_FREE / 1e9:.0f} GB"
+        raise Fault(message)
+    return f"{free / 1e9:,.0f} GB"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the one above it that exists."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())

@@ -1,0 +1,75 @@
+"""Looks for what is wrong with a registry that opens: contents that do not fit, devices twice, runs without trace."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.registry import lookup
+from pipeline.registry.table import Registry
+from schemas.registry import REGISTERED
+
+_MOST_NAMED = 20
+"""Devices named of a kind of finding; the number of all is told."""
+
+
+def verify(registry: Registry, output: Path | None = None) -> list[str]:
+    """Check what opening the registry does not.
+
+    Args:
+        registry: the registry.
+        output: folder of published runs, to hold them against the registry; None leaves them out.
+
+    Returns:
+        What is wrong, in sentences; nothing where all is well.
+    """
+    return [
+        *_files(registry),
+        *_twice(registry, "device_id", "is registered more than once under one id"),
+        *_twice(registry, "hardware_hash_id", "is the hash of more than one registration"),
+        *(_runs(registry, output) if output else ()),
+    ]
+
+
+def _files(registry: Registry) -> Iterator[str]:
+    for file, records in registry.data_files().items():
+        try:
+            ids = pq.read_table(file, columns=["device_id"])
+        except (OSError, pa.ArrowException) as error:
+            yield f"data file {file}: cannot be read ({error}); restore the registry from a backup"
+            continue
+        if ids.num_rows != records:
+            yield f"data file {file}: holds {ids.num_rows:,} records instead of {records:,}; restore it from a backup"
+        elif lookup.has_lookup(file) and not lookup.agrees(file, ids):
+            yield f"look-up of {file}: does not hold the same records; remove {lookup.FOLDER}/ and compact again"
+
+
+def _twice(registry: Registry, name: str, told: str) -> Iterator[str]:
+    """Values that several live registrations share."""
+    live = registry.live().filter(pl.col(name).is_not_null())
+    shared = live.group_by(name).len().filter(pl.col("len") > 1).sort(name).collect(engine="streaming")
+    for value in shared[name].head(_MOST_NAMED):
+        yield f"{value}: {told}; remove the wrong registration with `registry remove`"
+    if shared.height > _MOST_NAMED:
+        yield f"and {shared.height - _MOST_NAMED:,} more"
+
+
+def _runs(registry: Registry, output: Path) -> Iterator[str]:
+    published = {manifest.parent.name for manifest in output.glob("*/run.json") if _is_final(manifest)}
+    events = registry.scan().filter(pl.col("event") == REGISTERED)
+    committed = set(events.select("run_id").drop_nulls().unique().collect(engine="streaming")["run_id"])
+    for run_id in sorted(published):
+        if registry.committed(run_id) is None:
+            yield f"run {run_id}: is published in {output}, and this registry does not know it; was it restored?"
+    for run_id in sorted(committed - published):
+        yield f"run {run_id}: is committed, and not published in {output}; start it again under its id"
+
+
+def _is_final(manifest: Path) -> bool:
+    try:
+        return not json.loads(manifest.read_text(encoding="utf-8"))["dry_run"]
+    except (OSError, ValueError, KeyError):
+        return True

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from pipeline.registry import Registry, lookup
+from pipeline.registry.verifying import verify
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE
+from tests.conftest import OTHER_TENANT, TENANT
+
+
+@pytest.fixture
+def published(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", *({INTUNE[2]: capture(world.factory.device())} for _ in range(3)))
+    world.run(run_id="night")
+    return world
+
+
+def findings(world):
+    return verify(Registry.open(world.registry, create=False), world.home / "runs")
+
+
+def test_all_is_well_after_a_night(published):
+    assert findings(published) == []
+
+
+def test_a_run_that_the_registry_does_not_know_is_named(published):
+    other = published.home / "runs" / "other"
+    other.mkdir()
+    (other / "run.json").write_text(json.dumps({"dry_run": False}))
+    assert [told.split(":")[0] for told in findings(published)] == ["run other"]
+
+
+def test_a_run_that_is_not_published_is_named(published):
+    (published.home / "runs" / "night" / "run.json").unlink()
+    assert [told.split(":")[0] for told in findings(published)] == ["run night"]
+
+
+def test_a_device_that_is_registered_twice_is_named(published):
+    device = published.factory.device()
+    for tenant in (TENANT, OTHER_TENANT):
+        published.import_existing({"tenant_id": tenant, "registered_via": "intune", "hardware_hash": capture(device)})
+    assert len([told for told in findings(published) if "more than one registration" in told]) == 1
+
+
+def test_a_data_file_that_cannot_be_read_is_named(published):
+    file = next(iter(Registry.open(published.registry, create=False).data_files()))
+    file.write_bytes(b"x" * file.stat().st_size)
+    registry = Registry.open(published.registry, create=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.registry.verifying._twice", lambda *_: [])
+        assert "cannot be read" in verify(registry)[0]
+
+
+def test_a_look_up_of_other_records_is_named(published):
+    file = next(iter(Registry.open(published.registry, create=False).data_files()))
+    lookup.write_lookup(file)
+    assert findings(published) == []
+    place = lookup._place(file)
+    content = place.read_bytes()
+    device_id = Registry.open(published.registry, create=False).scan().collect()["device_id"][0].encode()
+    place.write_bytes(content.replace(device_id, device_id[::-1]))
+    assert findings(published)[0].startswith("look-up of")
