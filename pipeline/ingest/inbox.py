@@ -8,6 +8,9 @@ from pathlib import Path
 from pipeline.errors import Fault, UsageError
 from pipeline.ingest.survey import state_of
 
+_MOST_MANIFESTS = 500_000
+"""More files than that are no night but an accident, and what is known of each fills memory (about 3 KB)."""
+
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst")
 
 
@@ -44,7 +47,7 @@ def find_manifests(inboxes: tuple[Path, ...]) -> Inbox:
     """List the manifests of one or more inboxes, ordered by relative path.
 
     Raises:
-        UsageError: an inbox is no folder, or two inboxes hold the same relative path.
+        UsageError: an inbox is no folder, two inboxes hold the same relative path, or there are too many manifests.
         Fault: a folder cannot be read, so that rows might be missed.
     """
     manifests: dict[str, Manifest] = {}
@@ -57,6 +60,9 @@ def find_manifests(inboxes: tuple[Path, ...]) -> Inbox:
             if not _is_manifest(entry):
                 ignored += 1
                 continue
+            if len(manifests) == _MOST_MANIFESTS:
+                message = f"inbox {inbox}: more than {_MOST_MANIFESTS:,} manifests; run its folders one after the other"
+                raise UsageError(message)
             manifest = _describe(Path(entry.path), inbox)
             other = manifests.setdefault(manifest.source_file, manifest)
             if other is not manifest:

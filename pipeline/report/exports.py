@@ -39,6 +39,9 @@ def partner_folder(partner_id: str) -> str:
     return f"{encoded[:_LONGEST_FOLDER]}%~{hashlib.sha256(partner_id.encode()).hexdigest()[:32]}"
 
 
+_LINE_TYPES = {"at": pl.UInt32, "line": pl.String}
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     """How a partner's rejected rows are written.
@@ -65,22 +68,36 @@ class Exports:
             files: one row a manifest, by position: `partner_id`, `tenant_folder`, `delimiter`.
             headers: header lines of each manifest.
         """
-        self._folder, self._files, self._headers = folder, files, headers
-        used = rejected.select("file_no", "header_no").unique(maintain_order=True).sort("file_no", "header_no")
-        places = pl.concat([used, files[used["file_no"]].select("partner_id", "tenant_folder")], how="horizontal")
+        self._folder = folder
+        self._headers: list[Header] = []
+        self._places = self._placed(rejected, files, headers)
         self._forms: dict[str, _Form] = {}
         for partner_id in files["partner_id"].drop_nulls().unique().sort():
             (folder / partner_folder(partner_id)).mkdir(parents=True, exist_ok=True)
-            form = self._forms[partner_id] = self._form(places.filter(pl.col("partner_id") == partner_id))
+            form = self._forms[partner_id] = self._form(self._places.filter(pl.col("partner_id") == partner_id))
             written = pl.Series([list(form.columns.values())], dtype=pl.List(pl.String))
             names = _without_danger(written.list.eval(mask_product_keys(pl.element())))
             self._append(partner_id, "errors.csv", ",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
-            self._append(partner_id, "resubmit.csv", _lines(names, form.delimiter) if form.columns else "")
+            self._append(partner_id, "resubmit.csv", "".join(_lines(names, form.delimiter)) if form.columns else "")
+
+    def _placed(self, rejected: pl.DataFrame, files: pl.DataFrame, headers: list[list[Header]]) -> pl.DataFrame:
+        """One row a header of a manifest that rejected rows stand below, in order.
+
+        Its `header` is the position in `_headers`, which has each different header once; null where there is none.
+        """
+        used = rejected.select("file_no", "header_no").unique().sort("file_no", "header_no")
+        numbers: dict[Header, int] = {}
+        for file_no, header_no in used.iter_rows():
+            if header_no is not None:
+                numbers.setdefault(headers[file_no][header_no], len(numbers))
+        self._headers = list(numbers)
+        own = [None if at is None else numbers[headers[file_no][at]] for file_no, at in used.iter_rows()]
+        of_file = files[used["file_no"]].select("partner_id", "tenant_folder", file_delimiter="delimiter")
+        return pl.concat([used, of_file], how="horizontal").with_columns(header=pl.Series(own, dtype=pl.UInt32))
 
     def _form(self, places: pl.DataFrame) -> _Form:
         """The form that all headers of a partner's rejected rows fit into; a single header stays as it is."""
-        known = places.drop_nulls("header_no").select("file_no", "header_no").iter_rows()
-        headers = [self._headers[file_no][header_no] for file_no, header_no in known]
+        headers = [self._headers[number] for number in places["header"].drop_nulls().unique(maintain_order=True)]
         columns: dict[str, str] = {}
         for header in headers:
             for name, key in zip(header.cells, _keys(header), strict=True):
@@ -95,36 +112,49 @@ class Exports:
             partner, form = str(partner_id), self._forms[str(partner_id)]
             self._append(partner, "errors.csv", _errors(mine).write_csv(include_header=False))
             resent = mine.filter((pl.col("source_line") > 0) & ~pl.col("reason").is_in(_NOT_RESENT))
-            parts = resent.partition_by("file_no", "header_no", maintain_order=True)
-            self._append(partner, "resubmit.csv", "".join(self._resubmitted(rows, form) for rows in parts))
+            places = self._places.drop("partner_id")
+            placed = resent.join(
+                places, on=["file_no", "header_no"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
+            ).with_row_index("at")
+            parts = placed.partition_by("header", "file_delimiter", maintain_order=True)
+            lines = pl.concat([pl.DataFrame(schema=_LINE_TYPES), *(self._resubmitted(rows, form) for rows in parts)])
+            self._append(partner, "resubmit.csv", "".join(lines.sort("at")["line"]))
 
     def _append(self, partner_id: str, name: str, text: str) -> None:
         with (self._folder / partner_folder(partner_id) / name).open("a", encoding="utf-8", newline="") as file:
             file.write(text)
 
-    def _resubmitted(self, rows: pl.DataFrame, form: _Form) -> str:
-        """The original cells of rows below one header, in the columns of the form.
+    def _resubmitted(self, rows: pl.DataFrame, form: _Form) -> pl.DataFrame:
+        """The original cells of rows below one header, in the columns of the form: `at` and `line`.
 
         A line that does not fit its header is given as it is, and the tenant behind it where the form adds one.
         """
-        manifest = self._files.row(rows["file_no"][0], named=True)
-        tenant, header_no = manifest["tenant_folder"] or "", rows["header_no"][0]
-        if header_no is None:
-            delimiter = manifest["delimiter"] or ","
-            return _lines(_without_danger(rows["raw_record"].str.split(delimiter)), form.delimiter)
-        header = self._headers[rows["file_no"][0]][header_no]
-        own = {key: at for at, key in enumerate(_keys(header))}
-        fields = split_lines(rows["raw_record"], header.delimiter, len(own))
-        cells = [
-            pl.col("fields").list.get(own[key]) if key in own else pl.lit(tenant if key == "tenant" else "")
-            for key in form.columns
-        ]
-        behind = [] if "tenant" in own or "tenant" not in form.columns else [pl.lit(tenant)]
-        ragged = pl.col("fields").is_null()
-        lines = pl.DataFrame({"fields": fields, "raw": rows["raw_record"].str.split(header.delimiter)}).select(
-            pl.when(ragged).then(pl.concat_list("raw", *behind)).otherwise(pl.concat_list(cells))
-        )
-        return _lines(_without_danger(lines.to_series()), form.delimiter)
+        number = rows["header"][0]
+        if number is None:
+            delimiter = rows["file_delimiter"][0] or ","
+            cells = rows["raw_record"].str.split(delimiter)
+        else:
+            cells = _in_form(rows, self._headers[number], form)
+        return pl.DataFrame({"at": rows["at"], "line": _lines(_without_danger(cells), form.delimiter)}, _LINE_TYPES)
+
+
+def _in_form(rows: pl.DataFrame, header: Header, form: _Form) -> pl.Series:
+    own = {key: at for at, key in enumerate(_keys(header))}
+    tenant = pl.col("tenant_folder").fill_null("")
+    cells = [
+        pl.col("fields").list.get(own[key]) if key in own else tenant if key == "tenant" else pl.lit("")
+        for key in form.columns
+    ]
+    behind = [] if "tenant" in own or "tenant" not in form.columns else [tenant]
+    ragged = pl.col("fields").is_null()
+    split = {
+        "fields": split_lines(rows["raw_record"], header.delimiter, len(own)),
+        "raw": rows["raw_record"].str.split(header.delimiter),
+    }
+    lines = pl.DataFrame(split).with_columns(rows["tenant_folder"])
+    return lines.select(
+        pl.when(ragged).then(pl.concat_list("raw", *behind)).otherwise(pl.concat_list(cells))
+    ).to_series()
 
 
 def _keys(header: Header) -> tuple[str, ...]:
@@ -142,13 +172,12 @@ def _without_danger(cells: pl.Series) -> pl.Series:
     return cells.list.eval(pl.when(~bad).then(cell).otherwise(pl.lit("")))
 
 
-def _lines(cells: pl.Series, delimiter: str) -> str:
-    """CSV lines; a field is quoted where it has to be."""
+def _lines(cells: pl.Series, delimiter: str) -> pl.Series:
+    """CSV lines, each with its end; a field is quoted where it has to be."""
     cell = pl.element()
     special = cell.str.contains(delimiter, literal=True) | cell.str.contains('"', literal=True)
     quoted = pl.lit('"') + cell.str.replace_all('"', '""', literal=True) + pl.lit('"')
-    lines = cells.list.eval(pl.when(special).then(quoted).otherwise(cell)).list.join(delimiter)
-    return "".join(f"{line}\n" for line in lines)
+    return cells.list.eval(pl.when(special).then(quoted).otherwise(cell)).list.join(delimiter) + "\n"
 
 
 def _errors(rows: pl.DataFrame) -> pl.DataFrame:

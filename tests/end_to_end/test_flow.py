@@ -344,6 +344,14 @@ def test_two_inboxes_with_the_same_file_are_refused(world, tmp_path):
         run(RunConfig.beside(world.inbox, other))
 
 
+def test_too_many_files_are_refused(world, monkeypatch):
+    monkeypatch.setattr("pipeline.ingest.inbox._MOST_MANIFESTS", 2)
+    for number in range(3):
+        world.put(f"contoso/{number}.csv", b"x")
+    with pytest.raises(UsageError, match="more than 2 manifests"):
+        world.run()
+
+
 def test_a_file_is_settled_only_by_runs_that_this_registry_knows(world):
     world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
     world.run()
