@@ -7,9 +7,10 @@ import polars as pl
 
 from pipeline.match.keys import STRONG_KEYS
 
-CROWD_PAIRS = 2_000_000
-"""Most pairs that one value of a strong key may give: about 2,000 different records of one batch that share it. A
-crowd of that size is no evidence of identity, and its rows are told from each other by other keys or not at all."""
+MOST_PAIRS = 4_000_000
+"""Most pairs that a strong key may give in all: a million devices delivered twice give half of that. Values that few
+records share come first; what more of them share than there is room for is a crowd, which is no evidence of identity,
+and its rows are told from each other by other keys or not at all."""
 
 JUNK_DISK = 24
 """Most records that share a real disk's serial; what more of them share is a placeholder nobody has listed yet."""
@@ -33,7 +34,8 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     for key in STRONG_KEYS:
         holders = _holders(records, key).with_columns(holders=pl.len().over("key"))
         holders = holders.filter(pl.col("holders") > 1)
-        crowded = pl.col("holders").cast(pl.UInt64) ** 2 > 2 * CROWD_PAIRS
+        by_value = holders.group_by("key").agg(pairs=pl.len().cast(pl.UInt64) ** 2)
+        crowded = pl.col("holders").cast(pl.UInt64) ** 2 > _most_of_one(by_value["pairs"])
         crowds.append(
             holders.filter(crowded).select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32))
         )
@@ -67,14 +69,23 @@ def pairs_against(
             ours[name].group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
         )
         is_disk = name == "disk_keys"
-        limit = pl.lit(JUNK_DISK) if is_disk else CROWD_PAIRS // pl.col("ours")
-        crowded = counted.filter(pl.col("holders") > limit).select("key", "holders")
+        made = pl.col("ours").cast(pl.UInt64) * pl.col("holders")
+        counted = counted.with_columns(pairs=made)
+        too_many = (pl.col("holders") > JUNK_DISK) if is_disk else (made > _most_of_one(counted["pairs"]))
+        crowded = counted.filter(too_many).select("key", "holders")
         few = ours[name].join(crowded, on="key", how="anti").join(found, on="key", how="inner")
         pairs.append(few.select("left", right="record"))
         if not is_disk:
             crowd = ours[name].join(crowded, on="key", how="inner")
             crowds.append(crowd.select("left", pl.lit(name).alias("key"), pl.col("holders").cast(pl.UInt32)))
     return _distinct(pairs), pl.concat(crowds)
+
+
+def _most_of_one(pairs: pl.Series) -> int:
+    """Most pairs that one value may give, so that all those with as many or fewer have room."""
+    sizes = pairs.rename("pairs").to_frame().group_by("pairs").len().sort("pairs")
+    fitting = sizes.filter((pl.col("pairs") * pl.col("len")).cum_sum() <= MOST_PAIRS)
+    return int(fitting["pairs"][-1]) if fitting.height else 0
 
 
 def _holders(records: pl.DataFrame, name: str) -> pl.DataFrame:

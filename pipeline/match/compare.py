@@ -10,6 +10,9 @@ import polars as pl
 
 from schemas.device import COMPONENT_TYPES
 
+_PAIRS_AT_ONCE = 250_000
+"""Pairs compared at once: their components side by side take some hundred MB."""
+
 
 class Verdict(StrEnum):
     """What the components of two records say of them."""
@@ -69,6 +72,11 @@ def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.
         One row for each pair, in order, with `verdict`, `score` (sum of the weights that agree less half of those
         that differ), `same_disk` and `evidence` (a sentence of the components that agree and that differ).
     """
+    parts = [_compare(pairs[at : at + _PAIRS_AT_ONCE], left, right) for at in range(0, pairs.height, _PAIRS_AT_ONCE)]
+    return pl.concat(parts) if parts else _compare(pairs, left, right)
+
+
+def _compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     columns = list(COMPONENT_TYPES)
     sides = pl.concat(
         [

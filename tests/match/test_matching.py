@@ -212,7 +212,7 @@ def test_copies_cost_no_pairs():
 
 
 def test_a_crowd_fails_closed(monkeypatch):
-    monkeypatch.setattr(candidates, "CROWD_PAIRS", 20)
+    monkeypatch.setattr(candidates, "MOST_PAIRS", 20)
     strangers = [record(smbios_uuid="cloned", serial_number=f"s{at}", manufacturer="HP") for at in range(50)]
     with_tpm = [record(smbios_uuid="cloned", tpm_ek_id=f"t{at}") for at in range(3)]
     crowded = match(batch([*strangers, *with_tpm]), NoRecords()).crowded
@@ -220,6 +220,25 @@ def test_a_crowd_fails_closed(monkeypatch):
     assert crowded["told_apart"].sum() == 3
     against = match(batch(strangers[:1]), Registrations(strangers)).crowded
     assert against["holders"].to_list() == [50]
+
+
+def test_many_small_crowds_are_bounded_together(monkeypatch):
+    monkeypatch.setattr(candidates, "MOST_PAIRS", 500)
+    cloned = [record(smbios_uuid=f"cloned {at % 90}", tpm_ek_id=f"t{at}") for at in range(900)]
+    pairs = [record(smbios_uuid=f"pair {at % 20}", tpm_ek_id=f"p{at}") for at in range(40)]
+    matches = match(batch([*cloned, *pairs]), NoRecords())
+    assert matches.within.height == 20
+    assert matches.crowded.height == 900
+    assert matches.crowded["told_apart"].all()
+
+
+def test_comparing_in_parts_changes_nothing(monkeypatch):
+    records = [record(smbios_uuid=f"u{at % 7}", serial_number=f"s{at % 5}", manufacturer="HP") for at in range(60)]
+    whole = match(batch(records), Registrations(records))
+    monkeypatch.setattr("pipeline.match.compare._PAIRS_AT_ONCE", 4)
+    parts = match(batch(records), Registrations(records))
+    assert parts.within.equals(whole.within)
+    assert parts.registered.equals(whole.registered)
 
 
 def test_a_disk_that_many_share_is_no_evidence():
