@@ -14,6 +14,9 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 HEX = np.frombuffer(b"".join(b"%02x" % value for value in range(256)), np.uint8).reshape(256, 2)
 """The two digits of each byte."""
+_INLINE = 12
+"""Bytes up to which a value is part of its view."""
+
 UPPER_HEX = np.frombuffer(HEX.tobytes().upper(), np.uint8).reshape(256, 2)
 
 
@@ -30,7 +33,7 @@ def u32(flat: Bytes, at: Ints) -> Ints:
 def _unaligned(flat: Bytes, dtype: str) -> npt.NDArray[np.unsignedinteger]:
     """The integer that begins at each byte."""
     size = np.dtype(dtype).itemsize
-    return np.ndarray((len(flat) - size + 1,), dtype, flat, strides=(1,))
+    return np.ndarray((max(len(flat) - size + 1, 0),), dtype, flat, strides=(1,))
 
 
 def equals(flat: Bytes, at: Ints, expected: bytes) -> Mask:
@@ -55,14 +58,24 @@ def window(flat: Bytes, at: Ints, width: int) -> npt.NDArray[np.uint8]:
 
 
 def slices(flat: Bytes, start: Ints, size: Ints, dtype: type[pl.DataType] = pl.Binary) -> pl.Series:
-    """The bytes [start, start + size) of each row, for ascending ranges, as a column of bytes or of valid UTF-8.
+    """The bytes [start, start + size) of each row, as a column of bytes or of valid UTF-8.
 
-    Nothing is copied: the column keeps all of `flat` in memory.
+    Long values are not copied: the column keeps all of `flat` in memory. Values lie in it as the Arrow format's views
+    do: four numbers, which are the size and either the bytes, where they are few, or the first of them and the place.
     """
-    with_gaps = np.stack([start, start + size], axis=1).ravel()
-    buffers = [None, pa.py_buffer(np.append(with_gaps, with_gaps[-1:])), pa.py_buffer(flat)]
-    kind = pa.large_utf8() if dtype is pl.String else pa.large_binary()
-    return pl.Series(pa.Array.from_buffers(kind, len(with_gaps), buffers), dtype=dtype).gather_every(2)
+    views = np.zeros((len(start), 4), "<i4")
+    views[:, 0] = size
+    long = size > _INLINE
+    views[long, 1] = u32(flat, start[long])
+    views[long, 3] = start[long]
+    short = np.flatnonzero(~long & (size > 0))
+    within = np.arange(_INLINE) < size[short, None]
+    few = flat[np.minimum(start[short, None] + np.arange(_INLINE), max(len(flat) - 1, 0))] * within
+    views[short, 1:] = few.view("<i4")
+    kind = pa.string_view() if dtype is pl.String else pa.binary_view()
+    return pl.Series(
+        pa.Array.from_buffers(kind, len(start), [None, pa.py_buffer(views), pa.py_buffer(flat)]), dtype=dtype
+    )
 
 
 def positions(numbers: Ints) -> pl.Series:
