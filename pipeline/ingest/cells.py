@@ -40,9 +40,14 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
     form = frame["form"].fill_null(len(forms.headers)).to_numpy()
     sound = frame["record_fault"].is_null().to_numpy() & (form < len(forms.headers))
     parts = [_unread(records, np.flatnonzero(~sound), cells)]
-    for number in np.unique(form[sound]):
-        at = np.flatnonzero(sound & (form == number))
-        parts += _split(records, at, forms.headers[number], cells)
+    plain = _is_plain(records)
+    found: dict[str, Ints] = {}
+    ordered = np.flatnonzero(sound)[np.argsort(form[sound], kind="stable")]
+    for at in np.split(ordered, np.flatnonzero(np.diff(form[ordered])) + 1) if ordered.size else ():
+        header = forms.headers[form[at[0]]]
+        if header.delimiter not in found:
+            found[header.delimiter] = np.flatnonzero(records.flat == ord(header.delimiter))
+        parts += _split(records, at, plain[at], found[header.delimiter], header, cells)
     read = pl.concat(part for part in parts if part.height or len(parts) == 1)
     if len(parts) > 1:
         read = read.sort("at")
@@ -56,12 +61,13 @@ def _unread(records: Records, at: Ints, cells: tuple[str, ...]) -> pl.DataFrame:
     return _finished(pl.DataFrame({"at": at, "raw_record": records.raw(at)}), (), cells, ())
 
 
-def _split(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -> list[pl.DataFrame]:
-    """Cells of records that are read by one header."""
+def _split(
+    records: Records, at: Ints, plain: Mask, delimiters: Ints, header: Header, cells: tuple[str, ...]
+) -> list[pl.DataFrame]:
+    """Cells of records that are read by one header; `delimiters` are the places of its own in the text."""
     width = len(header.columns)
-    delimiters = np.flatnonzero(records.flat == ord(header.delimiter))
     first = np.searchsorted(delimiters, records.start[at])
-    plain = (np.searchsorted(delimiters, records.stop[at]) - first == width - 1) & _is_plain(records, at)
+    plain = (np.searchsorted(delimiters, records.stop[at]) - first == width - 1) & plain
     between = delimiters[first[plain][:, None] + np.arange(width - 1)]
     parts = [_cut(records, at[plain], between, header, cells)]
     if not plain.all():
@@ -69,12 +75,12 @@ def _split(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -
     return parts
 
 
-def _is_plain(records: Records, at: Ints) -> Mask:
+def _is_plain(records: Records) -> Mask:
     """Which records have no quotation mark, so that every delimiter separates."""
     if _QUOTE not in records.text:
-        return np.ones(len(at), bool)
+        return np.ones(len(records.start), bool)
     quotes = np.flatnonzero(records.flat == ord(_QUOTE))
-    return np.asarray(np.searchsorted(quotes, records.start[at]) == np.searchsorted(quotes, records.stop[at]), bool)
+    return np.asarray(np.searchsorted(quotes, records.start) == np.searchsorted(quotes, records.stop), bool)
 
 
 def _cut(

@@ -54,9 +54,13 @@ class Course:
     lines_read: int = 0
     rows_read: int = 0
     header_line: int | None = None
+    _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
-        """The same text in blocks of whole lines, the first of them long enough to hold the first record."""
+        """The same text in blocks of whole lines, the first of them long enough to hold the first record.
+
+        A file of lines of delimiters alone holds none, and gives nothing.
+        """
         held = b""
         for block in blocks:
             if self.opened:
@@ -66,9 +70,8 @@ class Course:
             if self._open(held, forms) or len(held) >= _LONGEST_OPENING:
                 self.opened = True
                 yield held
-        if not self.opened and held:
-            self.opened = True
-            yield held
+        if not self.opened:
+            self.delimiter = None
 
     def _open(self, text: bytes, forms: Forms) -> bool:
         """Look for the first line that is a record, whatever the delimiter turns out to be: it should be a header."""
@@ -79,19 +82,23 @@ class Course:
             undecided = next((line for line in before.split("\n") if line.rstrip("\r").strip(TRIMMED)), None)
             self.delimiter = guess_delimiter(undecided) if undecided else None
             return False
-        line = _as_line(text[at : text.index(NEWLINE, at)])
+        raw = text[at : text.index(NEWLINE, at)]
+        line = _as_line(raw)
         header = forms.find_header(line) if line else None
         if header and is_blank(before.replace("\r\n", "\n").replace("\n", ""), header.delimiter):
             self.headers.append(header)
             self.header_line = before.count("\n")
-        self.delimiter = header.delimiter if header else guess_delimiter(line or "")
+        self.delimiter = header.delimiter if header else guess_delimiter(raw.decode("utf-8", "backslashreplace"))
         return True
 
     def read_by(self, header: Header) -> None:
         """Let a header count from here on."""
-        if header not in self.headers:
+        if len(self._numbers) != len(self.headers):
+            self._numbers = {known: number for number, known in enumerate(self.headers)}
+        if header not in self._numbers:
+            self._numbers[header] = len(self.headers)
             self.headers.append(header)
-        self.header_no = self.headers.index(header)
+        self.header_no = self._numbers[header]
 
 
 def _as_line(raw: bytes) -> str | None:

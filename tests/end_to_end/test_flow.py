@@ -89,7 +89,7 @@ def test_neither_file_names_nor_order_of_rows_matter(made_night):
 def test_how_rows_are_read_changes_nothing(made_night, monkeypatch):
     world = made_night(400, 6)
     usual = world.run(dry_run=True, run_id="n")
-    monkeypatch.setattr("pipeline.ingest.cells._is_plain", lambda _, at: np.zeros(len(at), bool))
+    monkeypatch.setattr("pipeline.ingest.cells._is_plain", lambda records: np.zeros(len(records.start), bool))
     monkeypatch.setattr("pipeline.ingest.survey.PART_BYTES", 20_000)
     monkeypatch.setattr("pipeline.ingest.encoding.CHUNK", 5_000)
     monkeypatch.setattr("pipeline.reading.schedule._LARGE", 40_000)

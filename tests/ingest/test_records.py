@@ -124,7 +124,7 @@ def test_a_file_without_a_header_is_all_records(tmp_path):
     assert file.findings() == ["FILE_HEADER_UNKNOWN"]
 
 
-@pytest.mark.parametrize("content", [b"", HEADER, HEADER + b"\n\n,,,,\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("content", [b"", HEADER, HEADER + b"\n\n,,,,\n", b"\xef\xbb\xbf", b",;\n\t\n"])
 def test_nothing_but_a_header_is_empty(tmp_path, content):
     file, rows = read(tmp_path, content)
     assert rows is None
@@ -221,6 +221,8 @@ NEAR_MANIFESTS = st.lists(
 
 @given(NEAR_MANIFESTS)
 @example(b'Hardware Hash\n"')
+@example(b",;")
+@example(b";\x00\n,")
 @example(HEADER + b'\n"a""b,c"",,,\n')
 def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "any.csv"
@@ -270,7 +272,7 @@ def test_parsing_every_record_changes_nothing(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("any")
     cut = rows_of(readings_of(folder, [content]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.ingest.cells._is_plain", lambda _, at: np.zeros(len(at), bool))
+        patch.setattr("pipeline.ingest.cells._is_plain", lambda records: np.zeros(len(records.start), bool))
         assert rows_of(readings_of(folder, [content])) == cut
 
 
