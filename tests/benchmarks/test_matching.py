@@ -52,7 +52,7 @@ def test_look_up_compare_and_decide(tmp_path, request, capsys):
     facts = devices.select(
         "row", tenant_id=pl.lit("t"), identity=pl.lit("hash"), captured_at=pl.lit(None, pl.Datetime("us", "UTC"))
     )
-    findings = devices.select(HASH_NO_TPM=pl.lit(value=False))
+    findings = devices.select(HASH_NO_TPM=pl.col("has_hash").is_null())
     files = [str(file) for file in registry.data_files()]
     keyed = with_keys(devices)
     named = [keyed.select(key=name) for name in STRONG_KEYS]
