@@ -12,7 +12,7 @@ import pybase64
 
 from pipeline.arrays import Ints, Mask
 
-OVERRUN = 66
+_OVERRUN = 66
 """Zero bytes behind the last text's."""
 
 _MOST_PADDING = 2
@@ -36,7 +36,7 @@ class Base64:
 
     Attributes:
         raw: the bytes of all readable texts one after the other, each filled with zero bits to whole groups, and at
-            least `OVERRUN` zeros.
+            least `_OVERRUN` zeros.
         chars: by text, its length without padding.
         readable: by text, whether every character but the padding belongs to the alphabet.
         canonical: by text, whether it is base64 as the collector writes it: readable, padded to groups of four.
@@ -68,7 +68,7 @@ def _lengths(texts: pl.Series) -> Ints:
 
 
 def _decode(filled: pl.Series) -> bytes:
-    with_overrun = pl.concat([filled, pl.Series(filled.name, ["A" * (OVERRUN // 3 * 4)])])
+    with_overrun = pl.concat([filled, pl.Series(filled.name, ["A" * (_OVERRUN // 3 * 4)])])
     return pybase64.b64decode(_joined(with_overrun), validate=True)
 
 

@@ -45,6 +45,7 @@ class Course:
         opened: the first record was found, or there is none to be found.
         lines_read: lines so far.
         rows_read: records so far.
+        header_line: which line of the next section is the header that the file begins with; None once that was read.
     """
 
     headers: list[Header] = field(default_factory=list)
