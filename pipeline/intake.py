@@ -50,9 +50,14 @@ class Work:
 
     def crew(self, size: int) -> Crew:
         """Who works on so many bytes."""
-        usual = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if size > _WORTH_WORKERS else 1
+        usual = min(_processors(), _MOST_WORKERS) if size > _WORTH_WORKERS else 1
         number = self.workers or usual
         return Workers(number) if number > 1 else ThisProcess()
+
+
+def _processors() -> int:
+    """Processors that this process may use, where the system tells; else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
