@@ -182,6 +182,6 @@ def file_read(parts: list[Reading], settled: frozenset[str] = frozenset()) -> Fi
         headers=last.headers,
         delimiter=last.delimiter,
         rows_read=sum(reading.course.rows_read for reading in parts),
-        unreadable=any(reading.failed for reading in parts) and not is_settled,
+        unreadable=(not survey.readable or any(reading.failed for reading in parts)) and not is_settled,
         settled=is_settled,
     )

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ def survey(path: Path, limit: int) -> Survey:
     readable = False
     try:
         with path.open("rb") as file:
-            state = state_of(path)
+            # Of the file that is open, not of what its name may have come to stand for since.
+            state = _state(os.fstat(file.fileno()))
             source = _Digested(file, digest)
             readable = _observe(chunks(source, path), observed, limit)
             if observed.size <= limit:
@@ -128,9 +130,12 @@ def can_be_cut(path: Path) -> bool:
 def state_of(path: Path) -> State:
     """The file as the system knows it now; zeros where it cannot be found."""
     try:
-        stat = path.stat()
+        return _state(path.stat())
     except OSError:
         return State(0, 0, 0)
+
+
+def _state(stat: os.stat_result) -> State:
     return State(stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 

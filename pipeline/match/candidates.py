@@ -12,8 +12,8 @@ MOST_PAIRS = 4_000_000
 records share come first; what more of them share than there is room for is a crowd, which is no evidence of identity,
 and its rows are told from each other by other keys or not at all."""
 
-JUNK_DISK = 24
-"""Most records that share a real disk's serial; what more of them share is a placeholder nobody has listed yet."""
+JUNK = 24
+"""Most records that share a real component; what more of them share is a placeholder nobody has listed yet."""
 
 _AT_ONCE = 2
 """Columns of keys that are looked through at the same time; each takes some hundred MB."""
@@ -71,7 +71,7 @@ def pairs_against(
         is_disk = name == "disk_keys"
         made = pl.col("ours").cast(pl.UInt64) * pl.col("holders")
         counted = counted.with_columns(pairs=made)
-        too_many = (pl.col("holders") > JUNK_DISK) if is_disk else (made > _most_of_one(counted["pairs"]))
+        too_many = (pl.col("holders") > JUNK) if is_disk else (made > _most_of_one(counted["pairs"]))
         crowded = counted.filter(too_many).select("key", "holders")
         few = ours[name].join(crowded, on="key", how="anti").join(found, on="key", how="inner")
         pairs.append(few.select("left", right="record"))

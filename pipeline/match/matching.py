@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 import polars_hash as plh
 
-from pipeline.match.candidates import pairs_against, pairs_within
+from pipeline.match.candidates import JUNK, pairs_against, pairs_within
 from pipeline.match.cluster import connected_components
 from pipeline.match.compare import FEATURES, Verdict, compare
 from pipeline.match.damaged import damaged_forms
@@ -79,7 +79,13 @@ def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
     return (
         crowds.rename({"left": "profile"})
         .join(tpms, on="profile", how="left", validate="m:1")
-        .select("profile", "key", "holders", told_apart=(pl.col("key") == "uuid_key") & pl.col("has_tpm"))
+        .select(
+            "profile",
+            "key",
+            "holders",
+            # What few share may be a component of theirs; only what many share is surely nobody's.
+            told_apart=(pl.col("key") == "uuid_key") & pl.col("has_tpm") & (pl.col("holders") > JUNK),
+        )
         .sort("profile", "key", "holders")
     )
 

@@ -25,6 +25,9 @@ Key = tuple[int, ...]
 _NO_MORE: tuple[Key, int, bytes] = ((), 0, b"")
 """Stands before all work, and tells that there is none left."""
 
+_SECONDS_TO_END = 5
+"""A process that closed its output is as good as ended."""
+
 _SERVE = "from pipeline.reading.crew import serve; serve()"
 
 _ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
@@ -141,13 +144,22 @@ class Workers(Crew):
                 tasks.write(task)
                 tasks.flush()
                 self._done.put((key, pickle.load(results)))  # noqa: S301 - our own process wrote it
-            except (OSError, EOFError, pickle.UnpicklingError):
-                message = (
-                    f"a worker process ended with status {process.wait()}; nothing was published; start the run "
-                    "again, with fewer --workers if memory is short"
-                )
-                self._done.put((key, Fault(message)))
+            except Exception:  # noqa: BLE001 - half a result fails in any way, and whoever waits must hear of it
+                self._done.put((key, Fault(_ended(process))))
                 return
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> str:
+    """What to say of a worker that gives no more results."""
+    try:
+        status = process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return "a worker process gave no result that can be read; nothing was published; please report this"
+    return (
+        f"a worker process ended with status {status}; nothing was published; start the run again, with fewer "
+        "--workers if memory is short"
+    )
 
 
 def _start() -> "subprocess.Popen[bytes]":

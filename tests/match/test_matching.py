@@ -224,12 +224,20 @@ def test_a_crowd_fails_closed(monkeypatch):
 
 def test_many_small_crowds_are_bounded_together(monkeypatch):
     monkeypatch.setattr(candidates, "MOST_PAIRS", 500)
-    cloned = [record(smbios_uuid=f"cloned {at % 90}", tpm_ek_id=f"t{at}") for at in range(900)]
+    cloned = [record(smbios_uuid=f"cloned {at % 30}", tpm_ek_id=f"t{at}") for at in range(900)]
     pairs = [record(smbios_uuid=f"pair {at % 20}", tpm_ek_id=f"p{at}") for at in range(40)]
     matches = match(batch([*cloned, *pairs]), NoRecords())
     assert matches.within.height == 20
     assert matches.crowded.height == 900
     assert matches.crowded["told_apart"].all()
+
+
+def test_a_few_that_were_not_compared_are_not_told_apart(monkeypatch):
+    monkeypatch.setattr(candidates, "MOST_PAIRS", 3)
+    few = [record(smbios_uuid="shared", tpm_ek_id=f"t{at}") for at in range(5)]
+    crowded = match(batch(few), NoRecords()).crowded
+    assert crowded.height == 5
+    assert not crowded["told_apart"].any()
 
 
 def test_comparing_in_parts_changes_nothing(monkeypatch):

@@ -67,3 +67,21 @@ def test_leaving_ends_the_workers_at_once():
     for pid in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+class Unreadable:
+    """What pickles, and cannot be read back."""
+
+    def __reduce__(self):
+        return (fail, (IndexError, "half a result"))
+
+
+def half_a_result():
+    return Unreadable()
+
+
+def test_a_result_that_cannot_be_read_is_a_fault_and_no_hang():
+    with Workers(1) as crew:
+        crew.give((0,), half_a_result)
+        with pytest.raises(Fault, match="nothing was published"):
+            crew.take()

@@ -23,7 +23,7 @@ def make_parts_small(patch):
     patch.setattr("pipeline.ingest.encoding.CHUNK", 16)
 
 
-def read(folder, contents, crew):
+def read(folder, contents, crew, limit=FILE_LIMIT):
     """Rows of some files in order, without what tells only how they were read, and what is known of each file."""
     folder.mkdir()
     delivered = []
@@ -34,7 +34,7 @@ def read(folder, contents, crew):
     staging = Staging(folder / "rows")
     files = []
     with crew:
-        for taken in read_all(delivered, FILE_LIMIT, crew, staging):
+        for taken in read_all(delivered, limit, crew, staging):
             files += taken.files
             for staged in taken.staged:
                 staging.add(staged.path)
@@ -69,6 +69,13 @@ def test_a_large_file_is_read_in_parts_at_all(tmp_path, monkeypatch):
     rows, _ = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess())
     assert len(rows) == 2_000
     assert len(list((tmp_path / "a" / "rows").iterdir())) > 4
+
+
+def test_a_large_file_beyond_the_limit_is_unreadable_and_not_empty(tmp_path, monkeypatch):
+    make_parts_small(monkeypatch)
+    rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess(), limit=5_000)
+    assert rows == []
+    assert [unreadable for _, _, _, unreadable, _ in told] == [True]
 
 
 def test_worker_processes_give_the_same(tmp_path):
