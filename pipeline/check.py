@@ -17,6 +17,7 @@ from pipeline.match.existing import NoRecords
 from pipeline.reading.stage import Delivered
 from pipeline.reference import load_reference, no_reference
 from pipeline.registry import Registry
+from pipeline.report.findings import findings
 from pipeline.staging import Staging
 from schemas.device import COMPONENT_TYPES
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
@@ -27,7 +28,7 @@ class CheckConfig:
     """What to check, and against what.
 
     Attributes:
-        files: the manifests.
+        files: the manifests, by the names that they are called by in findings.
         partner: who would deliver them.
         tenant: whose devices they hold, where they have no tenant column; None leaves that open.
         reference: the operator's data; None leaves authorization, exclusions and user domains unchecked.
@@ -36,7 +37,7 @@ class CheckConfig:
         group_tag_limit: most characters of a group tag.
     """
 
-    files: tuple[Path, ...]
+    files: dict[str, Path]
     partner: str
     tenant: str | None
     reference: Path | None
@@ -45,12 +46,22 @@ class CheckConfig:
     group_tag_limit: int
 
 
-def check(config: CheckConfig) -> pl.DataFrame:
-    """Judge every row of some files; writes nothing that outlasts it.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a pre-flight found.
 
-    Returns:
-        One row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would be
-        registered), `warnings`.
+    Attributes:
+        rows: one row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would
+            be registered), `warnings`.
+        findings: one row a finding, with the columns of `pipeline.report.findings`.
+    """
+
+    rows: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def check(config: CheckConfig) -> Checked:
+    """Judge every row of some files; writes nothing that outlasts it.
 
     Raises:
         UsageError: reference data is wrong.
@@ -58,22 +69,32 @@ def check(config: CheckConfig) -> pl.DataFrame:
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = load_reference(config.reference) if config.reference else no_reference(config.partner)
-    manifests = [Manifest(path, str(path), config.partner, config.tenant) for path in config.files]
+    manifests = [Manifest(path, name, config.partner, config.tenant) for name, path in config.files.items()]
     delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:
-        intake = take_in(delivered, rulebook, Work(), Staging(Path(folder) / "rows"), Silence())
-    findings = intake.findings.with_columns(pl.lit(value=False).alias(code) for code in _unchecked(config))
-    eligible = intake.rows.filter(~has_reason(findings))
-    decisions = decide(intake.rows, findings, match(eligible.select("row", *COMPONENT_TYPES), registry))
-    return pl.concat(
-        [
-            intake.files[intake.rows["file_no"]].select("source_file"),
-            intake.rows.select("source_line"),
-            decisions.select(reasons=listed(REASON_CODES), warnings=listed(WARNING_CODES)),
-        ],
-        how="horizontal",
-    )
+        staging = Staging(Path(folder) / "rows")
+        intake = take_in(delivered, rulebook, Work(), staging, Silence())
+        judged = intake.findings.with_columns(pl.lit(value=False).alias(code) for code in _unchecked(config))
+        eligible = intake.rows.filter(~has_reason(judged))
+        decisions = decide(intake.rows, judged, match(eligible.select("row", *COMPONENT_TYPES), registry))
+        rows = pl.concat(
+            [
+                intake.files[intake.rows["file_no"]].select("source_file"),
+                intake.rows.select("source_line"),
+                decisions.select(reasons=listed(REASON_CODES), warnings=listed(WARNING_CODES)),
+            ],
+            how="horizontal",
+        )
+        nothing = findings(rows.clear())
+        told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
+    return Checked(rows, pl.concat([nothing, *told]))
+
+
+def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
+    """The judged rows that some staged rows are, with their cells."""
+    here = rows[wide["row"][0] : wide["row"][-1] + 1]
+    return pl.concat([here, wide.drop("source_line")], how="horizontal")
 
 
 def _unchecked(config: CheckConfig) -> list[str]:

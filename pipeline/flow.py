@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, RegistryConflict, UsageError
-from pipeline.history import settled_files
+from pipeline.history import published_runs, settled_files, unfixed_rows
 from pipeline.ingest import Inbox, find_manifests
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
@@ -29,7 +29,7 @@ from pipeline.publish import Stamp, publish_sets, write_files
 from pipeline.reading.stage import Delivered
 from pipeline.reference import load_reference
 from pipeline.registry import Registry, RegistryWriter
-from pipeline.report import Summary, summarize, write_pages
+from pipeline.report import Reporter, Summary, summarize, tell_cases, write_history
 from pipeline.staging import Staging
 from pipeline.workspace import MANIFEST, Workspace, recover, workspace
 from schemas.device import COMPONENT_TYPES
@@ -86,19 +86,31 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
             with clock("decide"):
                 decisions = decide(intake.rows, intake.findings, matches)
                 summary = summarize(intake.rows, decisions, intake.files, inbox.ignored)
+                cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)
+            past = published_runs(config.output)
             with _records(config, registry, place) as records:
                 with clock("publish"):
-                    folder = place.begin_publication()
-                    publish_sets(folder, stamp, intake, decisions, staging, records)
+                    reporter = Reporter(
+                        place.begin_publication(),
+                        intake.rows,
+                        intake.files,
+                        intake.headers,
+                        decisions,
+                        unfixed_rows(past),
+                    )
+                    publish_sets(reporter, stamp, intake, decisions, staging, records)
                 with clock("report"):
-                    write_files(folder, summary.files)
+                    write_files(reporter.folder, summary.files)
                     manifest = _manifest(config, summary, registry.version, clock)
-                    write_pages(folder / "report", manifest, summary)
+                    reporter.finish(manifest, summary, cases, config.as_of, [run.manifest for run in past])
                     place.seal(manifest)
                 try:
-                    return _conclude(config, place, registry, records, manifest)
+                    result = _conclude(config, place, registry, records, manifest)
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
+                else:
+                    _tell_history(config, listener)
+                    return result
             registry = registry.reopened()
             if registry.committed(config.run_id) is not None:
                 return _finished_before(config)
@@ -137,6 +149,16 @@ def _conclude(
         raise Fault(message) from error
     place.in_doubt = False
     return RunResult(destination, manifest)
+
+
+def _tell_history(config: RunConfig, listener: Listener) -> None:
+    """Renew the page of all runs; what was published stands without it."""
+    if config.dry_run:
+        return
+    try:
+        write_history(config.output, [run.manifest for run in published_runs(config.output)])
+    except OSError as error:
+        listener.notice(f"the page of all runs was not renewed ({error.strerror}); `report` makes it")
 
 
 def _finished_before(config: RunConfig) -> RunResult:
@@ -184,7 +206,7 @@ def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock:
         },
         **counts,
         "files": {**counts["files"], "ignored": summary.ignored},
-        "partners": [{"partner_id": name, **summary.of_partner(name).counts()} for name in summary.partner_ids()],
+        "partners": [{"partner_id": name, **own.counts()} for name, own in summary.by_partner().items()],
         "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
     }
 

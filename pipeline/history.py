@@ -1,14 +1,16 @@
-"""What earlier published runs read: which files need not be read again."""
+"""What earlier published runs did: their numbers, what they left unfixed, which files need not be read again."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipeline.errors import Fault
 from pipeline.registry import Registry
 from pipeline.workspace import MANIFEST
-from schemas.outcome import FILE_TYPES
+from schemas.outcome import FILE_TYPES, UNFIXED_FILE, UNFIXED_TYPES
 from schemas.reasons import Outcome
 
 _UNSETTLED = [Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW]
@@ -31,15 +33,15 @@ def settled_files(output: Path, delivered: set[FilePlace], registry: Registry) -
     """
     wanted = pl.DataFrame(list(delivered), {name: FILE_TYPES[name] for name in _PLACE}, orient="row")
     settled: set[tuple[str | None, str | None, int, str]] = set()
-    for run in _published_runs(output):
-        if registry.committed(run.name) is None:
+    for run in published_runs(output):
+        if registry.committed(run.folder.name) is None:
             continue
-        files = _read([run / "files.parquet"], ["source_file", *_KEY, "disposition"])
+        files = _read([run.folder / "files.parquet"], ["source_file", *_KEY, "disposition"])
         again = files.drop_nulls("sha256").join(wanted, on=_PLACE, how="semi", nulls_equal=True)
         read = again.filter(pl.col("disposition").is_in(_READ))
         if read.is_empty():
             continue
-        rejected = _read(sorted((run / "rejected").glob("*.parquet")), ["source_file", "outcome"])
+        rejected = _read(sorted((run.folder / "rejected").glob("*.parquet")), ["source_file", "outcome"])
         open_files = rejected.filter(pl.col("outcome").is_in(_UNSETTLED))["source_file"].unique()
         is_open = pl.col("source_file").is_in(open_files.implode())
         settled |= set(read.filter(~is_open).select(_KEY).iter_rows())
@@ -58,18 +60,35 @@ def _read(paths: list[Path], columns: list[str]) -> pl.DataFrame:
         raise Fault(message) from error
 
 
-def _published_runs(output: Path) -> list[Path]:
-    """Folders of the published runs, in the order of their commits."""
-    if not output.is_dir():
-        return []
-    versions = {manifest.parent: _version(manifest) for manifest in output.glob(f"*/{MANIFEST}")}
-    return sorted(versions, key=lambda run: (versions[run], run.name))
+@dataclass(frozen=True, slots=True)
+class PublishedRun:
+    """A published run: its folder, and what its `run.json` holds."""
+
+    folder: Path
+    manifest: dict[str, Any]
 
 
-def _version(manifest: Path) -> int:
-    """The registry's version that a run made."""
+def published_runs(output: Path) -> list[PublishedRun]:
+    """The published runs, in the order of their commits.
+
+    Raises:
+        Fault: one of them cannot be read.
+    """
+    found = [PublishedRun(path.parent, _manifest(path)) for path in output.glob(f"*/{MANIFEST}")]
+    return sorted(found, key=lambda run: (run.manifest["registry_version"]["after"], run.folder.name))
+
+
+def unfixed_rows(runs: list[PublishedRun]) -> pl.DataFrame:
+    """What was wrong still after the last of some runs, with the columns of `schemas.outcome.UNFIXED_TYPES`."""
+    path = runs[-1].folder / UNFIXED_FILE if runs else None
+    return _read([path], list(UNFIXED_TYPES)) if path and path.exists() else pl.DataFrame(schema=UNFIXED_TYPES)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
     try:
-        return int(json.loads(manifest.read_text(encoding="utf-8"))["registry_version"]["after"])
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        int(manifest["registry_version"]["after"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{manifest}: is not what a run wrote; restore it, or move its folder out of the output"
+        message = f"{path}: is not what a run wrote; restore it, or move its folder out of the output"
         raise Fault(message) from error
+    return manifest

@@ -15,7 +15,7 @@ from pipeline.match.keys import with_keys
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import device_id
 from pipeline.registry.writer import fill
-from pipeline.report import Exports
+from pipeline.report import Reporter
 from pipeline.staging import Staging, whole_record
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES
@@ -57,24 +57,29 @@ class Stamp:
 
 
 def publish_sets(
-    folder: Path, stamp: Stamp, intake: Intake, decisions: pl.DataFrame, staging: Staging, records: RegistryWriter
+    reporter: Reporter, stamp: Stamp, intake: Intake, decisions: pl.DataFrame, staging: Staging, records: RegistryWriter
 ) -> None:
-    """Write both sets and the partners' exports below a folder, and the registry's new records.
+    """Write both sets, and the registry's new records, which count for nothing until they are committed.
 
-    The records count for nothing until they are committed.
+    Args:
+        reporter: sees all rows, and knows the folder that both sets go to.
+        stamp: what every row carries.
+        intake: all rows of the run and its files.
+        decisions: what was decided, by position.
+        staging: the wide part of the rows.
+        records: takes the records of the registered devices.
     """
-    report = folder / "report"
-    report.mkdir()
+    folder = reporter.folder
     registered = PublishedSet(folder / "registered", REGISTERED_TYPES, REGISTERED_DEVICE)
     rejected = PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
-    exports = Exports(report, intake.rows.filter(decisions["reason"].is_not_null()), intake.files, intake.headers)
     for wide in staging.batches():
         rows = assemble(wide, intake, decisions, stamp)
+        reporter.repaired(rows)
         kept = rows.filter(pl.col("reason").is_null())
         refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
         registered.write(kept)
         rejected.write(refused)
-        exports.write(refused)
+        reporter.write(kept, refused)
         records.write(registry_records(kept, stamp.channels))
     registered.close()
     rejected.close()

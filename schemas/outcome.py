@@ -68,6 +68,21 @@ FILE_TYPES: dict[str, pl.DataType] = {
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
 }
+UNFIXED_FILE = "unfixed.parquet"
+UNFIXED_TYPES: dict[str, pl.DataType] = {
+    "partner_id": pl.String(),
+    "keys": pl.List(pl.Int64),
+    "source_file": pl.String(),
+    "source_line": pl.UInt32(),
+    "reason": pl.String(),
+    "first_run": pl.String(),
+    "since": _MOMENT,
+    "nights": pl.UInt32(),
+    "unseen": pl.UInt32(),
+}
+"""One row is a rejected row that nobody has put right yet. `keys` are fingerprints by which it is known again,
+`first_run` and `since` (that run's moment) tell when it was rejected first, `nights` in how many runs it has been
+wrong, `unseen` in how many of them, counted from the last, it was not delivered."""
 DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable")
 
 

@@ -38,6 +38,8 @@ class Reason:
         owner: who must do it.
         outcome: what becomes of the row; None for a warning, with which the row is registered all the same.
         microsoft: the error that the deployment service would have given; empty where there is none.
+        field: the column that it is about; `*` for whichever has it, empty for the whole line or file.
+        expected: what would have been right there.
     """
 
     code: str
@@ -47,6 +49,8 @@ class Reason:
     owner: Owner
     outcome: Outcome | None
     microsoft: str = ""
+    field: str = ""
+    expected: str = ""
 
 
 _P, _C, _O = Owner.PARTNER, Owner.CUSTOMER, Owner.OPERATOR
@@ -62,6 +66,7 @@ REASONS: tuple[Reason, ...] = (
         "Send the file again; if it is compressed, compress it anew.",
         _P,
         _INVALID,
+        expected="a file that can be read to its end",
     ),
     Reason(
         "FILE_PARTNER_UNKNOWN",
@@ -70,6 +75,7 @@ REASONS: tuple[Reason, ...] = (
         "Deliver it under <partner_id>/, or add the partner to partners.csv.",
         _O,
         _INVALID,
+        expected="a folder named as a partner of partners.csv",
     ),
     Reason(
         "FILE_HEADER_UNKNOWN",
@@ -78,6 +84,7 @@ REASONS: tuple[Reason, ...] = (
         "Begin the file with one of the documented header lines.",
         _P,
         _INVALID,
+        expected="a documented header line first",
     ),
     Reason(
         "RECORD_TOO_LARGE",
@@ -86,6 +93,7 @@ REASONS: tuple[Reason, ...] = (
         "Look for a missing line end and send the rows again.",
         _P,
         _INVALID,
+        expected="a line of at most 1 MiB",
     ),
     Reason(
         "RECORD_NOT_TEXT",
@@ -94,6 +102,7 @@ REASONS: tuple[Reason, ...] = (
         "Save the file as plain CSV and send it again.",
         _P,
         _INVALID,
+        expected="text in the file's encoding",
     ),
     Reason(
         "RECORD_REPEATED_HEADER",
@@ -102,6 +111,7 @@ REASONS: tuple[Reason, ...] = (
         "Nothing is lost: the rows after it were read by it. Send files one by one to avoid it.",
         _P,
         _INVALID,
+        expected="a row",
     ),
     Reason(
         "RECORD_FIELD_COUNT",
@@ -110,6 +120,7 @@ REASONS: tuple[Reason, ...] = (
         "Remove commas and quotation marks from inside the values.",
         _P,
         _INVALID,
+        expected="as many fields as the header has, quotation marks in pairs",
     ),
     Reason(
         "TENANT_MISSING",
@@ -119,6 +130,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "801 InvalidZtdRequestBody",
+        field="tenant_id",
+        expected="the customer's tenant ID",
     ),
     Reason(
         "TENANT_FORMAT",
@@ -128,6 +141,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "801 InvalidZtdRequestBody",
+        field="tenant_id",
+        expected="32 hexadecimal digits as 8-4-4-4-12",
     ),
     Reason(
         "AUTH_NO_RELATIONSHIP",
@@ -136,6 +151,8 @@ REASONS: tuple[Reason, ...] = (
         "Ask the customer's Global Administrator to accept the relationship or consent request.",
         _C,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a customer that has authorized this partner",
     ),
     Reason(
         "AUTH_PENDING",
@@ -144,6 +161,8 @@ REASONS: tuple[Reason, ...] = (
         "Ask the customer's Global Administrator to accept the open request, then send the file again.",
         _C,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a customer that has authorized this partner",
     ),
     Reason(
         "AUTH_REMOVED",
@@ -152,6 +171,8 @@ REASONS: tuple[Reason, ...] = (
         "Ask the customer for a new relationship or consent.",
         _C,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a customer that authorizes this partner still",
     ),
     Reason(
         "AUTH_NOT_YET_VALID",
@@ -160,6 +181,8 @@ REASONS: tuple[Reason, ...] = (
         "Send the file again once the authorization has begun.",
         _P,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a customer that authorizes this partner already",
     ),
     Reason(
         "AUTH_CHANNEL",
@@ -168,6 +191,8 @@ REASONS: tuple[Reason, ...] = (
         "Correct the partner's type or channel in partners.csv.",
         _O,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a channel that this type of partner may use",
     ),
     Reason(
         "AUTH_REGION",
@@ -176,6 +201,8 @@ REASONS: tuple[Reason, ...] = (
         "Check the tenant's region in tenants.csv; a partner serves only tenants of its own CSP region.",
         _O,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a customer in the partner's region",
     ),
     Reason(
         "AUTH_CLOUD",
@@ -184,6 +211,8 @@ REASONS: tuple[Reason, ...] = (
         "Ask the customer to register the devices there.",
         _C,
         _UNAUTHORIZED,
+        field="tenant_id",
+        expected="a customer in the public cloud",
     ),
     Reason(
         "PRODUCT_KEY_EXPOSED",
@@ -192,6 +221,7 @@ REASONS: tuple[Reason, ...] = (
         "Remove the key from the file and treat it as disclosed.",
         _P,
         _INVALID,
+        expected="no product key in any column",
     ),
     Reason(
         "IDENTITY_NOT_ALLOWED",
@@ -200,6 +230,8 @@ REASONS: tuple[Reason, ...] = (
         "Send the product ID, or serial number, manufacturer and model.",
         _P,
         _INVALID,
+        field="hardware_hash",
+        expected="nothing; this channel takes product IDs and tuples",
     ),
     Reason(
         "IDENTITY_MISSING",
@@ -209,6 +241,7 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "803 MissingZtdSerialNumberAndProductKey",
+        expected="a hardware hash, a product ID, or serial number, manufacturer and model",
     ),
     Reason(
         "IDENTITY_PARTIAL_TUPLE",
@@ -218,6 +251,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "803 MissingZtdSerialNumberAndProductKey",
+        field="serial_number",
+        expected="serial number, manufacturer and model together",
     ),
     Reason(
         "HASH_NOT_BASE64",
@@ -227,6 +262,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "400 Edm.Binary",
+        field="hardware_hash",
+        expected="letters of base64 only",
     ),
     Reason(
         "HASH_BAD_HEADER",
@@ -236,6 +273,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         _BAD_HASH,
+        field="hardware_hash",
+        expected="a value that begins with T0",
     ),
     Reason(
         "HASH_TRUNCATED",
@@ -245,6 +284,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "HashNot4k",
+        field="hardware_hash",
+        expected="as many bytes as its own header says, usually 3,000",
     ),
     Reason(
         "HASH_CHECKSUM",
@@ -254,6 +295,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         _BAD_HASH,
+        field="hardware_hash",
+        expected="a value whose SHA-256 fits",
     ),
     Reason(
         "HASH_MALFORMED",
@@ -263,6 +306,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         _BAD_HASH,
+        field="hardware_hash",
+        expected="whole records and nothing behind the digest",
     ),
     Reason(
         "HASH_FIELD_MISSING",
@@ -272,6 +317,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         _BAD_HASH,
+        field="hardware_hash",
+        expected="a serial number and a manufacturer inside",
     ),
     Reason(
         "HASH_INCONSISTENT",
@@ -281,6 +328,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         _BAD_HASH,
+        field="hardware_hash",
+        expected="the device ID of its own TPM key",
     ),
     Reason(
         "HIDDEN_CHARACTER",
@@ -289,6 +338,8 @@ REASONS: tuple[Reason, ...] = (
         "Type the value anew instead of pasting it.",
         _P,
         _INVALID,
+        field="*",
+        expected="visible characters only",
     ),
     Reason(
         "FORMULA_CELL",
@@ -297,6 +348,8 @@ REASONS: tuple[Reason, ...] = (
         "Remove the leading character.",
         _P,
         _INVALID,
+        field="*",
+        expected="a value that begins with none of = + - @",
     ),
     Reason(
         "PRODUCT_ID_FORMAT",
@@ -305,6 +358,8 @@ REASONS: tuple[Reason, ...] = (
         "Format the column as text and enter the 13 digits again.",
         _P,
         _INVALID,
+        field="windows_product_id",
+        expected="13 digits",
     ),
     Reason(
         "SERIAL_PLACEHOLDER",
@@ -313,6 +368,8 @@ REASONS: tuple[Reason, ...] = (
         "Have the real serial number written to the firmware, or send the real one.",
         _P,
         _INVALID,
+        field="serial_number",
+        expected="the serial number of this one device",
     ),
     Reason(
         "SERIAL_MISMATCH",
@@ -322,6 +379,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "908 SerialNumberMismatch",
+        field="serial_number",
+        expected="the serial number inside the hash",
     ),
     Reason(
         "PRODUCT_ID_MISMATCH",
@@ -331,6 +390,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "908 ProductKeyIdMismatch",
+        field="windows_product_id",
+        expected="the product ID inside the hash",
     ),
     Reason(
         "MANUFACTURER_MISMATCH",
@@ -339,6 +400,8 @@ REASONS: tuple[Reason, ...] = (
         "Send the manufacturer exactly as the device reports it, or leave it empty beside a hash.",
         _P,
         _INVALID,
+        field="manufacturer",
+        expected="the manufacturer inside the hash",
     ),
     Reason(
         "MODEL_MISMATCH",
@@ -347,6 +410,8 @@ REASONS: tuple[Reason, ...] = (
         "Send the model exactly as the device reports it, or leave it empty beside a hash.",
         _P,
         _INVALID,
+        field="model",
+        expected="the model inside the hash",
     ),
     Reason(
         "MANUFACTURER_SPELLING",
@@ -356,6 +421,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _INVALID,
         "812 ZtdDeviceNotFound",
+        field="manufacturer",
+        expected="the spelling that its devices report",
     ),
     Reason(
         "GROUP_TAG_TOO_LONG",
@@ -364,6 +431,8 @@ REASONS: tuple[Reason, ...] = (
         "Shorten the group tag.",
         _P,
         _INVALID,
+        field="group_tag",
+        expected="at most as many characters as --group-tag-limit allows",
     ),
     Reason(
         "USER_FORMAT",
@@ -372,6 +441,8 @@ REASONS: tuple[Reason, ...] = (
         "Use the form user@domain.",
         _P,
         _INVALID,
+        field="assigned_user",
+        expected="user@domain",
     ),
     Reason(
         "USER_DOMAIN",
@@ -380,6 +451,8 @@ REASONS: tuple[Reason, ...] = (
         "Use a user of one of the customer's verified domains.",
         _P,
         _INVALID,
+        field="assigned_user",
+        expected="a verified domain of the customer",
     ),
     Reason(
         "EXCLUDED_WORKPLACE_JOINED",
@@ -388,6 +461,8 @@ REASONS: tuple[Reason, ...] = (
         "Remove the device's work account first, or leave it out.",
         _C,
         _EXCLUDED,
+        field="serial_number",
+        expected="a device that is not registered as a personal one",
     ),
     Reason(
         "EXCLUDED_MDM_ONLY",
@@ -396,6 +471,8 @@ REASONS: tuple[Reason, ...] = (
         "Remove the enrollment first, or leave the device out.",
         _C,
         _EXCLUDED,
+        field="serial_number",
+        expected="a device that is not enrolled as a personal one",
     ),
     Reason(
         "EXCLUDED_DIRECTORY_OBJECT",
@@ -405,6 +482,8 @@ REASONS: tuple[Reason, ...] = (
         _C,
         _EXCLUDED,
         "814 ZtdDeviceAlreadyAadRegistered",
+        field="serial_number",
+        expected="a device without a directory object",
     ),
     Reason(
         "CONFLICTING_CLAIMS",
@@ -413,6 +492,8 @@ REASONS: tuple[Reason, ...] = (
         "Find out whose device it is and send only that row.",
         _P,
         _REVIEW,
+        field="tenant_id",
+        expected="one customer for one device",
     ),
     Reason(
         "DUPLICATE_IN_BATCH",
@@ -422,6 +503,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _DUPLICATE,
         "ZtdDeviceDuplicated",
+        field="serial_number",
+        expected="each device once",
     ),
     Reason(
         "REGISTERED_OTHER_TENANT",
@@ -431,6 +514,8 @@ REASONS: tuple[Reason, ...] = (
         _C,
         _DUPLICATE,
         "808 ZtdDeviceAssignedToOtherTenant",
+        field="serial_number",
+        expected="a device that nobody has registered",
     ),
     Reason(
         "REGISTERED_BY_CUSTOMER",
@@ -439,6 +524,8 @@ REASONS: tuple[Reason, ...] = (
         "Ask the customer to deregister it if the partner shall manage it.",
         _C,
         _DUPLICATE,
+        field="serial_number",
+        expected="a device that nobody has registered",
     ),
     Reason(
         "ALREADY_REGISTERED",
@@ -448,6 +535,8 @@ REASONS: tuple[Reason, ...] = (
         _P,
         _DUPLICATE,
         "806 ZtdDeviceAlreadyAssigned",
+        field="serial_number",
+        expected="a device that nobody has registered",
     ),
     Reason(
         "BOARD_REPLACED",
@@ -456,6 +545,8 @@ REASONS: tuple[Reason, ...] = (
         "Remove the old registration, then send the row again with the new hash.",
         _P,
         _REVIEW,
+        field="serial_number",
+        expected="the board that was registered, or its registration removed",
     ),
     Reason(
         "AMBIGUOUS_MATCH",
@@ -465,6 +556,8 @@ REASONS: tuple[Reason, ...] = (
         _O,
         _REVIEW,
         "813 ZtdDeviceIsNotUnique",
+        field="serial_number",
+        expected="components of one device",
     ),
     Reason(
         "PROBABLE_DUPLICATE",
@@ -473,6 +566,8 @@ REASONS: tuple[Reason, ...] = (
         "Check the serial number on the device and send it exactly, or send the hardware hash.",
         _P,
         _REVIEW,
+        field="serial_number",
+        expected="a serial number unlike those registered",
     ),
 )
 
@@ -484,6 +579,7 @@ WARNINGS: tuple[Reason, ...] = (
         "Use the documented header line exactly.",
         _P,
         None,
+        expected="a documented header line, character for character",
     ),
     Reason(
         "ENCODING_NOT_ANSI",
@@ -492,6 +588,7 @@ WARNINGS: tuple[Reason, ...] = (
         "Save the file as ANSI before uploading it to Microsoft yourself.",
         _P,
         None,
+        expected="ANSI text",
     ),
     Reason(
         "ROW_LIMIT_EXCEEDED",
@@ -500,6 +597,7 @@ WARNINGS: tuple[Reason, ...] = (
         "Split the file before uploading it to Microsoft yourself.",
         _P,
         None,
+        expected="at most 500 rows for Intune, 1,000 elsewhere",
     ),
     Reason(
         "VALUE_TRIMMED",
@@ -508,6 +606,7 @@ WARNINGS: tuple[Reason, ...] = (
         "Send values without blanks around them.",
         _P,
         None,
+        expected="no blanks around values",
     ),
     Reason(
         "HASH_TEXT_REPAIRED",
@@ -516,6 +615,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Send the file as the collector script wrote it.",
         _P,
         None,
+        field="hardware_hash",
+        expected="the text as the collector script wrote it",
     ),
     Reason(
         "HASH_LENGTH_UNUSUAL",
@@ -524,6 +625,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Nothing to do: its checksum holds.",
         _P,
         None,
+        field="hardware_hash",
+        expected="3,000 bytes",
     ),
     Reason(
         "HASH_FROM_WINPE",
@@ -532,6 +635,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Capture it in full Windows where possible.",
         _P,
         None,
+        field="hardware_hash",
+        expected="a capture in full Windows",
     ),
     Reason(
         "HASH_NO_TPM",
@@ -540,6 +645,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Switch the TPM on and capture the hash again: self-deployment needs it.",
         _P,
         None,
+        field="hardware_hash",
+        expected="a TPM",
     ),
     Reason(
         "HASH_CAPTURE_TIME",
@@ -548,6 +655,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Set the device's clock.",
         _P,
         None,
+        field="hardware_hash",
+        expected="a capture time since 2015 and not in the future",
     ),
     Reason(
         "VIRTUAL_MACHINE",
@@ -556,6 +665,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Register virtual machines only for tests.",
         _P,
         None,
+        field="model",
+        expected="a physical device",
     ),
     Reason(
         "UUID_COLLISION",
@@ -564,6 +675,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Have the manufacturer write a UUID of its own.",
         _P,
         None,
+        field="hardware_hash",
+        expected="a UUID of its own",
     ),
     Reason(
         "DISK_OF_REGISTERED_DEVICE",
@@ -572,6 +685,8 @@ WARNINGS: tuple[Reason, ...] = (
         "Deregister the device that the disk comes from, if it is gone.",
         _P,
         None,
+        field="hardware_hash",
+        expected="a disk that no registered device has",
     ),
 )
 

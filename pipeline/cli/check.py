@@ -1,8 +1,13 @@
 """`check`: pre-flight of files."""
 
 import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -12,25 +17,27 @@ from pipeline.config import parse_moment
 from schemas.reasons import CATALOGUE
 
 if TYPE_CHECKING:
-    import polars as pl
+    from pipeline.check import Checked
 
 _FINDINGS = 1
 _MOST_SHOWN = 1_000
-"""Rows with findings shown in text; JSON has all."""
+"""Findings shown in text; the other formats have all."""
+
+_STANDARD_INPUT = "-"
 
 
 @click.command()
-@click.argument("file", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.argument("file", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, allow_dash=True))
 @options.option("--partner", default="partner", help="Who would deliver the files.")
 @options.option("--tenant", help="Whose devices they hold, for files without a tenant column.")
 @options.reference
 @options.registry_beside
 @options.as_of
 @options.group_tag_limit
-@options.output_format
+@options.findings_format
 @options.config
 def check(  # noqa: PLR0913, PLR0917 - the command's options
-    file: tuple[Path, ...],
+    file: tuple[str, ...],
     partner: str,
     tenant: str | None,
     reference: Path | None,
@@ -39,7 +46,7 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
     group_tag_limit: int,
     form: str,
 ) -> int:
-    """Check manifest FILEs before they are delivered; writes nothing.
+    """Check manifest FILEs before they are delivered; - is standard input. Writes nothing.
 
     Authorization is checked only with --reference, existing records only with --registry.
     """
@@ -47,23 +54,56 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
     from pipeline.check import check as check_files  # noqa: PLC0415 - heavy
 
     moment = parse_moment(as_of) if as_of else datetime.now(UTC)
-    rows = check_files(CheckConfig(file, partner, tenant, reference, registry, moment, group_tag_limit))
-    rejected = int((rows["reasons"].list.len() > 0).sum())
-    counts = {"read": rows.height, "accepted": rows.height - rejected, "rejected": rejected}
-    found = rows.filter((rows["reasons"].list.len() > 0) | (rows["warnings"].list.len() > 0))
-    if form == "json":
-        click.echo(json.dumps({"rows": counts, "findings": found.to_dicts()}, indent=2))
-    else:
-        _tell(found)
+    with _on_disk(file) as files:
+        checked = check_files(CheckConfig(files, partner, tenant, reference, registry, moment, group_tag_limit))
+    rejected = int((checked.rows["reasons"].list.len() > 0).sum())
+    counts = {"read": checked.rows.height, "accepted": checked.rows.height - rejected, "rejected": rejected}
+    if form == "text":
+        _tell(checked)
         click.echo(f"{counts['read']:,} rows read = {counts['accepted']:,} accepted + {rejected:,} rejected")
+    elif form == "json":
+        click.echo(json.dumps({"rows": counts, "findings": _by_row(checked)}, indent=2))
+    else:
+        from pipeline.report.formats import FORMATS  # noqa: PLC0415 - heavy
+
+        for text in FORMATS[form]([checked.findings]):
+            click.echo(text, nl=False)
     return _FINDINGS if rejected else 0
 
 
-def _tell(found: "pl.DataFrame") -> None:
-    for file, line, reasons, warnings in found.head(_MOST_SHOWN).iter_rows():
-        for code in [*reasons, *warnings]:
-            kind = "" if code in reasons else "warning: "
-            reason = CATALOGUE[code]
-            click.echo(f"{file}:{line}: {kind}{code}: {reason.sentence} {reason.remedy}")
-    if found.height > _MOST_SHOWN:
-        click.echo(f"and {found.height - _MOST_SHOWN:,} more rows with findings")
+@contextmanager
+def _on_disk(files: tuple[str, ...]) -> Iterator[dict[str, Path]]:
+    """The files by their names; standard input is read to its end, since files are read more than once."""
+    named = {name: Path(name) for name in files if name != _STANDARD_INPUT}
+    if _STANDARD_INPUT not in files:
+        yield named
+        return
+    with TemporaryDirectory() as folder:
+        kept = Path(folder) / "standard-input.csv"
+        with kept.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield {name: named.get(name, kept) for name in files}
+
+
+def _tell(checked: "Checked") -> None:
+    for file, line, code, level, field, found, expected in checked.findings.head(_MOST_SHOWN).iter_rows():
+        reason = CATALOGUE[code]
+        kind = "" if level == "error" else "warning: "
+        click.echo(f"{file}:{line}: {kind}{code}: {reason.sentence}")
+        where = [] if field is None else [f"{field}:"]
+        seen = [] if found is None else [f"found {found!r},"]
+        click.echo(f"    {' '.join([*where, *seen, 'expected', expected])}")
+        click.echo(f"    fix: {reason.remedy}")
+    if checked.findings.height > _MOST_SHOWN:
+        click.echo(f"and {checked.findings.height - _MOST_SHOWN:,} more findings")
+
+
+def _by_row(checked: "Checked") -> list[dict[str, object]]:
+    """One entry a row with findings: its codes, and what is known of each."""
+    place = ["source_file", "source_line"]
+    rows = checked.rows.filter((checked.rows["reasons"].list.len() > 0) | (checked.rows["warnings"].list.len() > 0))
+    details = checked.findings.partition_by(place, as_dict=True, include_key=False)
+    return [
+        {**row, "details": details[row["source_file"], row["source_line"]].to_dicts()}
+        for row in rows.iter_rows(named=True)
+    ]

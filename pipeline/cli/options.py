@@ -79,6 +79,14 @@ output_format = option(
     show_default=True,
     help="What goes to standard output.",
 )
+findings_format = option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl", "junit", "sarif"]),
+    default="text",
+    show_default=True,
+    help="What goes to standard output; jsonl, junit and sarif tell each finding, for other programs.",
+)
 group_tag_limit = option(
     "--group-tag-limit",
     type=click.IntRange(min=1),

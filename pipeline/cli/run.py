@@ -39,7 +39,7 @@ _FINDINGS = 1
 @options.group_tag_limit
 @options.workers
 @options.file_limit
-@options.output_format
+@options.findings_format
 @options.config
 def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **settings: Any) -> int:  # noqa: ANN401 - passed on
     """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
@@ -54,10 +54,22 @@ def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **set
         result = run_flow(config, listener)
     if result.repeated:
         click.echo(f"notice: run {config.run_id} was committed before; it is published and not run again", err=True)
-    click.echo(json.dumps(result.manifest, indent=2) if form == "json" else told(result.manifest, result.folder))
+    _tell(result.manifest, result.folder, form)
     rows = result.manifest["rows"]
     too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
     return _FINDINGS if too_many and not result.repeated else 0
+
+
+def _tell(manifest: dict[str, Any], folder: Path, form: str) -> None:
+    if form == "text":
+        click.echo(told(manifest, folder))
+    elif form == "json":
+        click.echo(json.dumps(manifest, indent=2))
+    else:
+        from pipeline.report.formats import FORMATS, published_findings  # noqa: PLC0415 - heavy
+
+        for text in FORMATS[form](published_findings(folder)):
+            click.echo(text, nl=False)
 
 
 def told(manifest: dict[str, Any], folder: Path) -> str:

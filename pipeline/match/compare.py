@@ -77,27 +77,40 @@ def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.
 
 
 def _compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
-    columns = list(COMPONENT_TYPES)
-    sides = pl.concat(
-        [
-            left.select(columns)[pairs["left"]].rename({name: f"left_{name}" for name in columns}),
-            right.select(columns)[pairs["right"]].rename({name: f"right_{name}" for name in columns}),
-        ],
-        how="horizontal",
-    )
-    relations = sides.select(
-        both=pl.col("left_has_hash") & pl.col("right_has_hash"),
-        **{name: _relation(name) for name in ("tpm_ek_id", "smbios_uuid", "product_id", "model")},
-        serial=_serial_relation(),
-        **{name: _overlap(name) for name in ("mac_addresses", "disk_serials")},
-    )
-    judged = relations.select(
+    judged = relations(left[pairs["left"]], right[pairs["right"]]).select(
         verdict=pl.when("both").then(_verdict_with_hashes()).otherwise(_verdict_without_hash()),
         score=_score(),
         same_disk=pl.col("disk_serials") == EQUAL,
         evidence=_evidence(),
     )
     return pl.concat([pairs, judged], how="horizontal")
+
+
+def relations(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Relate the components of records side by side.
+
+    Args:
+        left: records with the columns of `schemas.device.COMPONENT_TYPES`.
+        right: for each of them, in order, the record that it is held against.
+
+    Returns:
+        One row for each: `both` (both have a hash), and for each component of `FEATURES` one of `EQUAL`, `UNEQUAL`,
+        `ABSENT`.
+    """
+    columns = list(COMPONENT_TYPES)
+    sides = pl.concat(
+        [
+            left.select(columns).rename({name: f"left_{name}" for name in columns}),
+            right.select(columns).rename({name: f"right_{name}" for name in columns}),
+        ],
+        how="horizontal",
+    )
+    return sides.select(
+        both=pl.col("left_has_hash") & pl.col("right_has_hash"),
+        **{name: _relation(name) for name in ("tpm_ek_id", "smbios_uuid", "product_id", "model")},
+        serial=_serial_relation(),
+        **{name: _overlap(name) for name in ("mac_addresses", "disk_serials")},
+    )
 
 
 def _related(absent: pl.Expr, equal: pl.Expr) -> pl.Expr:

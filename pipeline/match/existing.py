@@ -21,7 +21,7 @@ class ExistingRecords(Protocol):
     def records(self, positions: pl.Series) -> pl.DataFrame:
         """The records at these positions that were not removed.
 
-        Their columns are `record`, `device_id`, `tenant_id`, `registered_via` and those of
+        Their columns are `record`, `device_id`, `tenant_id`, `partner_id`, `registered_via` and those of
         `schemas.device.COMPONENT_TYPES`.
         """
         ...
@@ -40,5 +40,5 @@ class NoRecords:
 
     def records(self, positions: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - none anywhere
         """No records."""
-        names = ("device_id", "tenant_id", "registered_via")
+        names = ("device_id", "tenant_id", "partner_id", "registered_via")
         return pl.DataFrame(schema={"record": pl.UInt32, **dict.fromkeys(names, pl.String), **COMPONENT_TYPES})

@@ -30,10 +30,10 @@ def with_keys(components: pl.DataFrame) -> pl.DataFrame:
         `disk_keys` (list of Int64).
     """
     keyed = components.with_columns(
-        _fingerprint("tpm", pl.col("tpm_ek_id")).alias("tpm_key"),
-        _fingerprint("uuid", pl.col("smbios_uuid")).alias("uuid_key"),
+        fingerprint("tpm", pl.col("tpm_ek_id")).alias("tpm_key"),
+        fingerprint("uuid", pl.col("smbios_uuid")).alias("uuid_key"),
         serial_key(pl.col("manufacturer"), pl.col("serial_number")).alias("serial_key"),
-        _fingerprint("product_id", pl.col("product_id")).alias("product_id_key"),
+        fingerprint("product_id", pl.col("product_id")).alias("product_id_key"),
         folded_serial_key(pl.col("manufacturer"), pl.col("serial_number")).alias("folded_serial_key"),
     )
     return keyed.with_columns(_disk_keys(components))
@@ -41,12 +41,12 @@ def with_keys(components: pl.DataFrame) -> pl.DataFrame:
 
 def serial_key(manufacturer: pl.Expr, serial: pl.Expr) -> pl.Expr:
     """Fingerprint of a serial number together with its manufacturer, as the registry stores it."""
-    return _fingerprint("serial", manufacturer, serial)
+    return fingerprint("serial", manufacturer, serial)
 
 
 def folded_serial_key(manufacturer: pl.Expr, serial: pl.Expr) -> pl.Expr:
     """Fingerprint of what damage leaves of a serial number, together with its manufacturer."""
-    return _fingerprint("folded_serial", manufacturer, fold(serial))
+    return fingerprint("folded_serial", manufacturer, fold(serial))
 
 
 def fold(serial: pl.Expr) -> pl.Expr:
@@ -57,7 +57,7 @@ def fold(serial: pl.Expr) -> pl.Expr:
 
 def _disk_keys(components: pl.DataFrame) -> pl.Series:
     exploded = components.select("disk_serials").with_row_index("at").explode("disk_serials").drop_nulls()
-    keys = exploded.with_columns(_fingerprint("disk", pl.col("disk_serials")).alias("disk_keys"))
+    keys = exploded.with_columns(fingerprint("disk", pl.col("disk_serials")).alias("disk_keys"))
     grouped = keys.group_by("at").agg("disk_keys")
     return (
         components.select(at=pl.int_range(pl.len(), dtype=pl.UInt32))
@@ -66,7 +66,7 @@ def _disk_keys(components: pl.DataFrame) -> pl.Series:
     )
 
 
-def _fingerprint(kind: str, *values: pl.Expr) -> pl.Expr:
+def fingerprint(kind: str, *values: pl.Expr) -> pl.Expr:
     """Null where any value is."""
     mixed = plh.concat_str([pl.lit(kind), *values], separator=_SEPARATOR)
     return mixed.nchash.xxh3_64().reinterpret(signed=True)

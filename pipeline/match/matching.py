@@ -24,8 +24,8 @@ class Matches:
         profiles: one row a row of the batch: `row`, `profile`, `device`.
         within: one row a pair of profiles that share a key: `left`, `right`, `verdict`, `score`, `evidence`; a
             profile of several rows is also paired with itself.
-        registered: one row a profile and existing record: `profile`, `device_id`, `tenant_id`, `registered_via`,
-            `verdict`, `score`, `same_disk`, `evidence`.
+        registered: one row a profile and existing record: `profile`, `record`, `device_id`, `tenant_id`,
+            `registered_via`, `verdict`, `score`, `same_disk`, `evidence`.
         crowded: one row a profile and a value that too many records share to compare them: `profile`, `key`,
             `holders`, and `told_apart`: a TPM key of its own tells the profile from a crowd that shares a UUID.
     """
@@ -107,7 +107,7 @@ def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: E
     placed = pairs.join(places, left_on="right", right_on="record", how="inner", validate="m:1")
     compared = compare(placed.select("left", right="at"), profiles, records)
     return compared.join(
-        records.select("at", "device_id", "tenant_id", "registered_via"),
+        records.select("at", "record", "device_id", "tenant_id", "registered_via"),
         left_on="right",
         right_on="at",
         how="left",
@@ -115,6 +115,7 @@ def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: E
         validate="m:1",
     ).select(
         pl.col("left").alias("profile"),
+        "record",
         "device_id",
         "tenant_id",
         "registered_via",
@@ -148,6 +149,7 @@ def _damaged(profiles: pl.DataFrame, registered: pl.DataFrame, existing: Existin
     other_model = (pl.col("typed_model") != pl.col("model")).fill_null(value=False)
     return pairs.filter(~other_model).select(
         pl.col("left").alias("profile"),
+        pl.col("right").alias("record"),
         "device_id",
         "tenant_id",
         "registered_via",

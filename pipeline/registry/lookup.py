@@ -16,7 +16,7 @@ from pipeline.durable import sync
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import RECORD_TYPES
 
-COLUMNS = ("event", "device_id", "tenant_id", "registered_via", *COMPONENT_TYPES)
+COLUMNS = ("event", "device_id", "tenant_id", "partner_id", "registered_via", *COMPONENT_TYPES)
 """What `records` is asked for."""
 
 FOLDER = "_lookup"
@@ -87,4 +87,5 @@ def _open(data_file: Path) -> pa.ipc.RecordBatchFileReader | None:
     except pa.ArrowException:
         return None
     says = (copy.schema.metadata or {}).get(_SIZE)
-    return copy if says == str(data_file.stat().st_size).encode() else None
+    fits = says == str(data_file.stat().st_size).encode() and copy.schema.names == list(COLUMNS)
+    return copy if fits else None

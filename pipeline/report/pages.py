@@ -1,71 +1,109 @@
-"""Pages: the numbers of a run and of each partner, self-contained, readable offline and without scripts."""
+"""Pages: self-contained, offline, readable without their script. They are made from `report.json` and nothing else."""
 
+import base64
+import hashlib
 import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from pipeline.report.exports import partner_folder
-from pipeline.report.summary import Summary
-from schemas.reasons import CATALOGUE
+from pipeline.durable import replace_text
+from pipeline.report.masking import brief_text
+from pipeline.report.trends import Run, night
 
-_REPORT_VERSION = 1
-"""Version of the form of report.json; raised when a reader would have to change."""
+_DATA, _PAGE = "report.json", "index.html"
 
-_MOST_FILES = 1_000
-"""Files listed on a page, those with most rejected rows first; files.parquet has all."""
+_MOST_PARTNERS = 500
+"""Partners of a scorecard, those with most rejected rows first; report.json has all."""
+_MOST_RUNS = 1_000
+"""Runs that the history lists: nearly three years of nights."""
+_MOST_CHARTED = 100
+"""Runs in the history's chart."""
 
 
-def write_pages(folder: Path, manifest: dict[str, Any], summary: Summary) -> None:
-    """Write `report.json`, `index.html`, and a page for each partner below its folder."""
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    """Text that a page carries, and the digest by which its policy allows it."""
+
+    text: Markup
+    digest: str
+
+
+def write_page(folder: Path, content: dict[str, Any]) -> None:
+    """Write `report.json` and the page that it makes."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    (folder / _DATA).write_text(text + "\n", encoding="utf-8")
+    (folder / _PAGE).write_text(render(content), encoding="utf-8")
+
+
+def rebuild_pages(report: Path) -> int:
+    """Make the pages of a published run anew; each appears at once.
+
+    Returns:
+        How many.
+    """
+    sources = [report / _DATA, *sorted(report.glob(f"*/{_DATA}"))]
+    for source in sources:
+        replace_text(source.with_name(_PAGE), render(json.loads(source.read_text(encoding="utf-8"))))
+    return len(sources)
+
+
+def render(content: dict[str, Any]) -> str:
+    """The page of a run or a partner."""
+    template = _environment().get_template(f"{content['page']}.html.jinja")
+    return template.render(report=content, most_partners=_MOST_PARTNERS)
+
+
+def write_history(output: Path, runs: list[Run]) -> None:
+    """Write the page of all published runs; it appears at once.
+
+    Args:
+        output: where runs are published.
+        runs: what `run.json` holds of each, the latest last.
+    """
+    listed = [_of_history(run) for run in reversed(runs[-_MOST_RUNS:])]
+    trend = [night(run, run) for run in runs[-_MOST_CHARTED:]]
+    page = _environment().get_template("history.html.jinja").render(runs=listed, of=len(runs), trend=trend)
+    replace_text(output / _PAGE, page)
+
+
+def _of_history(run: Run) -> dict[str, Any]:
+    return {
+        **night(run, run),
+        "files": run["files"]["found"],
+        "partners": len(run["partners"]),
+        "top_reason": max(run["reasons"], key=run["reasons"].get, default=None),
+        "seconds": sum(run["seconds"].values()),
+    }
+
+
+@lru_cache
+def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("pipeline.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("pipeline.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    report = _report(manifest, summary) | {"partners": manifest["partners"]}
-    text = json.dumps(report, indent=2, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    partners = [
-        {**partner, "folder": partner_folder(partner["partner_id"]) if partner["partner_id"] else None}
-        for partner in manifest["partners"]
-    ]
-    page = environment.get_template("run.html.jinja").render(report=report, partners=partners, ignored=summary.ignored)
-    (folder / "index.html").write_text(page, encoding="utf-8")
-    for partner in partners:
-        if partner["folder"]:
-            own = _report(manifest, summary.of_partner(partner["partner_id"]))
-            place = folder / partner["folder"]
-            page = environment.get_template("partner.html.jinja").render(report=own, partner=partner)
-            (place / "index.html").write_text(page, encoding="utf-8")
+    environment.filters.update(
+        number=lambda value: f"{value:,}",
+        percent=lambda value: f"{100 * value:.1f} %",
+        change=lambda value: f"{100 * value:+.1f} %",
+        nights=lambda value: f"{value:,} night{'' if value == 1 else 's'}",
+        moment=lambda value: f"{value[:10]} {value[11:16]} UTC",
+        brief=brief_text,
+    )
+    environment.globals.update(style=_inline("style.css"), script=_inline("page.js"))
+    return environment
 
 
-def _report(manifest: dict[str, Any], summary: Summary) -> dict[str, Any]:
-    counts = summary.counts()
-    rows = counts["rows"]
-    files = summary.files.sort("rows_rejected", "source_file", descending=[True, False]).head(_MOST_FILES)
-    return {
-        "report_version": _REPORT_VERSION,
-        **{name: manifest[name] for name in ("run_id", "as_of", "started_at", "finished_at", "dry_run")},
-        **counts,
-        "reconciles": rows["read"]
-        == rows["registered"] + rows["rejected"]
-        == sum(counts["outcomes"].values()) + rows["registered"],
-        "reasons": [_told(code, number) for code, number in counts["reasons"].items()],
-        "warnings": [_told(code, number) for code, number in summary.warning_counts().items()],
-        "repairs": summary.repairs(),
-        "per_file": files.drop("sha256").to_dicts(),
-        "files_not_listed": summary.files.height - files.height,
-    }
-
-
-def _told(code: str, rows: int) -> dict[str, Any]:
-    reason = CATALOGUE[code]
-    return {
-        "code": code,
-        "rows": rows,
-        "outcome": reason.outcome,
-        "sentence": reason.sentence,
-        "remedy": reason.remedy,
-        "owner": reason.owner,
-        "microsoft": reason.microsoft,
-    }
+def _inline(name: str) -> _Inline:
+    text = (files("pipeline.report") / "templates" / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return _Inline(Markup(text), digest)  # noqa: S704 - our own file

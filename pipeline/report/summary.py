@@ -6,10 +6,9 @@ from typing import Any
 import polars as pl
 
 from schemas.outcome import DISPOSITIONS, FILE_TYPES
-from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome
+from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
 
-_REPAIRS = ("HASH_TEXT_REPAIRED", "VALUE_TRIMMED")
-"""Warnings that say that something of a row was changed."""
+_AUTHORIZATION = codes_of("authorization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +19,30 @@ class Summary:
         files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
         reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
         warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (registered and rejected).
+        unauthorized: one row a partner, tenant and primary reason of the authorization family: `partner_id`,
+            `tenant_id`, `reason`, `rows`.
         ignored: entries of the inboxes that are no manifests.
     """
 
     files: pl.DataFrame
     reasons: pl.DataFrame
     warnings: pl.DataFrame
+    unauthorized: pl.DataFrame
     ignored: int
 
     def partner_ids(self) -> list[str | None]:
         """The partners that delivered anything; None stands for files of nobody, and comes last."""
         return self.files["partner_id"].unique().sort(nulls_last=True).to_list()
 
-    def of_partner(self, partner_id: str | None) -> "Summary":
-        """The same of one partner alone."""
-        mine = pl.col("partner_id").eq_missing(pl.lit(partner_id, pl.String))
-        return Summary(self.files.filter(mine), self.reasons.filter(mine), self.warnings.filter(mine), 0)
+    def by_partner(self) -> dict[str | None, "Summary"]:
+        """The same of each partner alone, in the order of `partner_ids`."""
+        frames = [self.files, self.reasons, self.warnings, self.unauthorized]
+        parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
+        found = {}
+        for partner in self.partner_ids():
+            own = [part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)]
+            found[partner] = Summary(own[0], own[1], own[2], own[3], ignored=0)
+        return found
 
     def counts(self) -> dict[str, Any]:
         """`files`, `rows`, `outcomes` and `reasons`, as in run.json."""
@@ -59,24 +66,19 @@ class Summary:
         by_warning = dict(self.warnings.group_by("warning").agg(pl.col("rows").sum()).iter_rows())
         return {code: by_warning[code] for code in WARNING_CODES if by_warning.get(code)}
 
-    def repairs(self) -> dict[str, int]:
-        """Rows of which something was changed, by what."""
-        counted = self.warning_counts()
-        return {code: counted.get(code, 0) for code in _REPAIRS}
-
 
 def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     """Count what became of every row.
 
     Args:
-        rows: one row a record, by position: `file_no`.
+        rows: one row a record, by position: `file_no`, `tenant_id`.
         decisions: what was decided of each, by position: `reason` and a Boolean column for each code.
         files: one row a manifest, by position, without the counts of the decision.
         ignored: entries of the inboxes that are no manifests.
     """
     decided = pl.concat(
         [
-            rows.select("file_no"),
+            rows.select("file_no", "tenant_id"),
             decisions.select("reason", *WARNING_CODES),
             files[rows["file_no"]].select("partner_id"),
         ],
@@ -100,5 +102,9 @@ def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, 
         ),
         reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String)),
         warnings=warnings.filter(pl.col("rows") > 0),
+        unauthorized=decided.filter(pl.col("reason").is_in(_AUTHORIZATION))
+        .group_by("partner_id", "tenant_id", "reason")
+        .agg(rows=pl.len())
+        .sort("rows", "partner_id", "tenant_id", "reason", descending=[True, False, False, False]),
         ignored=ignored,
     )

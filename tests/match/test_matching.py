@@ -28,6 +28,7 @@ class Registrations:
             .with_columns(
                 device_id=pl.format("device-{}", "record"),
                 tenant_id=pl.lit(tenant),
+                partner_id=pl.lit("p"),
                 registered_via=pl.lit("partner_center"),
             )
         )
@@ -47,7 +48,7 @@ class Registrations:
 
     def records(self, positions):
         return self.frame.filter(pl.col("record").is_in(positions.implode())).select(
-            "record", "device_id", "tenant_id", "registered_via", *COMPONENT_TYPES
+            "record", "device_id", "tenant_id", "partner_id", "registered_via", *COMPONENT_TYPES
         )
 
 

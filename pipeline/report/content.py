@@ -1,0 +1,229 @@
+"""What pages show, as plain values: `report.json` of a run and of each partner. Pages are made from these alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipeline.match.compare import FEATURES
+from pipeline.report.cases import Cases
+from pipeline.report.exports import partner_folder
+from pipeline.report.masking import brief
+from pipeline.report.repairs import REPAIRS
+from pipeline.report.summary import Summary
+from pipeline.report.trends import MOST_NIGHTS, Night, Run, night, share
+from schemas.reasons import CATALOGUE, OUTCOMES, Outcome
+
+REPORT_VERSION = 2
+"""Version of the form of report.json, `schemas/report.schema.json`; raised when a reader would have to change."""
+
+_MOST_FILES = 1_000
+"""Files listed, those with most rejected rows first; files.parquet has all."""
+_MOST_TENANTS = 200
+"""Pairs of tenant and reason listed of the rows that lacked authorization."""
+_MOST_FIXED = 200
+"""Rows listed of those that were put right."""
+
+_NOTHING_TO_DO = ("ALREADY_REGISTERED", "DUPLICATE_IN_BATCH")
+_MATCHED = [Outcome.DUPLICATE, Outcome.REVIEW]
+
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything that pages tell of a run.
+
+    Attributes:
+        summary: its numbers.
+        shown: the rejected rows that are shown (`pipeline.report.shown`).
+        repaired: the changes that are shown (`pipeline.report.repairs`).
+        cases: what matching found (`pipeline.report.cases`).
+        unfixed: what is wrong still, with the columns of `schemas.outcome.UNFIXED_TYPES`.
+        fixed: what was wrong before and is registered now, the same.
+    """
+
+    summary: Summary
+    shown: pl.DataFrame
+    repaired: pl.DataFrame
+    cases: Cases
+    unfixed: pl.DataFrame
+    fixed: pl.DataFrame
+
+    def by_partner(self) -> dict[str | None, "Told"]:
+        """The same of each partner alone; of the review cases those whose two sides are its own."""
+        own_cases = self.cases.review.filter("own")
+        frames = [self.shown, self.repaired, own_cases, self.cases.of, self.unfixed, self.fixed]
+        parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
+        told = {}
+        for partner, summary in self.summary.by_partner().items():
+            shown, repaired, review, of, unfixed, fixed = (
+                part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)
+            )
+            cases = Cases(self.cases.histogram.clear(), review, of)
+            told[partner] = Told(summary, shown, repaired, cases, unfixed, fixed)
+        return told
+
+
+def run_content(told: Told, own: dict[str | None, Content], run: Run, past: list[Run]) -> Content:
+    """What the page of a run shows.
+
+    Args:
+        told: what there is to tell.
+        own: what each partner's page shows.
+        run: what `run.json` will hold.
+        past: the same of the published runs, the latest last.
+    """
+    on_page = Told(
+        told.summary,
+        told.shown.filter("on_run_page"),
+        told.repaired.filter("on_run_page"),
+        Cases(told.cases.histogram, told.cases.review.filter("on_run_page"), told.cases.of),
+        told.unfixed,
+        told.fixed,
+    )
+    trend = [*(night(one, one) for one in past), night(run, run)]
+    partners = [{**counts, **_score(own[counts["partner_id"]])} for counts in run["partners"]]
+    return {
+        **_content("run", on_page, run, trend),
+        "ignored": told.summary.ignored,
+        "partners": partners,
+        "seconds": run["seconds"],
+    }
+
+
+def partner_content(partner_id: str | None, told: Told, run: Run, trend: list[Night]) -> Content:
+    """What the page of one partner shows; nothing of others."""
+    whole = [*trend, night(run, told.summary.counts())]
+    return {**_content("partner", told, run, whole), "partner_id": partner_id}
+
+
+def _content(page: str, told: Told, run: Run, trend: list[Night]) -> Content:
+    counts = told.summary.counts()
+    rows = counts["rows"]
+    files = told.summary.files.sort("rows_rejected", "source_file", descending=[True, False]).head(_MOST_FILES)
+    return {
+        "report_version": REPORT_VERSION,
+        "page": page,
+        **{name: run[name] for name in ("run_id", "as_of", "started_at", "finished_at", "dry_run")},
+        "verdict": _verdict(counts),
+        **counts,
+        "reconciles": rows["read"]
+        == rows["registered"] + rows["rejected"]
+        == sum(counts["outcomes"].values()) + rows["registered"],
+        "owners": _owners(counts["reasons"]),
+        "reasons": [_reason(code, number, rows["read"]) for code, number in counts["reasons"].items()],
+        "warnings": [_reason(code, number, rows["read"]) for code, number in told.summary.warning_counts().items()],
+        "unauthorized": _listed(
+            told.summary.unauthorized.drop("partner_id" if page == "partner" else []), _MOST_TENANTS
+        ),
+        "matching": _matching(counts["reasons"], told.cases),
+        "repairs": _repairs(told),
+        "rejected_rows": {
+            "of": rows["rejected"],
+            "listed": told.shown.drop("on_run_page").sort("source_file", "source_line").to_dicts(),
+        },
+        "unfixed": {"rows": told.unfixed.height, "oldest": _oldest(told.unfixed)},
+        "fixed": _listed(told.fixed.select("source_file", "source_line", "reason", "nights"), _MOST_FIXED),
+        "trend": trend[-MOST_NIGHTS:],
+        "per_file": files.drop("sha256").with_columns(brief(pl.col("source_file"))).to_dicts(),
+        "files_not_listed": told.summary.files.height - files.height,
+    }
+
+
+def _verdict(counts: dict[str, Any]) -> str:
+    """What to think of a night, in one line."""
+    rows = counts["rows"]
+    if not rows["read"]:
+        return "No file held a row that had to be read."
+    if not rows["rejected"]:
+        return f"All {rows['read']:,} rows were registered."
+    owners = _owners(counts["reasons"])
+    parts = [
+        f"{number:,} {told}"
+        for number, told in (
+            (owners["partner"], "for the partner to mend"),
+            (owners["customer"], "for the customer to act on"),
+            (owners["operator"], "for an operator to decide"),
+            (owners["nobody"], "with nothing to do"),
+        )
+        if number
+    ]
+    return f"{rows['registered']:,} of {rows['read']:,} rows were registered; the others are {', '.join(parts)}."
+
+
+def _owners(reasons: dict[str, int]) -> dict[str, int]:
+    """Rejected rows by who must act."""
+    owners = {"partner": 0, "customer": 0, "operator": 0, "nobody": 0}
+    for code, number in reasons.items():
+        owners["nobody" if code in _NOTHING_TO_DO else CATALOGUE[code].owner.value] += number
+    return owners
+
+
+def _reason(code: str, rows: int, read: int) -> Content:
+    reason = CATALOGUE[code]
+    return {
+        "code": code,
+        "rows": rows,
+        "share": share(rows, read),
+        "outcome": reason.outcome,
+        "sentence": reason.sentence,
+        "remedy": reason.remedy,
+        "owner": reason.owner,
+        "microsoft": reason.microsoft,
+    }
+
+
+def _listed(frame: pl.DataFrame, most: int) -> Content:
+    shown = frame.head(most)
+    texts = [name for name in ("source_file",) if name in shown.columns]
+    return {"of": frame.height, "listed": shown.with_columns(brief(pl.col(name)) for name in texts).to_dicts()}
+
+
+def _matching(reasons: dict[str, int], cases: Cases) -> Content:
+    return {
+        "kinds": {code: number for code, number in reasons.items() if OUTCOMES[code] in _MATCHED},
+        "histogram": cases.histogram.to_dicts(),
+        "cases": {"of": int(cases.of["cases"].sum()), "listed": [_case(row) for row in cases.review.to_dicts()]},
+    }
+
+
+def _case(row: dict[str, Any]) -> Content:
+    place = ("source_file", "source_line", "reason", "other_file", "other_line", "other_device")
+    return {
+        **{name: row[name] for name in place},
+        "components": [{"component": called, **row[name]} for name, _, called in FEATURES],
+    }
+
+
+def _repairs(told: Told) -> Content:
+    counted = told.summary.warning_counts()
+    listed = told.repaired.drop("on_run_page", "partner_id").with_columns(
+        brief(pl.col(name)).alias(name) for name in ("source_file", "before", "after")
+    )
+    return {"rows": {code: counted.get(code, 0) for code in REPAIRS}, "listed": listed.to_dicts()}
+
+
+def _oldest(unfixed: pl.DataFrame) -> Content | None:
+    if unfixed.is_empty():
+        return None
+    shown = unfixed.sort("nights", "source_file", descending=[True, False]).head(1)
+    moment = pl.col("since").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return shown.select(brief(pl.col("source_file")), "reason", "nights", since=moment).to_dicts()[0]
+
+
+def _score(own: Content) -> Content:
+    """A partner's line of the scorecard."""
+    partner = own["partner_id"]
+    last = own["trend"][-2:-1]
+    now = share(own["rows"]["rejected"], own["rows"]["read"])
+    worst = max(own["reasons"], key=lambda reason: reason["rows"], default=None)
+    return {
+        "folder": None if partner is None else partner_folder(partner),
+        "rejected_share": now,
+        "change": round(now - last[0]["rejected_share"], 4) if last else None,
+        "top_reason": worst and worst["code"],
+        "trend": [point["rejected_share"] for point in own["trend"]],
+        "unfixed": own["unfixed"],
+        "fixed": own["fixed"]["of"],
+    }

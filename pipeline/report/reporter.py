@@ -1,0 +1,94 @@
+"""Gathers what there is to tell while the rows pass by once, and writes it at the end."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.ingest.layout import Header
+from pipeline.report.cases import Cases
+from pipeline.report.content import Told, partner_content, run_content
+from pipeline.report.exports import Exports, partner_folder
+from pipeline.report.pages import write_page
+from pipeline.report.repairs import REPAIRS, RepairLog
+from pipeline.report.shown import ShownRows
+from pipeline.report.summary import Summary
+from pipeline.report.trends import Run, trends
+from pipeline.report.unfixed import Unfixed
+from schemas.outcome import UNFIXED_FILE
+
+REPORT = "report"
+"""Folder of a published run that holds what people read."""
+
+
+class Reporter:
+    """The report of one run, in its making."""
+
+    def __init__(
+        self,
+        folder: Path,
+        rows: pl.DataFrame,
+        files: pl.DataFrame,
+        headers: list[list[Header]],
+        decisions: pl.DataFrame,
+        unfixed_before: pl.DataFrame,
+    ) -> None:
+        """Begin the report.
+
+        Args:
+            folder: what will be published.
+            rows: one row a record, by position: `file_no`, `header_no`.
+            files: one row a manifest, by position: `partner_id`, `tenant_folder`, `delimiter`.
+            headers: header lines of each manifest.
+            decisions: what was decided of each row, in order.
+            unfixed_before: what was wrong after the last run, with the columns of `schemas.outcome.UNFIXED_TYPES`.
+        """
+        self.folder = folder
+        self._report = folder / REPORT
+        self._report.mkdir()
+        is_rejected = decisions["reason"].is_not_null()
+        decided = decisions.select("row", "reason", *REPAIRS, partner_id=files["partner_id"].gather(rows["file_no"]))
+        self._exports = Exports(self._report, rows.filter(is_rejected), files, headers)
+        self._shown = ShownRows(decided.filter(is_rejected))
+        self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
+        self._unfixed = Unfixed(unfixed_before)
+
+    def repaired(self, rows: pl.DataFrame) -> None:
+        """Take some rows of the run as they were staged, with the columns of the sets."""
+        self._repairs.write(rows)
+
+    def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> None:
+        """Take the same rows by the set that they are in, with their decoded fields."""
+        told = self._unfixed.write(registered, rejected)
+        self._shown.write(told)
+        self._exports.write(told)
+
+    def finish(self, run: Run, summary: Summary, cases: Cases, as_of: datetime, past: list[Run]) -> None:
+        """Write what the next run needs, `report.json`, and the pages.
+
+        Args:
+            run: what `run.json` will hold.
+            summary: the numbers of the run.
+            cases: what matching found.
+            as_of: the run's moment.
+            past: what `run.json` holds of the published runs, the latest last.
+        """
+        unfixed = self._unfixed.after(run["run_id"], as_of)
+        unfixed.write_parquet(self.folder / UNFIXED_FILE)
+        told = Told(summary, self._shown.collected(), self._repairs.collected(), cases, unfixed, self._unfixed.fixed())
+        before = trends(past)
+        own: dict[str | None, dict[str, Any]] = {}
+        for partner, part in told.by_partner().items():
+            own[partner] = partner_content(partner, part, run, before.get(partner, []))
+            if partner is not None:
+                write_page(self._report / partner_folder(partner), own[partner])
+                own[partner] = {**own[partner], "rejected_rows": None}
+        write_page(self._report, run_content(told, own, run, past))
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """What a page shows, from its `report.json`."""
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return content

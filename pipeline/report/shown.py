@@ -1,0 +1,87 @@
+"""Which rows a page shows of the many that it counts: some of every partner and reason, never all of the loudest."""
+
+import polars as pl
+
+from pipeline.report.findings import findings
+from pipeline.report.masking import brief, masked
+
+MOST_ROWS = 1_000
+"""Rows on a page: more load slowly and are not read; errors.csv has all."""
+
+_MOST_IN_ALL = 250_000
+"""Rows on all pages of a run together, which bounds what is kept of them in memory."""
+
+_TYPES = {
+    "partner_id": pl.String(),
+    "source_file": pl.String(),
+    "source_line": pl.UInt32(),
+    "serial": pl.String(),
+    "code": pl.String(),
+    "others": pl.List(pl.String),
+    "field": pl.String(),
+    "found": pl.String(),
+    "expected": pl.String(),
+    "nights": pl.UInt32(),
+    "on_run_page": pl.Boolean(),
+}
+
+
+def fairly(rows: pl.DataFrame, most: int, *groups: str, within: str | None = None) -> pl.Series:
+    """Choose rows in turns: the first of every group, then the second of every group, until there are enough.
+
+    Args:
+        rows: one row a candidate, in the order in which those of a group are taken.
+        most: how many to choose; of each value of `within`, if that is named.
+        groups: columns whose values take turns.
+        within: a column of whose values each has its own choice.
+
+    Returns:
+        For each row, in order, whether it is chosen.
+    """
+    counted = rows.select(pl.col({*groups, *([within] if within else [])}), at=pl.int_range(pl.len()))
+    turns = counted.with_columns(turn=pl.int_range(pl.len()).over(groups)).sort("turn", "at")
+    place = pl.int_range(pl.len())
+    placed = turns.with_columns(place=place.over(within) if within else place)
+    return placed.sort("at").select(chosen=pl.col("place") < most)["chosen"]
+
+
+class ShownRows:
+    """The rejected rows that pages show, collected while all rows pass by."""
+
+    def __init__(self, rejected: pl.DataFrame) -> None:
+        """Choose them.
+
+        Args:
+            rejected: one row a rejected row, in order: `row`, `partner_id`, `reason`.
+        """
+        partners = max(1, rejected["partner_id"].n_unique())
+        each = min(MOST_ROWS, max(1, _MOST_IN_ALL // partners))
+        groups = ("partner_id", "reason")
+        chosen = rejected.select("row").with_columns(
+            on_run_page=fairly(rejected, MOST_ROWS, *groups),
+            on_own_page=fairly(rejected, each, *groups, within="partner_id"),
+        )
+        self._chosen = chosen.filter(pl.col("on_run_page") | pl.col("on_own_page")).drop("on_own_page")
+        self._parts = [pl.DataFrame(schema=_TYPES)]
+
+    def write(self, rejected: pl.DataFrame) -> None:
+        """Take what is chosen of some rejected rows: columns of the rejected set, decoded fields, `row`, `nights`."""
+        mine = rejected.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
+        if mine.is_empty():
+            return
+        told = findings(mine, codes=pl.concat_list("reason")).drop("source_file", "source_line", "level")
+        own = mine.select(
+            "partner_id",
+            "source_line",
+            "nights",
+            "on_run_page",
+            source_file=brief(pl.col("source_file")),
+            serial=masked(pl.coalesce("serial_number", "hash_serial_number")),
+            others=pl.col("reasons").list.slice(1),
+        )
+        both = pl.concat([own, told], how="horizontal")
+        self._parts.append(both.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items()))
+
+    def collected(self) -> pl.DataFrame:
+        """One row a shown row, with the columns of `_TYPES`."""
+        return pl.concat(self._parts)
