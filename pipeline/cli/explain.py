@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+from pathlib import Path
 
 import click
 
@@ -13,28 +14,49 @@ from schemas.reasons import CATALOGUE, Reason
 
 @click.command()
 @click.argument("code", required=False)
+@options.option("--run", "run_id", metavar="RUN_ID", help="Explain the reasons and warnings of this published run.")
+@options.output_beside
 @options.output_format
 @options.config
-def explain(code: str | None, form: str) -> None:
-    """Explain a reason CODE, or list all of them."""
-    if code is None:
-        shown = list(CATALOGUE.values())
-        listing = "\n".join(f"{reason.code:<26} {reason.sentence}" for reason in shown)
-        click.echo(
-            json.dumps([dataclasses.asdict(reason) for reason in shown], indent=2) if form == "json" else listing
-        )
+def explain(code: str | None, run_id: str | None, output: Path, form: str) -> None:
+    """Explain a reason CODE, or those of a run, or list all of them."""
+    if code is not None:
+        reason = _found(code)
+        click.echo(json.dumps(dataclasses.asdict(reason), indent=2) if form == "json" else _told(reason))
         return
+    counted = _of_run(output / run_id) if run_id else {}
+    shown = [CATALOGUE[name] for name in counted] if run_id else list(CATALOGUE.values())
+    if form == "json":
+        counts = {name: {"rows": rows} for name, rows in counted.items()}
+        click.echo(json.dumps([dataclasses.asdict(one) | counts.get(one.code, {}) for one in shown], indent=2))
+    elif run_id:
+        click.echo("\n\n".join(f"{counted[one.code]:,} rows: {_told(one)}" for one in shown))
+    else:
+        click.echo("\n".join(f"{one.code:<26} {one.sentence}" for one in shown))
+
+
+def _found(code: str) -> Reason:
     reason = CATALOGUE.get(code.upper())
     if reason is None:
         close = difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
         hint = f"did you mean {close[0]}?" if close else "`explain` alone lists them all"
         message = f"{code}: no such reason; {hint}"
         raise UsageError(message)
-    click.echo(json.dumps(dataclasses.asdict(reason), indent=2) if form == "json" else _told(reason))
+    return reason
+
+
+def _of_run(folder: Path) -> dict[str, int]:
+    """Rows with each primary reason, and with each warning, of a published run."""
+    try:
+        report = json.loads((folder / "report" / "report.json").read_text(encoding="utf-8"))
+        return {told["code"]: told["rows"] for told in (*report["reasons"], *report["warnings"])}
+    except (OSError, ValueError, LookupError) as error:
+        message = f"run {folder.name}: not published in {folder.parent}; `runs list` names those that are"
+        raise UsageError(message) from error
 
 
 def _told(reason: Reason) -> str:
     outcome = f"outcome: {reason.outcome}" if reason.outcome else "a warning: the row is registered all the same"
-    lines = [f"{reason.code} ({reason.family})", reason.sentence, f"what to do: {reason.remedy}"]
-    lines += [f"who must act: {reason.owner}", outcome]
+    lines = [f"{reason.code} ({reason.family})", reason.sentence, f"expected: {reason.expected}"]
+    lines += [f"what to do: {reason.remedy}", f"who must act: {reason.owner}", outcome]
     return "\n".join([*lines, *([f"Microsoft: {reason.microsoft}"] if reason.microsoft else [])])

@@ -23,16 +23,22 @@ _LONGEST_NAME = 4_096
 @click.command()
 @click.argument("hash_", metavar="HASH|-|FILE")
 @options.option("--row", type=click.IntRange(min=1), default=1, show_default=True, help="Which row of a manifest.")
+@options.option(
+    "--unmask", is_flag=True, help="Show identities whole: keys, UUIDs, addresses, serial numbers of parts."
+)
 @options.output_format
 @options.config
-def inspect(hash_: str, row: int, form: str) -> int:
+def inspect(hash_: str, row: int, unmask: bool, form: str) -> int:  # noqa: FBT001 - a flag
     """Show what a hardware hash holds.
 
     Give the hash itself, - for standard input, or a FILE: a manifest, an OA3 XML file, or a file of the hash alone.
+    What a device is recognised by is marked with *, and shown in part; its serial number is shown.
     """
     from pipeline.hardware_hash.describe import describe  # noqa: PLC0415 - heavy
+    from pipeline.report.inspection import masked  # noqa: PLC0415 - heavy
 
     described = describe(_read(hash_, row))
+    described = described if unmask else masked(described)
     click.echo(json.dumps(described, indent=2, ensure_ascii=False) if form == "json" else _told(described))
     return _FINDINGS if described["fault"] else 0
 
@@ -70,7 +76,10 @@ def _told(described: dict[str, Any]) -> str:
     lines = [f"{verdict}{repaired}: {described['bytes']:,} bytes, id {described['hardware_hash_id']}", "", "identity"]
     lines += [f"  {name:<20} {_value(value)}" for name, value in described["identity"].items()]
     lines += ["", "records"]
-    lines += [f"  {entry['type']:>3} {entry['name']:<20} {_value(entry['value'])}" for entry in described["records"]]
+    lines += [
+        f"{'*' if entry['identity'] else ' '} {entry['type']:>3} {entry['name']:<20} {_value(entry['value'])}"
+        for entry in described["records"]
+    ]
     return "\n".join(lines)
 
 

@@ -10,7 +10,21 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import check, config, doctor, evaluate, explain, init, inspect, registry, run, runs, synthesize
+from pipeline.cli import (
+    check,
+    completion,
+    config,
+    doctor,
+    evaluate,
+    explain,
+    init,
+    inspect,
+    registry,
+    report,
+    run,
+    runs,
+    synthesize,
+)
 from pipeline.errors import IntakeError, UsageError
 
 _FAULT = 3
@@ -32,9 +46,11 @@ for command in (
     synthesize.synthesize,
     evaluate.evaluate,
     runs.runs,
+    report.report,
     init.init,
     doctor.doctor,
     config.config_group,
+    completion.completion,
 ):
     cli.add_command(command)
 

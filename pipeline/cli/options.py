@@ -70,6 +70,9 @@ reference = option(
     "--reference", type=FOLDER, help="Folder of partners, authorizations, tenants, exclusions [beside the first inbox]."
 )
 registry_beside = option("--registry", type=FOLDER, help="Existing device records [beside the first inbox].")
+output_beside = option(
+    "--output", type=FOLDER, default=Path("runs"), show_default=True, help="Where runs are published."
+)
 as_of = option("--as-of", metavar="TIMESTAMP", help="Moment at which authorization is decided, RFC 3339 [now].")
 output_format = option(
     "--format",

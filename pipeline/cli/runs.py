@@ -8,11 +8,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.run import told
-from pipeline.errors import Fault, UsageError
-
-_output = options.option(
-    "--output", type=options.FOLDER, default=Path("runs"), show_default=True, help="Where runs are published."
-)
+from pipeline.errors import UsageError
 
 
 @click.group()
@@ -21,7 +17,7 @@ def runs() -> None:
 
 
 @runs.command("list")
-@_output
+@options.output_beside
 @options.output_format
 @options.config
 def list_(output: Path, form: str) -> None:
@@ -40,7 +36,7 @@ def list_(output: Path, form: str) -> None:
 
 @runs.command()
 @click.argument("run_id")
-@_output
+@options.output_beside
 @options.output_format
 @options.config
 def show(run_id: str, output: Path, form: str) -> None:
@@ -55,11 +51,6 @@ def show(run_id: str, output: Path, form: str) -> None:
 
 def _published(output: Path) -> list[dict[str, Any]]:
     """What `run.json` holds of each run."""
-    manifests = []
-    for path in sorted(output.glob("*/run.json")):
-        try:
-            manifests.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            message = f"{path}: is not what a run wrote; restore it, or move its folder out of the output"
-            raise Fault(message) from error
-    return manifests
+    from pipeline.history import published_runs  # noqa: PLC0415 - heavy
+
+    return [run.manifest for run in published_runs(output)]

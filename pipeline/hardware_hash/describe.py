@@ -26,6 +26,20 @@ _IDENTITY = (
     "mac_addresses",
     "disk_serials",
 )
+_RECOGNISED_BY = frozenset(
+    {
+        Record.DISK_NAME,
+        Record.NETWORK_ADAPTER,
+        Record.OFFLINE_ID,
+        Record.SMBIOS_UUID,
+        Record.SYSTEM_SERIAL,
+        Record.SYSTEM_MANUFACTURER,
+        Record.SYSTEM_PRODUCT,
+        Record.PRODUCT_KEY_ID,
+        Record.TPM_KEY,
+        Record.SYSTEM_DISK,
+    }
+)
 _STORAGE_BUSES = {8: "RAID", 10: "SAS", 11: "SATA", 17: "NVMe"}
 _MEDIA = {0: "unspecified", 8: "WWAN", 9: "Wi-Fi", 10: "Bluetooth", 14: "Ethernet"}
 _OS_TYPES = {1: "Windows PE", 2: "full Windows"}
@@ -38,7 +52,7 @@ def describe(text: str) -> dict[str, Any]:
     Returns:
         `fault` (a reason code, or None where it is usable), `repaired`, `bytes`, and where it is verified
         `hardware_hash_id`, `consistent`, `identity` (the decoded fields) and `records`, a list of all records in
-        their order: `type`, `name`, `bytes` and `value`.
+        their order: `type`, `name`, `bytes`, `value`, and `identity`, whether a device is recognised by it.
     """
     decoded = decode(pl.Series([text.strip()], dtype=pl.String), single=True).row(0, named=True)
     described = {"fault": decoded["hash_fault"], "repaired": decoded["hash_repaired"], "bytes": decoded["hash_bytes"]}
@@ -81,7 +95,7 @@ def _record(kind: int, payload: bytes) -> dict[str, Any]:
         value = read(payload) if read else payload.hex()
     except (struct.error, IndexError, UnicodeDecodeError, OverflowError):
         value = payload.hex()
-    return {"type": kind, "name": name, "bytes": len(payload), "value": value}
+    return {"type": kind, "name": name, "bytes": len(payload), "value": value, "identity": kind in _RECOGNISED_BY}
 
 
 def _text(payload: bytes) -> str:

@@ -9,12 +9,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from pipeline.durable import replace_text
+from pipeline.errors import Fault
 from pipeline.report.masking import brief_text
 from pipeline.report.trends import Run, night
+
+REPORT = "report"
+"""Folder of a published run that holds what people read."""
 
 _DATA, _PAGE = "report.json", "index.html"
 
@@ -41,15 +45,23 @@ def write_page(folder: Path, content: dict[str, Any]) -> None:
     (folder / _PAGE).write_text(render(content), encoding="utf-8")
 
 
-def rebuild_pages(report: Path) -> int:
+def rebuild_pages(run: Path) -> int:
     """Make the pages of a published run anew; each appears at once.
 
     Returns:
         How many.
+
+    Raises:
+        Fault: a report.json is not what a run of this version wrote.
     """
-    sources = [report / _DATA, *sorted(report.glob(f"*/{_DATA}"))]
+    sources = [run / REPORT / _DATA, *sorted((run / REPORT).glob(f"*/{_DATA}"))]
     for source in sources:
-        replace_text(source.with_name(_PAGE), render(json.loads(source.read_text(encoding="utf-8"))))
+        try:
+            page = render(json.loads(source.read_text(encoding="utf-8")))
+        except (OSError, ValueError, LookupError, TypeError, TemplateError) as error:
+            message = f"{source}: is not what this version wrote ({type(error).__name__}); its page stays as it is"
+            raise Fault(message) from error
+        replace_text(source.with_name(_PAGE), page)
     return len(sources)
 
 
@@ -95,7 +107,7 @@ def _environment() -> Environment:
         number=lambda value: f"{value:,}",
         percent=lambda value: f"{100 * value:.1f} %",
         change=lambda value: f"{100 * value:+.1f} %",
-        nights=lambda value: f"{value:,} night{'' if value == 1 else 's'}",
+        count=lambda value, noun: f"{value:,} {noun}{'' if value == 1 else 's'}",
         moment=lambda value: f"{value[:10]} {value[11:16]} UTC",
         brief=brief_text,
     )

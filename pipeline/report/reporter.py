@@ -1,6 +1,5 @@
 """Gathers what there is to tell while the rows pass by once, and writes it at the end."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,13 @@ from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
 from pipeline.report.exports import Exports, partner_folder
-from pipeline.report.pages import write_page
+from pipeline.report.pages import REPORT, write_page
 from pipeline.report.repairs import REPAIRS, RepairLog
 from pipeline.report.shown import ShownRows
 from pipeline.report.summary import Summary
 from pipeline.report.trends import Run, trends
 from pipeline.report.unfixed import Unfixed
 from schemas.outcome import UNFIXED_FILE
-
-REPORT = "report"
-"""Folder of a published run that holds what people read."""
 
 
 class Reporter:
@@ -86,9 +82,3 @@ class Reporter:
                 write_page(self._report / partner_folder(partner), own[partner])
                 own[partner] = {**own[partner], "rejected_rows": None}
         write_page(self._report, run_content(told, own, run, past))
-
-
-def read_report(folder: Path) -> dict[str, Any]:
-    """What a page shows, from its `report.json`."""
-    content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return content

@@ -1,0 +1,111 @@
+import io
+import json
+
+import polars as pl
+import pytest
+
+from pipeline.report.unfixed import Unfixed
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
+from schemas.outcome import UNFIXED_TYPES
+from tests.conftest import AS_OF, TENANT
+
+SERIAL, PRODUCT_ID, HASH, TAG = INTUNE[:4]
+PLACE = f"contoso/{TENANT}/"
+
+
+def left(night):
+    """File, line, nights and nights unseen of what is unfixed after a night."""
+    frame = pl.read_parquet(night.result.folder / "unfixed.parquet")
+    assert dict(frame.schema) == UNFIXED_TYPES
+    return frame.select("source_file", "source_line", "nights", "unseen").rows()
+
+
+def told(night, partner="contoso"):
+    return json.loads((night.result.folder / "report" / partner / "report.json").read_text())
+
+
+def test_a_row_is_known_again_until_it_is_fixed(world):
+    device = world.factory.device()
+    world.deliver(PLACE + "one.csv", {HASH: capture(device), TAG: "x" * 200})
+    assert left(world.run()) == [(PLACE + "one.csv", 2, 1, 0)]
+    world.deliver(PLACE + "two.csv", {HASH: capture(device), TAG: "=x"})
+    second = world.run()
+    assert left(second) == [(PLACE + "two.csv", 2, 2, 0)]
+    assert told(second)["rejected_rows"]["listed"][0]["nights"] == 2
+    assert told(second)["unfixed"]["oldest"]["since"] == AS_OF.strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.deliver(PLACE + "three.csv", {HASH: capture(device), TAG: "x"})
+    third = world.run()
+    assert left(third) == []
+    fixed = [{"source_file": PLACE + "two.csv", "source_line": 2, "reason": "FORMULA_CELL", "nights": 2}]
+    assert told(third)["fixed"] == {"of": 1, "listed": fixed}
+    assert told(world.run())["fixed"]["of"] == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({SERIAL: "5CG1234ABC"}, {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M"}),
+        ({PRODUCT_ID: "3305123456789", TAG: "=x"}, {PRODUCT_ID: "3305123456789"}),
+    ],
+    ids=["serial", "product ID"],
+)
+def test_a_row_is_known_by_whatever_it_names_its_device_by(world, before, after):
+    world.deliver(PLACE + "one.csv", before)
+    assert len(left(world.run())) == 1
+    world.deliver(PLACE + "two.csv", after, header=None if TAG in before else PARTNER_CENTER)
+    assert left(world.run()) == []
+
+
+def test_a_row_without_identity_is_known_by_its_text(world):
+    world.deliver(PLACE + "one.csv", {TAG: "x"}, {TAG: "x"}, {TAG: "y"})
+    assert [nights for _, _, nights, _ in left(world.run())] == [1, 1, 1]
+    world.deliver(PLACE + "two.csv", {TAG: "x"})
+    after = left(world.run())
+    assert sorted(after) == [(PLACE + "one.csv", 4, 2, 1), (PLACE + "two.csv", 2, 2, 0)]
+
+
+def test_the_same_device_of_another_partner_is_another_matter(world):
+    world.deliver(PLACE + "one.csv", {PRODUCT_ID: "3305123456789", TAG: "=x"})
+    world.run()
+    world.deliver(f"northwind/{TENANT}/one.csv", {PRODUCT_ID: "3305123456789"})
+    assert left(world.run()) == [(PLACE + "one.csv", 2, 2, 1)]
+
+
+def test_a_device_that_another_row_registers_is_not_unfixed(world):
+    device = world.factory.device()
+    world.deliver(PLACE + "one.csv", {HASH: capture(device)}, {HASH: capture(device), TAG: "=x"})
+    assert left(world.run()) == []
+
+
+def test_what_nobody_delivers_any_more_is_forgotten_at_last(world):
+    world.deliver(PLACE + "one.csv", {TAG: "x"})
+    frame = pl.read_parquet(world.run().result.folder / "unfixed.parquet")
+    nights = 0
+    while frame.height:
+        frame = Unfixed(frame).after("later", AS_OF)
+        nights += 1
+    assert nights == 31
+
+
+def test_a_dry_run_looks_back_and_leaves_nothing_behind(world):
+    world.deliver(PLACE + "one.csv", {PRODUCT_ID: "3305123456789", TAG: "=x"})
+    world.run()
+    world.put(PLACE + "two.csv", b"")
+    for _ in range(2):
+        assert left(world.run(dry_run=True)) == [(PLACE + "one.csv", 2, 2, 1)]
+
+
+def test_a_corrected_resubmission_registers_and_the_report_says_so(world):
+    device = world.factory.device()
+    world.deliver(PLACE + "one.csv", {HASH: capture(device), TAG: "x" * 200}, {SERIAL: "SN1"})
+    first = world.run()
+    text = (first.result.folder / "report" / "contoso" / "resubmit.csv").read_text()
+    rows = pl.read_csv(io.StringIO(text), infer_schema=False)
+    corrected = rows.with_columns(pl.col(TAG).str.head(10))
+    world.put(PLACE + "again.csv", corrected.write_csv().encode())
+    second = world.run()
+    assert second.registered["source_file"].to_list() == [PLACE + "again.csv"]
+    assert [row["source_line"] for row in told(second)["fixed"]["listed"]] == [2]
+    assert told(second)["unfixed"]["rows"] == 1
+    assert "Fixed since the last run: 1 row" in (second.result.folder / "report" / "contoso" / "index.html").read_text()
