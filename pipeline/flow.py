@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
@@ -33,6 +32,7 @@ from pipeline.report import Reporter, Summary, summarize, tell_cases, write_hist
 from pipeline.staging import Staging
 from pipeline.workspace import MANIFEST, Workspace, recover, workspace
 from schemas.device import COMPONENT_TYPES
+from schemas.run import RunManifest
 
 _COMMIT_TRIES = 5
 """How often a run matches again because another one committed first; nights rarely overlap once."""
@@ -49,7 +49,7 @@ class RunResult:
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: RunManifest
     repeated: bool = False
 
 
@@ -124,7 +124,7 @@ def _records(config: RunConfig, registry: Registry, place: Workspace) -> Registr
 
 
 def _conclude(
-    config: RunConfig, place: Workspace, registry: Registry, records: RegistryWriter, manifest: dict[str, Any]
+    config: RunConfig, place: Workspace, registry: Registry, records: RegistryWriter, manifest: RunManifest
 ) -> RunResult:
     """Commit, then publish; a dry run is only put where it can be looked at."""
     if config.dry_run:
@@ -190,7 +190,7 @@ def _delivered(inbox: Inbox, config: RunConfig, registry: Registry) -> list[Deli
     ]
 
 
-def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> dict[str, Any]:
+def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> RunManifest:
     counts = summary.counts()
     return {
         "run_id": config.run_id,

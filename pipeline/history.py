@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -12,6 +11,7 @@ from pipeline.registry import Registry
 from pipeline.workspace import MANIFEST
 from schemas.outcome import FILE_TYPES, UNFIXED_FILE, UNFIXED_TYPES
 from schemas.reasons import Outcome
+from schemas.run import RunManifest
 
 _UNSETTLED = [Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW]
 """Outcomes that may change although the file does not, since consent or the registry does."""
@@ -65,7 +65,7 @@ class PublishedRun:
     """A published run: its folder, and what its `run.json` holds."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: RunManifest
 
 
 def published_runs(output: Path) -> list[PublishedRun]:
@@ -84,9 +84,9 @@ def unfixed_rows(runs: list[PublishedRun]) -> pl.DataFrame:
     return _read([path], list(UNFIXED_TYPES)) if path and path.exists() else pl.DataFrame(schema=UNFIXED_TYPES)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(path: Path) -> RunManifest:
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: RunManifest = json.loads(path.read_text(encoding="utf-8"))
         int(manifest["registry_version"]["after"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path}: is not what a run wrote; restore it, or move its folder out of the output"

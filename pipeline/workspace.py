@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pipeline.durable import sync_folder, sync_tree
 from pipeline.errors import Fault
 from pipeline.registry import Registry
+from schemas.run import RunManifest
 
 MANIFEST = "run.json"
 """A run is published when this file exists, and only then."""
@@ -53,7 +53,7 @@ class Workspace:
         self.publication.mkdir()
         return self.publication
 
-    def seal(self, manifest: dict[str, Any]) -> None:
+    def seal(self, manifest: RunManifest) -> None:
         """Write `run.json`, not yet under its name, and make all of the publication durable."""
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (self.publication / _PENDING).write_text(text + "\n", encoding="utf-8")

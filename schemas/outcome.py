@@ -83,12 +83,68 @@ UNFIXED_TYPES: dict[str, pl.DataType] = {
 """One row is a rejected row that nobody has put right yet. `keys` are fingerprints by which it is known again,
 `first_run` and `since` (that run's moment) tell when it was rejected first, `nights` in how many runs it has been
 wrong, `unseen` in how many of them, counted from the last, it was not delivered."""
+MEANINGS: dict[str, str] = {
+    "run_id": "the run",
+    "partner_id": "who delivered the row; null where the file is in no partner's folder",
+    "tenant_id": "whose device it is, a lower-case GUID; null where that is not known",
+    "source_file": "the manifest, relative to its inbox",
+    "source_line": "line in it, from 1; 0 for what could not be read at all",
+    "serial_number": "as delivered, trimmed; so are the next five",
+    "windows_product_id": "as delivered",
+    "manufacturer": "as delivered",
+    "model": "as delivered",
+    "group_tag": "as delivered",
+    "assigned_user": "as delivered",
+    "hardware_hash_id": "SHA-256 of the hash's signed part, in hex; null unless the hash is verified",
+    "warnings": "codes of what is odd about the row and does not stop it",
+    "matched_device_id": "the registered device that it collided with, or whose disk it carries",
+    "evidence": "which components agreed and which did not",
+    "device_id": "the device's key in the registry",
+    "identity": "what it is registered by: `hash`, `product_id` or `tuple`",
+    "profile": "deployment profile; `default`",
+    "registered_at": "the run's `--as-of`",
+    "captured_at": "when the hash was captured, by the device's own clock",
+    "hardware_hash": "the decoded hash without its padding",
+    "hash_serial_number": "inside the hash; so are the next seven",
+    "hash_manufacturer": "system manufacturer",
+    "hash_model": "system product name",
+    "hash_product_id": "Windows product ID",
+    "smbios_uuid": "lower-case GUID",
+    "tpm_ek_id": "SHA-256 of the TPM's endorsement key, in hex",
+    "mac_addresses": "network cards, as `AA:BB:CC:DD:EE:FF`",
+    "disk_serials": "disks",
+    "reason": "the primary code: the first of the catalogue",
+    "reasons": "all codes, the primary one first",
+    "outcome": "`invalid`, `unauthorized`, `excluded`, `duplicate` or `review`",
+    "raw_record": "the line as delivered, product keys masked",
+    "matched_source_file": "manifest of the row of this delivery that it collided with",
+    "matched_source_line": "and its line",
+    "tenant_folder": "second folder of the manifest's path",
+    "bytes": "size as delivered",
+    "sha256": "of the file as delivered",
+    "layout": "`intune`, `partner_center`, `store` or `other`",
+    "encoding": "how its text was read",
+    "delimiter": "`,` `;` or tab",
+    "rows_read": "its rows = the next two together",
+    "rows_registered": "rows that became devices",
+    "rows_rejected": "all others",
+    "disposition": "`processed`, `empty`, `already_processed` or `unreadable`",
+    "findings": "codes that hold for all its rows",
+    "keys": "fingerprints by which the row is known again",
+    "first_run": "the run that rejected it first",
+    "since": "and that run's moment",
+    "nights": "in how many runs it has been wrong",
+    "unseen": "in how many of the last it was not delivered; beyond 30 it is forgotten",
+}
+"""What each column of the published files holds."""
+
 DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable")
 
 
 def _columns(types: dict[str, pl.DataType], required: set[str], checks: dict[str, pa.Check]) -> dict[str, pa.Column]:
     return {
-        name: pa.Column(dtype, nullable=name not in required, checks=checks.get(name)) for name, dtype in types.items()
+        name: pa.Column(dtype, nullable=name not in required, checks=checks.get(name), description=MEANINGS[name])
+        for name, dtype in types.items()
     }
 
 

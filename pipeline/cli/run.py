@@ -9,6 +9,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.progress import listening
 from pipeline.config import RunConfig, parse_moment
+from schemas.run import RunManifest
 
 _FINDINGS = 1
 
@@ -60,7 +61,7 @@ def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **set
     return _FINDINGS if too_many and not result.repeated else 0
 
 
-def _tell(manifest: dict[str, Any], folder: Path, form: str) -> None:
+def _tell(manifest: RunManifest, folder: Path, form: str) -> None:
     if form == "text":
         click.echo(told(manifest, folder))
     elif form == "json":
@@ -72,7 +73,7 @@ def _tell(manifest: dict[str, Any], folder: Path, form: str) -> None:
             click.echo(text, nl=False)
 
 
-def told(manifest: dict[str, Any], folder: Path) -> str:
+def told(manifest: RunManifest, folder: Path) -> str:
     """What a run did, in lines."""
     rows, files = manifest["rows"], manifest["files"]
     outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)

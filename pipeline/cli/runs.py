@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pipeline.cli import options
 from pipeline.cli.run import told
 from pipeline.errors import UsageError
+from schemas.run import RunManifest
 
 
 @click.group()
@@ -49,7 +49,7 @@ def show(run_id: str, output: Path, form: str) -> None:
     click.echo(as_json if form == "json" else told(manifest, output / run_id))
 
 
-def _published(output: Path) -> list[dict[str, Any]]:
+def _published(output: Path) -> list[RunManifest]:
     """What `run.json` holds of each run."""
     from pipeline.history import published_runs  # noqa: PLC0415 - heavy
 

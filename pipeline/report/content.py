@@ -11,8 +11,9 @@ from pipeline.report.exports import partner_folder
 from pipeline.report.masking import brief
 from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
-from pipeline.report.trends import MOST_NIGHTS, Night, Run, night, share
+from pipeline.report.trends import MOST_NIGHTS, Night, night, share
 from schemas.reasons import CATALOGUE, OUTCOMES, Outcome
+from schemas.run import Counts, RunManifest
 
 REPORT_VERSION = 2
 """Version of the form of report.json, `schemas/report.schema.json`; raised when a reader would have to change."""
@@ -65,7 +66,7 @@ class Told:
         return told
 
 
-def run_content(told: Told, own: dict[str | None, Content], run: Run, past: list[Run]) -> Content:
+def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, past: list[RunManifest]) -> Content:
     """What the page of a run shows.
 
     Args:
@@ -92,13 +93,13 @@ def run_content(told: Told, own: dict[str | None, Content], run: Run, past: list
     }
 
 
-def partner_content(partner_id: str | None, told: Told, run: Run, trend: list[Night]) -> Content:
+def partner_content(partner_id: str | None, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     """What the page of one partner shows; nothing of others."""
     whole = [*trend, night(run, told.summary.counts())]
     return {**_content("partner", told, run, whole), "partner_id": partner_id}
 
 
-def _content(page: str, told: Told, run: Run, trend: list[Night]) -> Content:
+def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     counts = told.summary.counts()
     rows = counts["rows"]
     files = told.summary.files.sort("rows_rejected", "source_file", descending=[True, False]).head(_MOST_FILES)
@@ -131,7 +132,7 @@ def _content(page: str, told: Told, run: Run, trend: list[Night]) -> Content:
     }
 
 
-def _verdict(counts: dict[str, Any]) -> str:
+def _verdict(counts: Counts) -> str:
     """What to think of a night, in one line."""
     rows = counts["rows"]
     if not rows["read"]:

@@ -15,7 +15,8 @@ from markupsafe import Markup
 from pipeline.durable import replace_text
 from pipeline.errors import Fault
 from pipeline.report.masking import brief_text
-from pipeline.report.trends import Run, night
+from pipeline.report.trends import night
+from schemas.run import RunManifest
 
 REPORT = "report"
 """Folder of a published run that holds what people read."""
@@ -71,7 +72,7 @@ def render(content: dict[str, Any]) -> str:
     return template.render(report=content, most_partners=_MOST_PARTNERS)
 
 
-def write_history(output: Path, runs: list[Run]) -> None:
+def write_history(output: Path, runs: list[RunManifest]) -> None:
     """Write the page of all published runs; it appears at once.
 
     Args:
@@ -84,12 +85,12 @@ def write_history(output: Path, runs: list[Run]) -> None:
     replace_text(output / _PAGE, page)
 
 
-def _of_history(run: Run) -> dict[str, Any]:
+def _of_history(run: RunManifest) -> dict[str, Any]:
     return {
         **night(run, run),
         "files": run["files"]["found"],
         "partners": len(run["partners"]),
-        "top_reason": max(run["reasons"], key=run["reasons"].get, default=None),
+        "top_reason": max(run["reasons"], key=lambda code: run["reasons"][code], default=None),
         "seconds": sum(run["seconds"].values()),
     }
 

@@ -14,9 +14,10 @@ from pipeline.report.pages import REPORT, write_page
 from pipeline.report.repairs import REPAIRS, RepairLog
 from pipeline.report.shown import ShownRows
 from pipeline.report.summary import Summary
-from pipeline.report.trends import Run, trends
+from pipeline.report.trends import trends
 from pipeline.report.unfixed import Unfixed
 from schemas.outcome import UNFIXED_FILE
+from schemas.run import RunManifest
 
 
 class Reporter:
@@ -61,7 +62,9 @@ class Reporter:
         self._shown.write(told)
         self._exports.write(told)
 
-    def finish(self, run: Run, summary: Summary, cases: Cases, as_of: datetime, past: list[Run]) -> None:
+    def finish(
+        self, run: RunManifest, summary: Summary, cases: Cases, as_of: datetime, past: list[RunManifest]
+    ) -> None:
         """Write what the next run needs, `report.json`, and the pages.
 
         Args:

@@ -1,12 +1,12 @@
 """Frames of numbers: everything that run.json, report.json and the pages show is counted here, once."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
-from schemas.outcome import DISPOSITIONS, FILE_TYPES
+from schemas.outcome import FILE_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
+from schemas.run import Counts, FileCounts, RowCounts
 
 _AUTHORIZATION = codes_of("authorization")
 
@@ -44,19 +44,24 @@ class Summary:
             found[partner] = Summary(own[0], own[1], own[2], own[3], ignored=0)
         return found
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> Counts:
         """`files`, `rows`, `outcomes` and `reasons`, as in run.json."""
-        dispositions = dict(self.files.group_by("disposition").len().iter_rows())
-        rows = self.files.select(
-            read=pl.col("rows_read").sum(),
-            registered=pl.col("rows_registered").sum(),
-            rejected=pl.col("rows_rejected").sum(),
-        ).row(0, named=True)
+        of = dict(self.files.group_by("disposition").len().iter_rows())
         by_outcome = dict(self.reasons.group_by("outcome").agg(pl.col("rows").sum()).iter_rows())
         by_reason = dict(self.reasons.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
         return {
-            "files": {"found": self.files.height, **{name: dispositions.get(name, 0) for name in DISPOSITIONS}},
-            "rows": rows,
+            "files": FileCounts(
+                found=self.files.height,
+                processed=of.get("processed", 0),
+                empty=of.get("empty", 0),
+                already_processed=of.get("already_processed", 0),
+                unreadable=of.get("unreadable", 0),
+            ),
+            "rows": RowCounts(
+                read=int(self.files["rows_read"].sum()),
+                registered=int(self.files["rows_registered"].sum()),
+                rejected=int(self.files["rows_rejected"].sum()),
+            ),
             "outcomes": {outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
             "reasons": {code: by_reason[code] for code in REASON_CODES if code in by_reason},
         }

@@ -2,17 +2,16 @@
 
 from typing import Any
 
+from schemas.run import Counts, RunManifest
+
 MOST_NIGHTS = 30
 """Runs that a trend goes back."""
-
-Run = dict[str, Any]
-"""What `run.json` holds."""
 
 Night = dict[str, Any]
 """One point of a trend: `run_id`, `finished_at`, `read`, `registered`, `rejected`, `rejected_share`."""
 
 
-def night(run: Run, counts: dict[str, Any]) -> Night:
+def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
     """What a run did, or one partner in it."""
     rows = counts["rows"]
     return {
@@ -30,7 +29,7 @@ def share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0.0
 
 
-def trends(past: list[Run]) -> dict[str | None, list[Night]]:
+def trends(past: list[RunManifest]) -> dict[str | None, list[Night]]:
     """For each partner the last runs in which it delivered rows, the latest last."""
     found: dict[str | None, list[Night]] = {}
     for run in past[-MOST_NIGHTS:]:

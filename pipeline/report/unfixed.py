@@ -130,6 +130,6 @@ def _keys() -> pl.Expr:
 
 
 def _keys_or_text() -> pl.Expr:
-    """The same; of a row that names none, its text."""
-    text = pl.concat_list(fingerprint("record", pl.col("raw_record"))).list.drop_nulls()
+    """The same; of a row that names none, its text, and of one that could not be read, its file."""
+    text = pl.concat_list(fingerprint("record", pl.coalesce("raw_record", "source_file")))
     return pl.when(_keys().list.len() > 0).then(_keys()).otherwise(text)

@@ -10,7 +10,16 @@ from pipeline.cli.main import cli
 from pipeline.ingest.layout import MANIFEST_COLUMNS
 from pipeline.synthesize import MATCHING_STORIES
 from pipeline.synthesize.night import Night
-from schemas.outcome import REGISTERED_DEVICE, REJECTED_ROW
+from schemas.outcome import (
+    BOTH_TYPES,
+    FILE_TYPES,
+    MEANINGS,
+    REGISTERED_DEVICE,
+    REGISTERED_TYPES,
+    REJECTED_ROW,
+    REJECTED_TYPES,
+    UNFIXED_TYPES,
+)
 from schemas.reasons import CATALOGUE, REASONS, WARNINGS
 from schemas.registry import IMPORT_COLUMNS
 
@@ -55,6 +64,24 @@ def scenarios_table():
 
 def test_the_readme_s_table_of_scenarios_is_what_the_stories_tell():
     assert README.split("<!-- scenarios -->\n")[1].split("<!-- /scenarios -->")[0] == scenarios_table()
+
+
+def columns_table():
+    lines = ["| file | column | type | |", "| --- | --- | --- | --- |"]
+    files = {
+        "both sets": BOTH_TYPES,
+        "`registered/`": {name: dtype for name, dtype in REGISTERED_TYPES.items() if name not in BOTH_TYPES},
+        "`rejected/`": {name: dtype for name, dtype in REJECTED_TYPES.items() if name not in BOTH_TYPES},
+        "`files.parquet`": FILE_TYPES,
+        "`unfixed.parquet`": UNFIXED_TYPES,
+    }
+    for file, types in files.items():
+        lines += [f"| {file} | `{name}` | {dtype!r} | {MEANINGS[name]} |" for name, dtype in types.items()]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_s_table_of_columns_is_the_schema():
+    assert README.split("<!-- columns -->\n")[1].split("<!-- /columns -->")[0] == columns_table()
 
 
 def commands(group, path=()):

@@ -1,16 +1,9 @@
-import shutil
-from pathlib import Path
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from pipeline import RunConfig, run
-from pipeline.config import parse_moment
-from pipeline.registry import Registry
-from pipeline.registry.importing import import_records
 from tests.browser.chromium import browser
+from tests.browser.nights import publish_nights
 
-ROOT = Path(__file__).parents[2]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 PAGES = ("index.html", "night-2/report/index.html", "night-2/report/contoso/index.html")
@@ -18,15 +11,7 @@ PAGES = ("index.html", "night-2/report/index.html", "night-2/report/contoso/inde
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
-    """Two published nights of `data/`."""
-    home = tmp_path_factory.mktemp("home")
-    for name in ("inbox", "reference"):
-        shutil.copytree(ROOT / "data" / name, home / name)
-    import_records(Registry.open(home / "registry", create=True), ROOT / "data" / "existing_devices.csv")
-    for at, night in enumerate(("2026-11-20", "2026-11-21"), 1):
-        moment = parse_moment(f"{night}T02:00:00Z")
-        run(RunConfig.beside(home / "inbox", as_of=moment, run_id=f"night-{at}", reprocess=True))
-    return home / "runs"
+    return publish_nights(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")

@@ -1,32 +1,31 @@
 import json
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
 import polars as pl
 import pytest
 
-from pipeline import RunConfig, run
-from pipeline.config import parse_moment
-from pipeline.registry import Registry
-from pipeline.registry.importing import import_records
+from tests.browser.nights import ROOT, publish_nights
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
+
+
+@dataclass
+class Night:
+    """A published run of `data/`."""
+
+    folder: Path
+
+    @property
+    def manifest(self):
+        return json.loads((self.folder / "run.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory):
-    """Two published runs of `data/`: all of it, and what a second night reads again."""
-    home = tmp_path_factory.mktemp("home")
-    for name in ("inbox", "reference"):
-        shutil.copytree(ROOT / "data" / name, home / name)
-    import_records(Registry.open(home / "registry", create=True), ROOT / "data" / "existing_devices.csv")
-    moments = [parse_moment(f"2026-11-{day}T02:00:00Z") for day in (20, 21)]
-    return [
-        run(RunConfig.beside(home / "inbox", as_of=moment, run_id=f"night-{at}"))
-        for at, moment in enumerate(moments, 1)
-    ]
+    output = publish_nights(tmp_path_factory.mktemp("home"))
+    return [Night(output / f"night-{at}") for at in (1, 2)]
 
 
 def reports(result):
@@ -83,8 +82,8 @@ def test_the_second_night_knows_the_first(nights):
     assert contoso["trend"] == [before["rejected_share"], contoso["rejected_share"]]
     assert contoso["change"] == round(contoso["rejected_share"] - before["rejected_share"], 4)
     again = [row for row in second["rejected_rows"]["listed"] if row["nights"] is not None]
-    assert again
-    assert {row["nights"] for row in again} == {2}
+    assert len(again) > 50
+    assert max(row["nights"] for row in again) == 2
 
 
 def test_a_partner_s_folder_names_no_other_partner_tenant_or_device(nights):

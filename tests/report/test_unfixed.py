@@ -65,6 +65,12 @@ def test_a_row_without_identity_is_known_by_its_text(world):
     assert sorted(after) == [(PLACE + "one.csv", 4, 2, 1), (PLACE + "two.csv", 2, 2, 0)]
 
 
+def test_what_cannot_be_read_is_known_by_its_file(world):
+    world.put(PLACE + "one.csv.gz", b"no gzip")
+    assert left(world.run()) == [(PLACE + "one.csv.gz", 0, 1, 0)]
+    assert left(world.run(reprocess=True)) == [(PLACE + "one.csv.gz", 0, 2, 0)]
+
+
 def test_the_same_device_of_another_partner_is_another_matter(world):
     world.deliver(PLACE + "one.csv", {PRODUCT_ID: "3305123456789", TAG: "=x"})
     world.run()
