@@ -109,6 +109,32 @@ def compact(registry: Path, form: str) -> None:
 
 
 @registry.command()
+@options.option(
+    "--older-than",
+    type=click.IntRange(min=1),
+    default=24,
+    show_default=True,
+    metavar="HOURS",
+    help="Leave what was needed within so many hours: longer than any run takes.",
+)
+@options.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@_registry
+@options.output_format
+@options.config
+def vacuum(older_than: int, registry: Path, form: str, *, dry_run: bool) -> None:
+    """Remove files that the registry does not name any more: of dead runs, and those that compact replaced."""
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.vacuuming import vacuum as vacuum_registry  # noqa: PLC0415 - heavy
+
+    done = vacuum_registry(Registry.open(registry, create=False), older_than, dry_run=dry_run)
+    if form == "json":
+        click.echo(json.dumps({"files": [str(file) for file in done.files], "bytes": done.size}, indent=2))
+        return
+    told = "would be removed" if dry_run else "removed"
+    click.echo(f"{len(done.files):,} files of {done.size / 1e6:,.1f} MB {told}")
+
+
+@registry.command()
 @_registry
 @options.option("--output", type=options.FOLDER, help="Published runs, to be held against the registry.")
 @options.output_format

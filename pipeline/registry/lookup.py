@@ -36,16 +36,16 @@ _SCHEMA_OF_IDS = pa.schema([_SCHEMA.field("device_id")])
 
 def write_lookup(data_file: Path) -> None:
     """Copy what matching compares of a data file; nobody sees half a copy."""
-    place = _place(data_file)
-    place.parent.mkdir(exist_ok=True)
-    unfinished = place.with_suffix(".part")
+    copy = place(data_file)
+    copy.parent.mkdir(exist_ok=True)
+    unfinished = copy.with_suffix(".part")
     schema = _SCHEMA.with_metadata({_SIZE: str(data_file.stat().st_size)})
     with pq.ParquetFile(data_file) as file, pa.ipc.new_file(unfinished, schema) as writer:
         for batch in file.iter_batches(_BATCH_ROWS, columns=list(COLUMNS)):
             writer.write_table(pa.Table.from_batches([batch]).select(COLUMNS).cast(schema))
     sync(unfinished)
-    unfinished.rename(place)
-    sync(place)
+    unfinished.rename(copy)
+    sync(copy)
 
 
 def has_lookup(data_file: Path) -> bool:
@@ -74,16 +74,17 @@ def take(data_file: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame | None:
     return frame.select(pl.col(name).cast(RECORD_TYPES[name]) for name in COLUMNS)
 
 
-def _place(data_file: Path) -> Path:
+def place(data_file: Path) -> Path:
+    """Where the copy of a data file lies, if there is one."""
     return data_file.parent / FOLDER / f"{data_file.stem}.arrow"
 
 
 def _open(data_file: Path) -> pa.ipc.RecordBatchFileReader | None:
-    place = _place(data_file)
-    if not place.exists():
+    path = place(data_file)
+    if not path.exists():
         return None
     try:
-        copy = pa.ipc.open_file(pa.memory_map(str(place)))
+        copy = pa.ipc.open_file(pa.memory_map(str(path)))
     except pa.ArrowException:
         return None
     says = (copy.schema.metadata or {}).get(_SIZE)

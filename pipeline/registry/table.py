@@ -23,7 +23,11 @@ FORMAT = "autopilot-intake registry, format 1"
 """Stands in the table's description, so that a table of another program or format is refused."""
 
 _WRITER = "registry-writer"
-"""Application transaction that every commit raises by one: a stale handle can then not commit."""
+"""Application transaction that every commit raises by one: a stale handle can then not commit, and a commit that lost
+its end is found out."""
+
+_END_BYTES = 1_024
+"""Bytes that the transactions of a commit take at most."""
 
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
@@ -117,6 +121,11 @@ class Registry:
         """The files that hold the records, and how many each holds."""
         return dict(self._records)
 
+    def unnamed_files(self, hours: int) -> list[Path]:
+        """Data files that neither this version names nor one of so many hours ago did."""
+        listed = self._table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+        return [self.folder / path for path in sorted(listed) if path.endswith(".parquet")]
+
     def removed_ids(self) -> pl.Series:
         """Ids of the devices whose registration was removed."""
         removed = self.scan().filter(pl.col("event") == REMOVED).select("device_id")
@@ -159,7 +168,7 @@ class Registry:
         counter = self._table.transaction_version(_WRITER) or 0
         of_run = [Transaction(f"run:{run_id}", token)] if run_id else []
         properties = CommitProperties(
-            app_transactions=[Transaction(_WRITER, counter + 1), *of_run], max_commit_retries=0
+            app_transactions=[*of_run, Transaction(_WRITER, counter + 1)], max_commit_retries=0
         )
         version = self.version + 1
         actions: list[AddAction | RemoveAction] = [*writer.hand_over(), *(_removal(file) for file in replaced)]
@@ -223,11 +232,25 @@ def _require_vacant(folder: Path) -> None:
 
 
 def _require_whole_log(folder: Path) -> None:
-    """A log file of no bytes is read as a night without changes, so it must be found here."""
-    for path in (folder / "_delta_log").iterdir():
-        if path.is_file() and path.stat().st_size == 0:
-            message = f"registry log {path}: empty; restore the registry from a backup"
+    """A commit that lost its end, or all of it, is read as one that changed less, so it must be found here.
+
+    Every commit ends in the writer's transaction; older ones count through the checkpoint, which cannot be cut off
+    unnoticed.
+    """
+    log = folder / "_delta_log"
+    checkpoints = [int(path.name.split(".")[0]) for path in log.glob("*.checkpoint*.parquet")]
+    for path in log.glob("*.json"):
+        version = int(path.stem) if path.stem.isdigit() else 0
+        if version > max(checkpoints, default=0) and f'"appId":"{_WRITER}","version":{version}}}' not in _end(path):
+            message = f"registry log {path}: was cut off; restore the registry from a backup"
             raise RegistryError(message)
+
+
+def _end(path: Path) -> str:
+    """The last lines of a commit: its transactions."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_BYTES))
+        return file.read().decode("utf-8", "replace")
 
 
 def _require_format(folder: Path, table: DeltaTable) -> None:

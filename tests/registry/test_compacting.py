@@ -72,7 +72,7 @@ def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
     files = list(registry.data_files())
     for file in files:
         lookup.write_lookup(file)
-    places = [lookup._place(file) for file in files]
+    places = [lookup.place(file) for file in files]
     if damage is None:
         content = [place.read_bytes() for place in places]
         for place, other in zip(places, content[1:] + content[:1], strict=True):

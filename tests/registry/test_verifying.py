@@ -56,7 +56,7 @@ def test_a_look_up_of_other_records_is_named(published):
     file = next(iter(Registry.open(published.registry, create=False).data_files()))
     lookup.write_lookup(file)
     assert findings(published) == []
-    place = lookup._place(file)
+    place = lookup.place(file)
     content = place.read_bytes()
     device_id = Registry.open(published.registry, create=False).scan().collect()["device_id"][0].encode()
     place.write_bytes(content.replace(device_id, device_id[::-1]))

@@ -1,0 +1,33 @@
+"""Removes what no recent version of the registry needs: files of dead runs, and those that compaction replaced."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.registry import lookup
+from pipeline.registry.table import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuuming:
+    """What was removed, or would be: the files, and their bytes together."""
+
+    files: tuple[Path, ...]
+    size: int
+
+
+def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
+    """Remove files that the registry has not named for some hours. No commit is made, no record is touched.
+
+    Args:
+        registry: the registry.
+        hours: longer than any run takes; one at work may still read what was replaced since, and has not yet
+            committed what it writes.
+        dry_run: only tell.
+    """
+    unnamed = registry.unnamed_files(hours)
+    found = [*unnamed, *(copy for file in unnamed if (copy := lookup.place(file)).exists())]
+    size = sum(file.stat().st_size for file in found)
+    if not dry_run:
+        for file in found:
+            file.unlink(missing_ok=True)
+    return Vacuuming(tuple(found), size)

@@ -1,0 +1,68 @@
+"""What the store can look like after a crash of the machine, or a restore that went wrong: refused, and named."""
+
+import pytest
+
+from pipeline.errors import Fault, RegistryError
+from pipeline.registry import Registry
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE
+from tests.conftest import TENANT
+
+HASH = INTUNE[2]
+COMMITS_TO_A_CHECKPOINT = 100
+
+
+@pytest.fixture
+def published(world):
+    """A registry with two nights, and their published runs."""
+    for night in ("a", "b"):
+        world.deliver(f"contoso/{TENANT}/{night}.csv", {HASH: capture(world.factory.device())})
+        world.run(run_id=f"night-{night}")
+    return world
+
+
+def cut(path, size):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:size])
+    return whole
+
+
+def test_a_commit_that_lost_its_last_lines_is_refused(published):
+    for path in sorted((published.registry / "_delta_log").glob("*.json")):
+        lines = path.read_bytes().splitlines(keepends=True)
+        for kept in range(len(lines)):
+            whole = cut(path, sum(map(len, lines[:kept])))
+            with pytest.raises(RegistryError, match="restore"):
+                published.run(run_id="no")
+            path.write_bytes(whole)
+    assert published.run().manifest["files"]["already_processed"] == 2
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_every_file_of_the_store_cut_off_is_refused_or_harmless(published, share):
+    registry = Registry.open(published.registry, create=False)
+    for _ in range(COMMITS_TO_A_CHECKPOINT):
+        with registry.writer() as writer:
+            registry.commit(writer)
+        registry = registry.reopened()
+    assert list((published.registry / "_delta_log").glob("*.checkpoint.parquet"))
+    homes = (published.registry, published.home / "runs")
+    files = sorted(path for home in homes for path in home.rglob("*") if path.is_file())
+    assert len(files) > COMMITS_TO_A_CHECKPOINT
+    # Of the many commits that are alike some will do.
+    tried = [path for at, path in enumerate(files) if "_delta_log" not in path.parts or at % 25 == 0]
+    told = [run_with(published, path, share) for path in tried]
+    assert set(told) == {"refused", "harmless"}
+
+
+def run_with(world, path, share):
+    """What a run says to a store of which one file is cut off: it refuses it, or nothing is lost."""
+    whole = cut(path, int(path.stat().st_size * share))
+    try:
+        night = world.run(run_id=f"again-{path.name}"[:64], dry_run=True)
+    except Fault as fault:
+        return "refused" if str(world.home) in str(fault) else str(fault)
+    finally:
+        path.write_bytes(whole)
+    settled = night.manifest["files"]["already_processed"] == 2 and night.registered.is_empty()
+    return "harmless" if settled else f"{path} cut off was not noticed"

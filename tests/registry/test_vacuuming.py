@@ -1,0 +1,58 @@
+import os
+import time
+
+from pipeline.registry import Registry
+from pipeline.registry.compacting import compact
+from pipeline.registry.lookup import place, write_lookup
+from pipeline.registry.vacuuming import vacuum
+from pipeline.registry.verifying import verify
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE
+from tests.conftest import TENANT
+
+
+def nights(world, number=3):
+    for night in range(number):
+        world.deliver(f"contoso/{TENANT}/{night}.csv", {INTUNE[2]: capture(world.factory.device())})
+        world.run()
+    return Registry.open(world.registry, create=False)
+
+
+def age(path, hours):
+    then = time.time() - 3_600 * hours
+    os.utime(path, (then, then))
+
+
+def test_what_a_dead_run_left_is_removed_once_it_is_old(world):
+    registry = nights(world)
+    orphan = world.registry / "part-of-a-dead-run.parquet"
+    orphan.write_bytes(b"half a file")
+    assert vacuum(registry, 24, dry_run=False).files == ()
+    age(orphan, 25)
+    assert vacuum(registry, 24, dry_run=True).files == (orphan,)
+    assert orphan.exists()
+    assert vacuum(registry, 24, dry_run=False).size == 11
+    assert not orphan.exists()
+    assert verify(registry.reopened()) == []
+
+
+def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
+    before = nights(world)
+    for file in before.data_files():
+        write_lookup(file)
+        age(file, 48)
+    compact(before)
+    after = before.reopened()
+    assert vacuum(after, 24, dry_run=False).files == ()
+    assert before.scan().collect().height == after.scan().collect().height == 3
+
+
+def test_replaced_files_go_with_their_look_ups(world):
+    before = nights(world)
+    for file in before.data_files():
+        write_lookup(file)
+    compact(before)
+    replaced = {*before.data_files(), *map(place, before.data_files())}
+    assert set(vacuum(before.reopened(), 0, dry_run=False).files) == replaced
+    assert world.run().manifest["files"]["already_processed"] == 3
+    assert verify(before.reopened()) == []
