@@ -36,6 +36,7 @@ class RunConfig:
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
         file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        shared: let the umask decide who may read what is published; else nobody but its owner may.
 
     Raises:
         UsageError: a value is not usable.
@@ -53,6 +54,7 @@ class RunConfig:
     group_tag_limit: int = GROUP_TAG_LIMIT
     workers: int | None = None
     file_limit: int = FILE_LIMIT
+    shared: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -88,6 +90,7 @@ class RunConfig:
         group_tag_limit: int = GROUP_TAG_LIMIT,
         workers: int | None = None,
         file_limit: int = FILE_LIMIT,
+        shared: bool = False,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
@@ -106,6 +109,7 @@ class RunConfig:
             group_tag_limit=group_tag_limit,
             workers=workers,
             file_limit=file_limit,
+            shared=shared,
         )
 
 

@@ -1,4 +1,4 @@
-"""Makes files last through a power cut: written is not yet on the disk."""
+"""Makes files last through a power cut, appear at once, and belong to their owner alone."""
 
 import os
 from pathlib import Path
@@ -13,6 +13,14 @@ def sync(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Force the entries of a folder to the disk."""
     _sync(folder)
+
+
+def keep_private(folder: Path) -> None:
+    """Let nobody but the owner read or enter what is below a folder."""
+    for place, _, files in os.walk(folder):
+        Path(place).chmod(0o700)
+        for name in files:
+            Path(place, name).chmod(0o600)
 
 
 def sync_tree(folder: Path) -> None:

@@ -103,7 +103,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
                     write_files(reporter.folder, summary.files)
                     manifest = _manifest(config, summary, registry.version, clock)
                     reporter.finish(manifest, summary, cases, config.as_of, [run.manifest for run in past])
-                    place.seal(manifest)
+                    place.seal(manifest, private=not config.shared)
                 try:
                     result = _conclude(config, place, registry, records, manifest)
                 except RegistryConflict as conflict:

@@ -5,11 +5,12 @@ import json
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.durable import sync_folder, sync_tree
+from pipeline.durable import keep_private, sync_folder, sync_tree
 from pipeline.errors import Fault
 from pipeline.registry import Registry
 from schemas.run import RunManifest
@@ -19,6 +20,15 @@ MANIFEST = "run.json"
 
 _STAGING = ".staging"
 _PENDING = "run.json.pending"
+_BEGUN, _ENDED = ".begun", ".ended"
+"""Endings of the names of a workspace that is not whole."""
+
+_SURELY_DEAD = 3_600
+"""Seconds after which a process that began a workspace has died; that takes it a moment."""
+
+_OWNER_ONLY = 0o700
+"""What is prepared holds hashes and users; nobody else may look into it, nor into the run that it becomes."""
+
 _TOKEN_BITS = 63
 """A token is stored as the version of a transaction, a signed 64-bit integer."""
 
@@ -53,10 +63,15 @@ class Workspace:
         self.publication.mkdir()
         return self.publication
 
-    def seal(self, manifest: RunManifest) -> None:
-        """Write `run.json`, not yet under its name, and make all of the publication durable."""
+    def seal(self, manifest: RunManifest, *, private: bool) -> None:
+        """Write `run.json`, not yet under its name, and make all of the publication durable.
+
+        A private one can be read by its owner alone.
+        """
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (self.publication / _PENDING).write_text(text + "\n", encoding="utf-8")
+        if private:
+            keep_private(self.publication)
         sync_tree(self.publication)
 
     def publish(self, destination: Path) -> None:
@@ -74,25 +89,30 @@ class Workspace:
 def workspace(output: Path, run_id: str, registry: Path) -> Iterator[Workspace]:
     """A folder of this process alone, gone at the end; the lock in it tells others that its owner lives.
 
+    It gets its name once it is whole and loses it before it is taken apart, so that no half of one is ever met.
+
     Raises:
         Fault: the output cannot be written to.
     """
     token = secrets.randbits(_TOKEN_BITS)
     folder = output / _STAGING / f"{run_id}-{token:016x}"
+    unnamed = folder.with_name(f"{folder.name}{_BEGUN}")
     try:
-        folder.mkdir(parents=True)
+        unnamed.parent.mkdir(parents=True, exist_ok=True)
+        unnamed.mkdir(mode=_OWNER_ONLY)
     except OSError as error:
         message = f"output {output}: {error.strerror}; name a folder that this user may write to"
         raise Fault(message) from error
     place = Workspace(folder, token)
-    with _lock_file(folder).open("w") as lock:
+    with _lock_file(unnamed).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _owner_file(folder).write_text(str(registry.resolve()), encoding="utf-8")
+        _owner_file(unnamed).write_text(str(registry.resolve()), encoding="utf-8")
+        unnamed.rename(folder)
         try:
             yield place
         finally:
             if not place.in_doubt:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
 
 def recover(output: Path, registry: Registry) -> list[str]:
@@ -104,17 +124,44 @@ def recover(output: Path, registry: Registry) -> list[str]:
     notices = []
     staging = output / _STAGING
     for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
-        name = _NAME.fullmatch(folder.name)
-        if name is None or not _is_left(folder, registry):
-            continue
-        run_id, left = name["run_id"], Workspace(folder, int(name["token"], 16))
-        if registry.committed(run_id) == left.token:
-            left.publish(output / run_id)
-            notices.append(f"run {run_id} was committed and not published; it is published now")
-        else:
-            notices.append(f"run {run_id} was abandoned before its commit; what it left is removed")
-        shutil.rmtree(folder, ignore_errors=True)
+        if _is_rubbish(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif name := _NAME.fullmatch(folder.name):
+            with _taken_over(folder, registry) as is_left:
+                if is_left:
+                    left = Workspace(folder, int(name["token"], 16))
+                    notices += _recover(left, name["run_id"], output, registry)
     return notices
+
+
+def _recover(left: Workspace, run_id: str, output: Path, registry: Registry) -> list[str]:
+    told = []
+    if registry.committed(run_id) != left.token:
+        told.append(f"run {run_id} was abandoned before its commit; what it left is removed")
+    elif not (output / run_id / MANIFEST).exists():
+        left.publish(output / run_id)
+        told.append(f"run {run_id} was committed and not published; it is published now")
+    _remove(left.folder)
+    return told
+
+
+def _remove(folder: Path) -> None:
+    """Take a workspace apart, which is none from the first moment on."""
+    ended = folder.with_name(f"{folder.name}{_ENDED}")
+    try:
+        folder.rename(ended)
+    except FileNotFoundError:  # another process looks after it
+        return
+    shutil.rmtree(ended, ignore_errors=True)
+
+
+def _is_rubbish(folder: Path) -> bool:
+    """Whether a process died while it made or removed a workspace here."""
+    try:
+        age = time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return folder.name.endswith(_ENDED) or (folder.name.endswith(_BEGUN) and age > _SURELY_DEAD)
 
 
 def _lock_file(folder: Path) -> Path:
@@ -125,14 +172,21 @@ def _owner_file(folder: Path) -> Path:
     return folder / "registry"
 
 
-def _is_left(folder: Path, registry: Registry) -> bool:
-    """Whether a run of this registry was prepared here by a process that is dead."""
+@contextmanager
+def _taken_over(folder: Path, registry: Registry) -> Iterator[bool]:
+    """Whether a process that is dead prepared a run of this registry here; nobody else takes it over meanwhile."""
     try:
         if _owner_file(folder).read_text(encoding="utf-8") != str(registry.folder.resolve()):
-            return False
-        with _lock_file(folder).open("r") as lock:
+            yield False
+            return
+        lock = _lock_file(folder).open("r")
+    except FileNotFoundError:  # its owner has just cleaned up
+        yield False
+        return
+    with lock:
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (FileNotFoundError, BlockingIOError):
-        # Its owner has just begun, is at work, or has just cleaned up.
-        return False
-    return True
+        except BlockingIOError:  # its owner is at work, or another process looks after it
+            yield False
+            return
+        yield folder.exists()

@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli import options
+from pipeline.cli.logs import logging
 from pipeline.cli.progress import listening
 from pipeline.config import RunConfig, parse_moment
 from schemas.run import RunManifest
+
+if TYPE_CHECKING:
+    from pipeline.flow import RunResult
 
 _FINDINGS = 1
 
@@ -40,25 +44,72 @@ _FINDINGS = 1
 @options.group_tag_limit
 @options.workers
 @options.file_limit
+@options.option("--shared", is_flag=True, help="Let the umask decide who may read what is published [its owner alone].")
+@options.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What goes to standard error: text, or one JSON object a line.",
+)
+@options.option(
+    "--metrics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write figures for Prometheus to this file, at once.",
+)
 @options.findings_format
 @options.config
-def run(inbox: tuple[Path, ...], form: str, max_reject_rate: float | None, **settings: Any) -> int:  # noqa: ANN401 - passed on
+def run(
+    inbox: tuple[Path, ...],
+    *,
+    form: str,
+    max_reject_rate: float | None,
+    log_format: str,
+    metrics: Path | None,
+    **settings: Any,  # noqa: ANN401 - passed on
+) -> int:
     """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
 
     An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz or .csv.zst.
     """
     moment = settings.pop("as_of")
     config = RunConfig.beside(*inbox, as_of=parse_moment(moment) if moment else None, **settings)
+    result = _logged(config) if log_format == "json" else _shown(config)
+    if metrics:
+        _measure(metrics, result.manifest)
+    _tell(result.manifest, result.folder, form)
+    rows = result.manifest["rows"]
+    too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
+    return _FINDINGS if too_many and not result.repeated else 0
+
+
+def _shown(config: RunConfig) -> "RunResult":
     from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
     with listening() as listener:
         result = run_flow(config, listener)
     if result.repeated:
         click.echo(f"notice: run {config.run_id} was committed before; it is published and not run again", err=True)
-    _tell(result.manifest, result.folder, form)
-    rows = result.manifest["rows"]
-    too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
-    return _FINDINGS if too_many and not result.repeated else 0
+    return result
+
+
+def _logged(config: RunConfig) -> "RunResult":
+    with logging(config.run_id) as log:
+        from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
+
+        result = run_flow(config, log)
+        log.finished(result)
+    return result
+
+
+def _measure(path: Path, manifest: RunManifest) -> None:
+    from pipeline.report.metrics import write_metrics  # noqa: PLC0415 - loaded only where it is used
+
+    try:
+        write_metrics(path, manifest)
+    except OSError as error:  # the run is published, so this is no fault of it
+        click.echo(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it", err=True)
 
 
 def _tell(manifest: RunManifest, folder: Path, form: str) -> None:

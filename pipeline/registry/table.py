@@ -209,7 +209,8 @@ def _removal(file: Path) -> RemoveAction:
 
 
 def _create(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # it holds hashes and users; who else may look is the operator's to say
     try:
         DeltaTable.create(folder, ARROW_SCHEMA, mode="ignore", name="registry", description=FORMAT)
     except CommitFailedError:

@@ -1,8 +1,5 @@
-import random
+import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import deltalake
@@ -13,45 +10,11 @@ from pipeline import publish, workspace
 from pipeline.config import parse_moment
 from pipeline.errors import Fault, RegistryConflict, RegistryError
 from pipeline.registry import Registry
-from pipeline.synthesize.capture import capture
 from pipeline.synthesize.night import INTUNE
-from schemas.registry import REGISTERED
-from tests.conftest import AS_OF, TENANT, read_published
+from tests.conftest import AS_OF, read_published
+from tests.faults.killing import deliver_devices, devices_in, finish, leftovers, start
 
 HASH = INTUNE[2]
-
-
-def start(world, run_id, *options):
-    """The real command, at work."""
-    arguments = ["run", "inbox", "--run-id", run_id, "--as-of", "2026-01-15T02:00:00Z", *options]
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments],
-        cwd=world.home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process):
-    _, told = process.communicate(timeout=300)
-    assert process.returncode == 0, told
-
-
-def devices_in(registry):
-    """Every registered device by its hash."""
-    records = Registry.open(registry, create=False).scan().filter(pl.col("event") == REGISTERED).collect()
-    return sorted(records["hardware_hash_id"])
-
-
-def deliver_devices(world, number, name="a"):
-    rows = [{HASH: capture(world.factory.device())} for _ in range(number)]
-    world.deliver(f"contoso/{TENANT}/{name}.csv", *rows)
-
-
-def leftovers(world):
-    staging = world.home / "runs" / ".staging"
-    return list(staging.iterdir()) if staging.exists() else []
 
 
 def test_two_processes_race_and_each_device_is_registered_once(world):
@@ -64,34 +27,6 @@ def test_two_processes_race_and_each_device_is_registered_once(world):
     assert len(found) == len(set(found)) == 40
     nights = [read_published(world.home / "runs" / f"racer-{number}", None) for number in range(3)]
     assert sum(night.registered.height for night in nights) == 40
-    assert leftovers(world) == []
-
-
-def test_a_kill_at_any_time_loses_and_doubles_nothing(world):
-    source = random.Random(11)
-    Registry.open(world.registry, create=True)
-    deliver_devices(world, 60)
-    whole = time.perf_counter()
-    finish(start(world, "calm", "--dry-run"))
-    whole = time.perf_counter() - whole
-    before, after = 0, 0
-    for night in range(12):
-        deliver_devices(world, 5, name=f"night-{night}")
-        victim = start(world, f"night-{night}")
-        time.sleep(source.uniform(0.6, 1.05) * whole)
-        victim.send_signal(signal.SIGKILL)
-        victim.communicate()
-        committed = Registry.open(world.registry, create=False).committed(f"night-{night}") is not None
-        before, after = before + (not committed), after + committed
-    finish(start(world, "morning"))
-    print(  # noqa: T201 - whoever runs this wants to know
-        f"killed before the commit: {before}, after it: {after}"
-    )
-    published = sorted((world.home / "runs").glob("*/run.json"))
-    registered = [pl.read_parquet(path.parent / "registered" / "*.parquet") for path in published]
-    everything = sorted(pl.concat(registered)["hardware_hash_id"])
-    assert everything == devices_in(world.registry)
-    assert len(set(everything)) == len(everything) == 60 + 12 * 5
     assert leftovers(world) == []
 
 
@@ -160,6 +95,17 @@ def test_a_run_that_ends_while_it_is_looked_at_is_no_fault(world, monkeypatch):
         place.in_doubt = True
     (place.folder / "lock").unlink()
     assert workspace.recover(output, registry) == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "age", "stays"), [(".begun", 60, True), (".begun", 4_000, False), (".ended", 0, False)]
+)
+def test_half_a_workspace_is_removed_once_nobody_can_be_at_it(world, ending, age, stays):
+    folder = world.home / "runs" / ".staging" / f"gone-{7:016x}{ending}"
+    folder.mkdir(parents=True)
+    os.utime(folder, (time.time() - age, time.time() - age))
+    assert workspace.recover(world.home / "runs", Registry.open(world.registry, create=True)) == []
+    assert folder.exists() == stays
 
 
 def test_a_living_run_is_left_alone(world):

@@ -1,0 +1,76 @@
+"""What a job's log holds, one JSON object a line on standard error."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.failures import failure
+
+if TYPE_CHECKING:
+    from pipeline.flow import RunResult
+
+
+class JsonLog:
+    """Tells of a run in lines that a program can read: `time`, `level`, `event`, `run_id`, and what the event has."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+
+    def notice(self, text: str) -> None:
+        """Log something that an operator should know."""
+        self._tell("warning", "notice", message=text)
+
+    def stage(self, name: str) -> None:
+        """Log that a stage begins."""
+        self._tell("info", "stage", stage=name)
+
+    def reading(self, files: int, size: int) -> None:
+        """Log how much there is to read."""
+        self._tell("info", "reading", files=files, bytes=size)
+
+    def read(self, files: int, size: int, rows: int) -> None:
+        """Say nothing: the result counts."""
+
+    def finished(self, result: "RunResult") -> None:
+        """Log the result, with the seconds of each stage."""
+        run = result.manifest
+        self._tell(
+            "info",
+            "finished",
+            repeated=result.repeated,
+            dry_run=run["dry_run"],
+            files=run["files"],
+            rows=run["rows"],
+            outcomes=run["outcomes"],
+            registry_version=run["registry_version"],
+            seconds=run["seconds"],
+        )
+
+    def failed(self, kind: str, message: str, exit_code: int) -> None:
+        """Log what ended the command."""
+        self._tell("error", "failed", error=kind, message=message, exit_code=exit_code)
+
+    def _tell(self, level: str, event: str, **more: object) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"time": now, "level": level, "event": event, "run_id": self._run_id, **more}
+        click.echo(json.dumps(line, ensure_ascii=False), err=True)
+
+
+@contextmanager
+def logging(run_id: str) -> Iterator[JsonLog]:
+    """A log; what ends the command is logged too, and then only its exit code is left to give.
+
+    Raises:
+        Exit: the command failed.
+    """
+    log = JsonLog(run_id)
+    try:
+        yield log
+    except BaseException as error:
+        told = failure(error)
+        log.failed(type(error).__name__, told.message, told.exit_code)
+        raise click.exceptions.Exit(told.exit_code) from error
