@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Fault, UsageError
+from pipeline.ingest.secrets import mask_in_name
 from pipeline.ingest.survey import state_of
 
 _MOST_MANIFESTS = 500_000
@@ -108,5 +109,5 @@ def _describe(path: Path, inbox: Path) -> Manifest:
 
 
 def printable(name: str) -> str:
-    """A file name as text: bytes that are no UTF-8 are shown escaped, so that no two names look alike."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """A name as text: product keys are masked, bytes that are no UTF-8 shown escaped; no two names look alike."""
+    return mask_in_name(os.fsencode(name).decode("utf-8", "backslashreplace"))

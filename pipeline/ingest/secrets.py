@@ -1,5 +1,8 @@
 """Windows product keys: found and masked before anything is stored."""
 
+import hashlib
+import re
+
 import polars as pl
 
 MASK = "*****-*****-*****-*****-*****"
@@ -23,3 +26,8 @@ def holds_product_key(text: pl.Expr) -> pl.Expr:
 def mask_product_keys(text: pl.Expr) -> pl.Expr:
     """The text with every product key blotted out."""
     return text.str.replace_all(PRODUCT_KEY, MASK)
+
+
+def mask_in_name(name: str) -> str:
+    """A file's or folder's name with every product key blotted out; two names that differ still do."""
+    return re.sub(PRODUCT_KEY, lambda key: f"{MASK}~{hashlib.sha256(key[0].encode()).hexdigest()[:8]}", name)

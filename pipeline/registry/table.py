@@ -1,13 +1,11 @@
 """Opens the registry, looks records up in it, and commits to it by compare-and-swap."""
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
@@ -16,18 +14,18 @@ from pipeline.durable import sync, sync_folder
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
 from pipeline.registry import lookup
 from pipeline.registry.holders import holders
+from pipeline.registry.opening import (
+    FORMAT,
+    WRITER,
+    damage_told,
+    has_log,
+    is_panic,
+    require_format,
+    require_vacant,
+    require_whole_log,
+)
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
 from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED
-
-FORMAT = "autopilot-intake registry, format 1"
-"""Stands in the table's description, so that a table of another program or format is refused."""
-
-_WRITER = "registry-writer"
-"""Application transaction that every commit raises by one: a stale handle can then not commit, and a commit that lost
-its end is found out."""
-
-_END_BYTES = 1_024
-"""Bytes that the transactions of a commit take at most."""
 
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
@@ -49,17 +47,17 @@ class Registry:
             UsageError: there is none and it shall not be created.
             RegistryError: what is there is no registry, or is damaged.
         """
-        if not _has_log(folder):
-            _require_vacant(folder)
+        if not has_log(folder):
+            require_vacant(folder)
             if not create:
                 message = f"registry {folder}: not found; check the path, or create it with --create-registry"
                 raise UsageError(message)
-            with _damage_told(folder):
+            with damage_told(folder):
                 _create(folder)
-        with _damage_told(folder):
-            _require_whole_log(folder)
+        with damage_told(folder):
+            require_whole_log(folder)
             table = DeltaTable(folder)
-            _require_format(folder, table)
+            require_format(folder, table)
             registry = cls(folder, table)
             registry._require_files()
         return registry
@@ -165,10 +163,10 @@ class Registry:
             RegistryConflict: another writer was first.
             Fault: the store failed.
         """
-        counter = self._table.transaction_version(_WRITER) or 0
+        counter = self._table.transaction_version(WRITER) or 0
         of_run = [Transaction(f"run:{run_id}", token)] if run_id else []
         properties = CommitProperties(
-            app_transactions=[*of_run, Transaction(_WRITER, counter + 1)], max_commit_retries=0
+            app_transactions=[*of_run, Transaction(WRITER, counter + 1)], max_commit_retries=0
         )
         version = self.version + 1
         actions: list[AddAction | RemoveAction] = [*writer.hand_over(), *(_removal(file) for file in replaced)]
@@ -179,7 +177,9 @@ class Registry:
                 writer.discard()
                 message = f"registry {self.folder}: was changed by another command meanwhile; start again"
                 raise RegistryConflict(message) from error
-        except DeltaError as error:
+        except BaseException as error:
+            if not isinstance(error, DeltaError) and not is_panic(error):
+                raise
             message = f"registry {self.folder}: the commit failed ({error}); nothing was published, start the run again"
             raise Fault(message) from error
         sync_folder(self.folder)
@@ -218,55 +218,3 @@ def _create(folder: Path) -> None:
         return
     sync_folder(folder / "_delta_log")
     sync_folder(folder)
-
-
-def _has_log(folder: Path) -> bool:
-    """Whether anything was ever committed; a creation that was cut short leaves an empty log."""
-    log = folder / "_delta_log"
-    return any(log.glob("*.json")) or any(log.glob("*.parquet"))
-
-
-def _require_vacant(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(path.name != "_delta_log" for path in folder.iterdir())):
-        message = f"registry {folder}: holds something else and no registry; name another folder"
-        raise RegistryError(message)
-
-
-def _require_whole_log(folder: Path) -> None:
-    """A commit that lost its end, or all of it, is read as one that changed less, so it must be found here.
-
-    Every commit ends in the writer's transaction; older ones count through the checkpoint, which cannot be cut off
-    unnoticed.
-    """
-    log = folder / "_delta_log"
-    checkpoints = [int(path.name.split(".")[0]) for path in log.glob("*.checkpoint*.parquet")]
-    for path in log.glob("*.json"):
-        version = int(path.stem) if path.stem.isdigit() else 0
-        if version > max(checkpoints, default=0) and f'"appId":"{_WRITER}","version":{version}}}' not in _end(path):
-            message = f"registry log {path}: was cut off; restore the registry from a backup"
-            raise RegistryError(message)
-
-
-def _end(path: Path) -> str:
-    """The last lines of a commit: its transactions."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _END_BYTES))
-        return file.read().decode("utf-8", "replace")
-
-
-def _require_format(folder: Path, table: DeltaTable) -> None:
-    found = table.metadata().description
-    names = [field.name for field in table.schema().fields]
-    if found != FORMAT or names != list(RECORD_TYPES):
-        message = f"registry {folder}: found {found or 'a table of another program'!r}; expected {FORMAT!r}"
-        raise RegistryError(message)
-
-
-@contextmanager
-def _damage_told(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (DeltaError, pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        message = f"registry {folder}: cannot be read ({first}); restore it from a backup"
-        raise RegistryError(message) from error

@@ -10,6 +10,7 @@ from pipeline import publish, workspace
 from pipeline.config import parse_moment
 from pipeline.errors import Fault, RegistryConflict, RegistryError
 from pipeline.registry import Registry
+from pipeline.registry.writer import ARROW_SCHEMA
 from pipeline.synthesize.night import INTUNE
 from tests.conftest import AS_OF, read_published
 from tests.faults.killing import deliver_devices, devices_in, finish, leftovers, start
@@ -165,6 +166,29 @@ def test_a_missing_data_file_is_refused(world):
 def test_a_table_of_another_program_is_refused(world):
     deltalake.write_deltalake(world.registry, pl.DataFrame({"a": [1]}))
     with pytest.raises(RegistryError, match="expected 'autopilot-intake registry"):
+        world.run()
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"), [("2", "update this one"), ("0", "by an older"), ("x", "another folder")]
+)
+def test_a_registry_of_another_version_says_what_to_do(world, version, advice):
+    schema = deltalake.Schema.from_arrow(ARROW_SCHEMA)
+    deltalake.DeltaTable.create(world.registry, schema, description=f"autopilot-intake registry, format {version}")
+    with pytest.raises(RegistryError, match=advice):
+        world.run()
+
+
+def test_a_library_that_gives_up_is_a_damaged_registry(world, monkeypatch):
+    deliver_devices(world, 1)
+    world.run()
+    panic = type("PanicException", (BaseException,), {})
+
+    def give_up(*_):
+        raise panic
+
+    monkeypatch.setattr("pipeline.registry.table.DeltaTable", give_up)
+    with pytest.raises(RegistryError, match="its library gave up"):
         world.run()
 
 
