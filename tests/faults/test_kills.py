@@ -102,6 +102,7 @@ def test_a_kill_around_the_commit_and_the_publication(world, call, number, commi
 @pytest.mark.long
 def test_a_kill_at_every_call_of_the_commit_and_the_publication(world, capsys):
     require_strace()
+    Registry.open(world.registry, create=True)
     deliver_devices(world, 1, name="first")
     calls = traced_calls(world)
     points = [(call, number) for call in CALLS for number in range(1, calls[call] + 1)]
