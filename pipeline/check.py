@@ -14,8 +14,9 @@ from pipeline.judge import Rulebook
 from pipeline.listener import Silence
 from pipeline.match import match
 from pipeline.match.existing import NoRecords
+from pipeline.objects import Location, at_hand
 from pipeline.reading.stage import Delivered
-from pipeline.reference import load_reference, no_reference
+from pipeline.reference import Reference, is_reference_name, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
 from pipeline.staging import Staging
@@ -40,8 +41,8 @@ class CheckConfig:
     files: dict[str, Path]
     partner: str
     tenant: str | None
-    reference: Path | None
-    registry: Path | None
+    reference: Location | None
+    registry: Location | None
     as_of: datetime
     group_tag_limit: int
 
@@ -68,7 +69,7 @@ def check(config: CheckConfig) -> Checked:
         RegistryError: the registry cannot be read.
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
-    reference = load_reference(config.reference) if config.reference else no_reference(config.partner)
+    reference = _reference(config)
     manifests = [Manifest(path, name, config.partner, config.tenant) for name, path in config.files.items()]
     delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
@@ -89,6 +90,13 @@ def check(config: CheckConfig) -> Checked:
         nothing = findings(rows.clear())
         told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
     return Checked(rows, pl.concat([nothing, *told]))
+
+
+def _reference(config: CheckConfig) -> Reference:
+    if config.reference is None:
+        return no_reference(config.partner)
+    with at_hand(config.reference, is_reference_name) as folder:
+        return load_reference(folder)
 
 
 def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:

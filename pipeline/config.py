@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.objects import Location, below, is_uri, lies_in, parent
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 DRY_RUNS = "dry-run"
@@ -24,7 +25,7 @@ class RunConfig:
     """What to run.
 
     Attributes:
-        inboxes: folders laid out `<partner_id>/[<tenant_id>/]...`.
+        inboxes: folders laid out `<partner_id>/[<tenant_id>/]...`. Each location may be a URI of an object store.
         reference: folder of partners, authorizations, tenants, exclusions; `reference/` beside the first inbox.
         registry: folder of the existing device records; `registry/` beside the first inbox.
         output: folder where runs are published; `runs/` beside the first inbox.
@@ -42,10 +43,10 @@ class RunConfig:
         UsageError: a value is not usable.
     """
 
-    inboxes: tuple[Path, ...]
-    reference: Path
-    registry: Path
-    output: Path
+    inboxes: tuple[Location, ...]
+    reference: Location
+    registry: Location
+    output: Location
     as_of: datetime
     run_id: str
     create_registry: bool = False
@@ -62,7 +63,7 @@ class RunConfig:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
             raise UsageError(message)
         for inbox in self.inboxes:
-            if self.output.resolve().is_relative_to(inbox.resolve()):
+            if lies_in(self.output, inbox):
                 message = f"output {self.output}: lies inside the inbox {inbox}; reports would be read as manifests"
                 raise UsageError(message)
         if not RUN_ID.fullmatch(self.run_id) or self.run_id == DRY_RUNS:
@@ -78,10 +79,10 @@ class RunConfig:
     @classmethod
     def beside(  # noqa: PLR0913 - the options of a run, all optional
         cls,
-        *inboxes: Path,
-        reference: Path | None = None,
-        registry: Path | None = None,
-        output: Path | None = None,
+        *inboxes: Location,
+        reference: Location | None = None,
+        registry: Location | None = None,
+        output: Location | None = None,
         as_of: datetime | None = None,
         run_id: str | None = None,
         create_registry: bool = False,
@@ -94,13 +95,14 @@ class RunConfig:
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
-        home = inboxes[0].resolve().parent if inboxes else Path()
-        at_home = registry is None or registry.resolve() == home / "registry"
+        home = parent(inboxes[0]) if inboxes else Path()
+        beside = below(home, "registry")
+        at_home = registry is None or (Path(registry).resolve() if not is_uri(registry) else registry) == beside
         return cls(
             inboxes=inboxes,
-            reference=reference or home / "reference",
-            registry=registry or home / "registry",
-            output=output or home / "runs",
+            reference=reference or below(home, "reference"),
+            registry=registry or beside,
+            output=output or below(home, "runs"),
             as_of=(as_of or now),
             run_id=run_id or now.strftime("%Y%m%dT%H%M%S.%fZ"),
             create_registry=create_registry or at_home,

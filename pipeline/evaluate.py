@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from pipeline.config import RunConfig, parse_moment
+from pipeline.config import DRY_RUNS, RunConfig, parse_moment
 from pipeline.flow import run
 from pipeline.listener import Listener, Silence
 from pipeline.registry import Registry
@@ -60,7 +60,8 @@ def _night(home: Path, rows: int, existing: int, seed: int) -> pl.DataFrame:
     """One row a row of a night: `scenario`, `truth` and `outcome` (null where it is registered), `has_hash`."""
     synthesize(home, rows, seed, existing, MATCHING_STORIES)
     import_records(Registry.open(home / "registry", create=True), home / "existing_devices.csv")
-    folder = run(RunConfig.beside(home / "inbox", run_id=_RUN_ID, as_of=parse_moment(AS_OF), dry_run=True)).folder
+    run(RunConfig.beside(home / "inbox", run_id=_RUN_ID, as_of=parse_moment(AS_OF), dry_run=True))
+    folder = home / "runs" / DRY_RUNS / _RUN_ID
     has_hash = pl.col("hardware_hash_id").is_not_null().alias("has_hash")
     rejected = pl.read_parquet(folder / "rejected" / "*.parquet", columns=[*_KEY, "outcome", "hardware_hash_id"])
     registered = pl.read_parquet(folder / "registered" / "*.parquet", columns=[*_KEY, "hardware_hash_id"])

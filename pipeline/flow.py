@@ -9,28 +9,29 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.history import published_runs, settled_files, unfixed_rows
-from pipeline.ingest import Inbox, find_manifests
+from pipeline.ingest import Inbox, find_manifests, is_manifest_name
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
+from pipeline.objects import Location, at_hand, below
+from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
 from pipeline.reading.stage import Delivered
-from pipeline.reference import load_reference
+from pipeline.reference import Reference, is_reference_name, load_reference
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import Reporter, Summary, summarize, tell_cases, write_history
 from pipeline.staging import Staging
-from pipeline.workspace import MANIFEST, Workspace, recover, workspace
+from pipeline.workspace import MANIFEST, Workspace, workspace
 from schemas.device import COMPONENT_TYPES
 from schemas.run import RunManifest
 
@@ -48,7 +49,7 @@ class RunResult:
         repeated: the run had been committed before, and nothing was done but to complete its publication.
     """
 
-    folder: Path
+    folder: Location
     manifest: RunManifest
     repeated: bool = False
 
@@ -60,23 +61,28 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
         UsageError: configuration or reference data is wrong; nothing was done.
         Fault: store, disk or another run got in the way; nothing of this run was published.
     """
-    listener = listener or Silence()
+    with ExitStack() as held:
+        output = held.enter_context(output_at(config.output))
+        inboxes = tuple(held.enter_context(at_hand(inbox, is_manifest_name)) for inbox in config.inboxes)
+        reference = held.enter_context(at_hand(config.reference, is_reference_name))
+        return _run(config, find_manifests(inboxes), load_reference(reference), output, listener or Silence())
+
+
+def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, listener: Listener) -> RunResult:
     clock = _Clock(listener)
-    inbox = find_manifests(config.inboxes)
-    reference = load_reference(config.reference)
     registry = Registry.open(config.registry, create=config.create_registry)
-    for notice in (*reference.notices, *recover(config.output, registry)):
+    for notice in (*reference.notices, *output.recover(registry)):
         listener.notice(notice)
     if registry.committed(config.run_id) is not None:
-        return _finished_before(config)
-    _require_free(config)
-    with workspace(config.output, config.run_id, config.registry) as place:
+        return _finished_before(config, output)
+    _require_free(config, output)
+    with workspace(output.folder, config.run_id, registry.name) as place:
         with clock("ingest"):
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
             work = Work(config.workers, config.file_limit)
-            intake = take_in(_delivered(inbox, config, registry), rulebook, work, staging, listener)
+            intake = take_in(_delivered(inbox, config, output, registry), rulebook, work, staging, listener)
         for _ in range(_COMMIT_TRIES):
             # Barrier: matching needs the components of every row that may be registered.
             with clock("match"):
@@ -87,7 +93,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
                 decisions = decide(intake.rows, intake.findings, matches)
                 summary = summarize(intake.rows, decisions, intake.files, inbox.ignored)
                 cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)
-            past = published_runs(config.output)
+            past = published_runs(output.folder)
             with _records(config, registry, place) as records:
                 with clock("publish"):
                     reporter = Reporter(
@@ -105,15 +111,15 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
                     reporter.finish(manifest, summary, cases, config.as_of, [run.manifest for run in past])
                     place.seal(manifest, private=not config.shared)
                 try:
-                    result = _conclude(config, place, registry, records, manifest)
+                    result = _conclude(config, place, output, registry, records, manifest)
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
-                    _tell_history(config, listener)
+                    _tell_history(config, output, listener)
                     return result
             registry = registry.reopened()
             if registry.committed(config.run_id) is not None:
-                return _finished_before(config)
+                return _finished_before(config, output)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
         raise Fault(message)
 
@@ -124,26 +130,35 @@ def _records(config: RunConfig, registry: Registry, place: Workspace) -> Registr
 
 
 def _conclude(
-    config: RunConfig, place: Workspace, registry: Registry, records: RegistryWriter, manifest: RunManifest
+    config: RunConfig,
+    place: Workspace,
+    output: Output,
+    registry: Registry,
+    records: RegistryWriter,
+    manifest: RunManifest,
 ) -> RunResult:
     """Commit, then publish; a dry run is only put where it can be looked at."""
     if config.dry_run:
-        destination = config.output / DRY_RUNS / config.run_id
-        shutil.rmtree(destination, ignore_errors=True)
-        place.publish(destination)
-        return RunResult(destination, manifest)
+        name = f"{DRY_RUNS}/{config.run_id}"
+        shutil.rmtree(output.folder / name, ignore_errors=True)
+        place.publish(output.folder / name)
+        output.show(name)
+        return RunResult(below(config.output, name), manifest)
+    output.stage(place)
     place.in_doubt = True
     try:
         registry.commit(records, config.run_id, place.token)
     except RegistryConflict:
         place.in_doubt = False
         raise
-    destination = config.output / config.run_id
+    destination = below(config.output, config.run_id)
     try:
-        place.publish(destination)
-    except OSError as error:
+        output.publish(place, config.run_id)
+        place.publish(output.folder / config.run_id)
+    except (OSError, Fault) as error:
+        cause = error.strerror if isinstance(error, OSError) else error
         message = (
-            f"run {config.run_id}: is committed, and {destination} could not be written ({error.strerror}); remove the "
+            f"run {config.run_id}: is committed, and {destination} could not be written ({cause}); remove the "
             "cause and start it again under the same id, which publishes it"
         )
         raise Fault(message) from error
@@ -151,19 +166,20 @@ def _conclude(
     return RunResult(destination, manifest)
 
 
-def _tell_history(config: RunConfig, listener: Listener) -> None:
+def _tell_history(config: RunConfig, output: Output, listener: Listener) -> None:
     """Renew the page of all runs; what was published stands without it."""
     if config.dry_run:
         return
     try:
-        write_history(config.output, [run.manifest for run in published_runs(config.output)])
-    except OSError as error:
-        listener.notice(f"the page of all runs was not renewed ({error.strerror}); `report` makes it")
+        name = write_history(output.folder, [run.manifest for run in published_runs(output.folder)])
+        output.show(name)
+    except (OSError, Fault) as error:
+        listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")
 
 
-def _finished_before(config: RunConfig) -> RunResult:
-    folder = config.output / config.run_id
-    path = folder / MANIFEST
+def _finished_before(config: RunConfig, output: Output) -> RunResult:
+    folder = below(config.output, config.run_id)
+    path = output.folder / config.run_id / MANIFEST
     if not path.exists():
         message = (
             f"run {config.run_id}: is committed, and {folder} does not hold it; wait if another process is publishing "
@@ -173,17 +189,17 @@ def _finished_before(config: RunConfig) -> RunResult:
     return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
 
 
-def _require_free(config: RunConfig) -> None:
-    folder = config.output / config.run_id
-    if not config.dry_run and folder.exists():
+def _require_free(config: RunConfig, output: Output) -> None:
+    if not config.dry_run and (output.folder / config.run_id).exists():
+        folder = below(config.output, config.run_id)
         message = f"output {folder}: exists, and this registry knows no such run; use another --run-id or --output"
         raise UsageError(message)
 
 
-def _delivered(inbox: Inbox, config: RunConfig, registry: Registry) -> list[Delivered]:
+def _delivered(inbox: Inbox, config: RunConfig, output: Output, registry: Registry) -> list[Delivered]:
     """The manifests, each with the digests that an earlier run has settled."""
     places = [(manifest.partner_id, manifest.tenant_folder, manifest.size()) for manifest in inbox.manifests]
-    settled = {} if config.reprocess else settled_files(config.output, set(places), registry)
+    settled = {} if config.reprocess else settled_files(output.folder, set(places), registry)
     return [
         Delivered(number, manifest, place[-1], settled.get(place, frozenset()))
         for number, (manifest, place) in enumerate(zip(inbox.manifests, places, strict=True))

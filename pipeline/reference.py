@@ -15,6 +15,8 @@ from schemas.reference import AUTHORIZATIONS, EXCLUSIONS, MANUFACTURERS, PARTNER
 _MOST_ERRORS = 20
 """Errors named in one message: what an operator mends in one go."""
 
+_FILES = ("partners.csv", "authorizations.csv", "tenants.csv", "exclusions.csv", "manufacturers.csv")
+
 # Exact SMBIOS spelling of a manufacturer, and what people write instead.
 _BUILT_IN_ALIASES: dict[str, tuple[str, ...]] = {
     "HP": ("HP Inc.", "HP Inc", "Hp"),
@@ -49,6 +51,11 @@ class Reference:
     exclusions: pl.DataFrame
     manufacturers: pl.DataFrame
     notices: tuple[str, ...] = ()
+
+
+def is_reference_name(name: str) -> bool:
+    """Whether a file of this name is one of those that are read."""
+    return name in _FILES
 
 
 def load_reference(folder: Path) -> Reference:

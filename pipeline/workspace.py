@@ -18,8 +18,8 @@ from schemas.run import RunManifest
 MANIFEST = "run.json"
 """A run is published when this file exists, and only then."""
 
-_STAGING = ".staging"
-_PENDING = "run.json.pending"
+STAGING = ".staging"
+PENDING = "run.json.pending"
 _BEGUN, _ENDED = ".begun", ".ended"
 """Endings of the names of a workspace that is not whole."""
 
@@ -32,7 +32,7 @@ _OWNER_ONLY = 0o700
 _TOKEN_BITS = 63
 """A token is stored as the version of a transaction, a signed 64-bit integer."""
 
-_NAME = re.compile(r"(?P<run_id>.+)-(?P<token>[0-9a-f]{16})")
+NAME = re.compile(r"(?P<run_id>.+)-(?P<token>[0-9a-f]{16})")
 
 
 class Workspace:
@@ -69,7 +69,7 @@ class Workspace:
         A private one can be read by its owner alone.
         """
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (self.publication / _PENDING).write_text(text + "\n", encoding="utf-8")
+        (self.publication / PENDING).write_text(text + "\n", encoding="utf-8")
         if private:
             keep_private(self.publication)
         sync_tree(self.publication)
@@ -80,22 +80,23 @@ class Workspace:
         if self.publication.exists():
             self.publication.rename(destination)
             sync_folder(destination.parent)
-        if (destination / _PENDING).exists():
-            (destination / _PENDING).rename(destination / MANIFEST)
+        if (destination / PENDING).exists():
+            (destination / PENDING).rename(destination / MANIFEST)
             sync_folder(destination)
 
 
 @contextmanager
-def workspace(output: Path, run_id: str, registry: Path) -> Iterator[Workspace]:
+def workspace(output: Path, run_id: str, registry: str) -> Iterator[Workspace]:
     """A folder of this process alone, gone at the end; the lock in it tells others that its owner lives.
 
     It gets its name once it is whole and loses it before it is taken apart, so that no half of one is ever met.
+    `registry` is the name of the one that the run will commit to.
 
     Raises:
         Fault: the output cannot be written to.
     """
     token = secrets.randbits(_TOKEN_BITS)
-    folder = output / _STAGING / f"{run_id}-{token:016x}"
+    folder = output / STAGING / f"{run_id}-{token:016x}"
     unnamed = folder.with_name(f"{folder.name}{_BEGUN}")
     try:
         unnamed.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def workspace(output: Path, run_id: str, registry: Path) -> Iterator[Workspace]:
     place = Workspace(folder, token)
     with _lock_file(unnamed).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _owner_file(unnamed).write_text(str(registry.resolve()), encoding="utf-8")
+        _owner_file(unnamed).write_text(registry, encoding="utf-8")
         unnamed.rename(folder)
         try:
             yield place
@@ -122,11 +123,11 @@ def recover(output: Path, registry: Registry) -> list[str]:
         What was done, in sentences.
     """
     notices = []
-    staging = output / _STAGING
+    staging = output / STAGING
     for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
         if _is_rubbish(folder):
             shutil.rmtree(folder, ignore_errors=True)
-        elif name := _NAME.fullmatch(folder.name):
+        elif name := NAME.fullmatch(folder.name):
             with _taken_over(folder, registry) as is_left:
                 if is_left:
                     left = Workspace(folder, int(name["token"], 16))
@@ -176,7 +177,7 @@ def _owner_file(folder: Path) -> Path:
 def _taken_over(folder: Path, registry: Registry) -> Iterator[bool]:
     """Whether a process that is dead prepared a run of this registry here; nobody else takes it over meanwhile."""
     try:
-        if _owner_file(folder).read_text(encoding="utf-8") != str(registry.folder.resolve()):
+        if _owner_file(folder).read_text(encoding="utf-8") != registry.name:
             yield False
             return
         lock = _lock_file(folder).open("r")

@@ -14,6 +14,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.config import parse_moment
+from pipeline.objects import Location
 from schemas.reasons import CATALOGUE
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
     file: tuple[str, ...],
     partner: str,
     tenant: str | None,
-    reference: Path | None,
-    registry: Path | None,
+    reference: Location | None,
+    registry: Location | None,
     as_of: str | None,
     group_tag_limit: int,
     form: str,

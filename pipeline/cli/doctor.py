@@ -3,17 +3,19 @@
 import json
 import platform
 import shutil
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, gettempdir
 from typing import Any, TypeVar
 
 import click
 
 from pipeline.cli import options
 from pipeline.errors import Fault, IntakeError
+from pipeline.objects import Location, Prefix, at_hand, is_uri
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -27,7 +29,9 @@ _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _folder(name: str, told: str, option: str | None = None) -> Callable[[_Command], _Command]:
-    return options.option(option or f"--{name}", type=options.FOLDER, default=Path(name), show_default=True, help=told)
+    return options.option(
+        option or f"--{name}", type=options.LOCATION, default=Path(name), show_default=True, help=told
+    )
 
 
 @click.command()
@@ -36,7 +40,7 @@ def _folder(name: str, told: str, option: str | None = None) -> Callable[[_Comma
 @_folder("runs", "Where runs are published.", option="--output")
 @options.output_format
 @options.config
-def doctor(reference: Path, registry: Path, output: Path, form: str) -> int:
+def doctor(reference: Location, registry: Location, output: Location, form: str) -> int:
     """Check that a run could work here: versions, clock, reference data, registry, output, free disk."""
     checks: dict[str, Callable[[], str]] = {
         "versions": _versions,
@@ -75,17 +79,18 @@ def _clock() -> str:
     return f"{now:%Y-%m-%d %H:%M} UTC"
 
 
-def _reference(folder: Path) -> str:
-    from pipeline.reference import load_reference  # noqa: PLC0415 - heavy
+def _reference(folder: Location) -> str:
+    from pipeline.reference import is_reference_name, load_reference  # noqa: PLC0415 - heavy
 
-    loaded = load_reference(folder)
+    with at_hand(folder, is_reference_name) as here:
+        loaded = load_reference(here)
     return f"{loaded.partners.height:,} partners in {folder}" + "".join(f"; {notice}" for notice in loaded.notices)
 
 
-def _registry(folder: Path) -> str:
+def _registry(folder: Location) -> str:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
 
-    if not folder.exists():
+    if not is_uri(folder) and not Path(folder).exists():
         _require_writable(folder)
         return f"{folder} is not there; the first run makes it"
     opened = Registry.open(folder, create=False)
@@ -93,13 +98,19 @@ def _registry(folder: Path) -> str:
     return f"version {opened.version}, {sum(opened.data_files().values()):,} records in {folder}"
 
 
-def _output(folder: Path) -> str:
+def _output(folder: Location) -> str:
     _require_writable(folder)
     return f"{folder} can be written to"
 
 
-def _require_writable(folder: Path) -> None:
-    place = _existing(folder)
+def _require_writable(folder: Location) -> None:
+    if is_uri(folder):
+        prefix = Prefix(str(folder))
+        probe = f".doctor-{uuid.uuid4()}"
+        prefix.claim(probe, b"")
+        prefix.delete([probe])
+        return
+    place = _existing(Path(folder))
     try:
         with NamedTemporaryFile(dir=place):
             pass
@@ -108,8 +119,9 @@ def _require_writable(folder: Path) -> None:
         raise Fault(message) from error
 
 
-def _free(folder: Path) -> str:
-    free = shutil.disk_usage(_existing(folder)).free
+def _free(folder: Location) -> str:
+    # What is in an object store is worked on in the folder for temporary files.
+    free = shutil.disk_usage(gettempdir() if is_uri(folder) else _existing(Path(folder))).free
     if free < _LEAST_FREE:
         message = f"{folder}: {free / 1e9:.1f} GB free; make room, a large night takes {_LEAST_FREE / 1e9:.0f} GB"
         raise Fault(message)

@@ -3,12 +3,12 @@
 import dataclasses
 import difflib
 import json
-from pathlib import Path
 
 import click
 
 from pipeline.cli import options
 from pipeline.errors import UsageError
+from pipeline.objects import Location, at_hand, below
 from schemas.reasons import CATALOGUE, Reason
 
 
@@ -18,13 +18,13 @@ from schemas.reasons import CATALOGUE, Reason
 @options.output_beside
 @options.output_format
 @options.config
-def explain(code: str | None, run_id: str | None, output: Path, form: str) -> None:
+def explain(code: str | None, run_id: str | None, output: Location, form: str) -> None:
     """Explain a reason CODE, or those of a run, or list all of them."""
     if code is not None:
         reason = _found(code)
         click.echo(json.dumps(dataclasses.asdict(reason), indent=2) if form == "json" else _told(reason))
         return
-    counted = _of_run(output / run_id) if run_id else {}
+    counted = _of_run(output, run_id) if run_id else {}
     shown = [CATALOGUE[name] for name in counted] if run_id else list(CATALOGUE.values())
     if form == "json":
         counts = {name: {"rows": rows} for name, rows in counted.items()}
@@ -45,13 +45,14 @@ def _found(code: str) -> Reason:
     return reason
 
 
-def _of_run(folder: Path) -> dict[str, int]:
+def _of_run(output: Location, run_id: str) -> dict[str, int]:
     """Rows with each primary reason, and with each warning, of a published run."""
     try:
-        report = json.loads((folder / "report" / "report.json").read_text(encoding="utf-8"))
+        with at_hand(below(output, f"{run_id}/report"), lambda name: name == "report.json") as folder:
+            report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         return {told["code"]: told["rows"] for told in (*report["reasons"], *report["warnings"])}
     except (OSError, ValueError, LookupError) as error:
-        message = f"run {folder.name}: not published in {folder.parent}; `runs list` names those that are"
+        message = f"run {run_id}: not published in {output}; `runs list` names those that are"
         raise UsageError(message) from error
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT
 from pipeline.errors import UsageError
+from pipeline.objects import Location, is_uri
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -66,12 +68,30 @@ config = option(
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
+
+class _Location(click.ParamType[Location]):
+    """A local folder, or the URI of one in an object store."""
+
+    name = "folder or URI"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Location:
+        location = value if isinstance(value, Path) else str(value)
+        return location if is_uri(location) else FOLDER.convert(location, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return FOLDER.shell_complete(ctx, param, incomplete)
+
+
+LOCATION = _Location()
+
 reference = option(
-    "--reference", type=FOLDER, help="Folder of partners, authorizations, tenants, exclusions [beside the first inbox]."
+    "--reference",
+    type=LOCATION,
+    help="Partners, authorizations, tenants, exclusions [beside the first inbox].",
 )
-registry_beside = option("--registry", type=FOLDER, help="Existing device records [beside the first inbox].")
+registry_beside = option("--registry", type=LOCATION, help="Existing device records [beside the first inbox].")
 output_beside = option(
-    "--output", type=FOLDER, default=Path("runs"), show_default=True, help="Where runs are published."
+    "--output", type=LOCATION, default=Path("runs"), show_default=True, help="Where runs are published."
 )
 as_of = option("--as-of", metavar="TIMESTAMP", help="Moment at which authorization is decided, RFC 3339 [now].")
 output_format = option(

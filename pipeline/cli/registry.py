@@ -1,6 +1,7 @@
 """`registry`: the existing device records."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,13 +9,15 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
+from pipeline.errors import UsageError
+from pipeline.objects import Location, is_uri
 
 _FINDINGS = 1
 _MOST_REFUSED = 50
 """Refused records shown in text; JSON has all."""
 
 _registry = options.option(
-    "--registry", type=options.FOLDER, default=Path("registry"), show_default=True, help="Existing device records."
+    "--registry", type=options.LOCATION, default=Path("registry"), show_default=True, help="Existing device records."
 )
 
 
@@ -28,7 +31,7 @@ def registry() -> None:
 @_registry
 @options.output_format
 @options.config
-def import_(file: Path, registry: Path, form: str) -> int:
+def import_(file: Path, registry: Location, form: str) -> int:
     """Add the records of a CSV or Parquet FILE; the registry is created where there is none.
 
     Importing a file again changes nothing.
@@ -57,7 +60,7 @@ def import_(file: Path, registry: Path, form: str) -> int:
 @_registry
 @options.output_format
 @options.config
-def remove(device_id: tuple[str, ...], reason: str, registry: Path, form: str) -> None:
+def remove(device_id: tuple[str, ...], reason: str, registry: Location, form: str) -> None:
     """Take the registrations of DEVICE_ID... out: they match nothing any more, and stay in the history."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.removing import remove_devices  # noqa: PLC0415 - heavy
@@ -71,7 +74,7 @@ def remove(device_id: tuple[str, ...], reason: str, registry: Path, form: str) -
 @_registry
 @options.output_format
 @options.config
-def stats(registry: Path, form: str) -> None:
+def stats(registry: Location, form: str) -> None:
     """Count the records, by tenant and by the way they were registered."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.statistics import count_records  # noqa: PLC0415 - heavy
@@ -90,7 +93,7 @@ def stats(registry: Path, form: str) -> None:
 @_registry
 @options.output_format
 @options.config
-def compact(registry: Path, form: str) -> None:
+def compact(registry: Location, form: str) -> None:
     """Merge small data files and make look-ups of large ones, so that matching stays quick.
 
     No record is changed; a run at work at the same time matches again. Once a week is enough.
@@ -121,11 +124,14 @@ def compact(registry: Path, form: str) -> None:
 @_registry
 @options.output_format
 @options.config
-def vacuum(older_than: int, registry: Path, form: str, *, dry_run: bool) -> None:
+def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> None:
     """Remove files that the registry does not name any more: of dead runs, and those that compact replaced."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.vacuuming import vacuum as vacuum_registry  # noqa: PLC0415 - heavy
 
+    if is_uri(registry):
+        message = f"registry {registry}: files of object stores are removed by a rule of the store, not by this command"
+        raise UsageError(message)
     done = vacuum_registry(Registry.open(registry, create=False), older_than, dry_run=dry_run)
     if form == "json":
         click.echo(json.dumps({"files": [str(file) for file in done.files], "bytes": done.size}, indent=2))
@@ -136,15 +142,17 @@ def vacuum(older_than: int, registry: Path, form: str, *, dry_run: bool) -> None
 
 @registry.command()
 @_registry
-@options.option("--output", type=options.FOLDER, help="Published runs, to be held against the registry.")
+@options.option("--output", type=options.LOCATION, help="Published runs, to be held against the registry.")
 @options.output_format
 @options.config
-def verify(registry: Path, output: Path | None, form: str) -> int:
+def verify(registry: Location, output: Location | None, form: str) -> int:
     """Check the registry: its files, look-ups, devices that are there twice, and the published runs."""
+    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.verifying import verify as verify_registry  # noqa: PLC0415 - heavy
 
-    findings = verify_registry(Registry.open(registry, create=False), output)
+    with output_at(output) if output else nullcontext() as at_hand:
+        findings = verify_registry(Registry.open(registry, create=False), at_hand.folder if at_hand else None)
     if form == "json":
         click.echo(json.dumps(findings, indent=2))
     else:
@@ -157,7 +165,7 @@ def verify(registry: Path, output: Path | None, form: str) -> int:
 @_registry
 @options.output_format
 @options.config
-def find(value: str, registry: Path, form: str) -> int:
+def find(value: str, registry: Location, form: str) -> int:
     """Find the registrations of a device by its serial number or device ID; removed ones too."""
     return _tell_events(value, registry, form, latest=True)
 
@@ -167,12 +175,12 @@ def find(value: str, registry: Path, form: str) -> int:
 @_registry
 @options.output_format
 @options.config
-def history(value: str, registry: Path, form: str) -> int:
+def history(value: str, registry: Location, form: str) -> int:
     """Tell everything that happened to a device, by its serial number or device ID."""
     return _tell_events(value, registry, form, latest=False)
 
 
-def _tell_events(value: str, registry: Path, form: str, *, latest: bool) -> int:
+def _tell_events(value: str, registry: Location, form: str, *, latest: bool) -> int:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.searching import device_events, registrations  # noqa: PLC0415 - heavy
 

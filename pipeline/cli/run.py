@@ -10,6 +10,7 @@ from pipeline.cli import options
 from pipeline.cli.logs import logging
 from pipeline.cli.progress import listening
 from pipeline.config import RunConfig, parse_moment
+from pipeline.objects import Location, below
 from schemas.run import RunManifest
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ _FINDINGS = 1
 
 
 @click.command()
-@click.argument("inbox", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inbox", nargs=-1, required=True, type=options.LOCATION)
 @options.reference
 @options.registry_beside
 @options.option("--create-registry", is_flag=True, help="Create the registry where there is none.")
-@options.option("--output", type=options.FOLDER, help="Where runs are published [runs/ beside the first inbox].")
+@options.option("--output", type=options.LOCATION, help="Where runs are published [runs/ beside the first inbox].")
 @options.as_of
 @options.option("--run-id", metavar="ID", help="Name of the run; one that was committed is not run again [the clock].")
 @options.option(
@@ -61,7 +62,7 @@ _FINDINGS = 1
 @options.findings_format
 @options.config
 def run(
-    inbox: tuple[Path, ...],
+    inbox: tuple[Location, ...],
     *,
     form: str,
     max_reject_rate: float | None,
@@ -112,7 +113,7 @@ def _measure(path: Path, manifest: RunManifest) -> None:
         click.echo(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it", err=True)
 
 
-def _tell(manifest: RunManifest, folder: Path, form: str) -> None:
+def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     if form == "text":
         click.echo(told(manifest, folder))
     elif form == "json":
@@ -124,7 +125,7 @@ def _tell(manifest: RunManifest, folder: Path, form: str) -> None:
             click.echo(text, nl=False)
 
 
-def told(manifest: RunManifest, folder: Path) -> str:
+def told(manifest: RunManifest, folder: Location) -> str:
     """What a run did, in lines."""
     rows, files = manifest["rows"], manifest["files"]
     outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)
@@ -133,6 +134,6 @@ def told(manifest: RunManifest, folder: Path) -> str:
         f"{rows['read']:,} rows read = {rows['registered']:,} registered + {rows['rejected']:,} rejected"
         + (f" ({outcomes})" if outcomes else ""),
         *(f"  {number:>9,}  {code}" for code, number in manifest["reasons"].items()),
-        f"report: {folder / 'report' / 'index.html'}",
+        f"report: {below(folder, 'report/index.html')}",
     ]
     return "\n".join(lines)

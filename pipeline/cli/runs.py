@@ -1,13 +1,13 @@
 """`runs`: what was published."""
 
 import json
-from pathlib import Path
 
 import click
 
 from pipeline.cli import options
 from pipeline.cli.run import told
 from pipeline.errors import UsageError
+from pipeline.objects import Location, below
 from schemas.run import RunManifest
 
 
@@ -20,7 +20,7 @@ def runs() -> None:
 @options.output_beside
 @options.output_format
 @options.config
-def list_(output: Path, form: str) -> None:
+def list_(output: Location, form: str) -> None:
     """List the published runs, the latest first."""
     found = sorted(_published(output), key=lambda run: str(run["finished_at"]), reverse=True)
     if form == "json":
@@ -39,18 +39,20 @@ def list_(output: Path, form: str) -> None:
 @options.output_beside
 @options.output_format
 @options.config
-def show(run_id: str, output: Path, form: str) -> None:
+def show(run_id: str, output: Location, form: str) -> None:
     """Show what the run RUN_ID did."""
     manifest = next((run for run in _published(output) if run["run_id"] == run_id), None)
     if manifest is None:
         message = f"run {run_id}: not published in {output}; `runs list` names those that are"
         raise UsageError(message)
     as_json = json.dumps(manifest, indent=2, ensure_ascii=False)
-    click.echo(as_json if form == "json" else told(manifest, output / run_id))
+    click.echo(as_json if form == "json" else told(manifest, below(output, run_id)))
 
 
-def _published(output: Path) -> list[RunManifest]:
+def _published(output: Location) -> list[RunManifest]:
     """What `run.json` holds of each run."""
     from pipeline.history import published_runs  # noqa: PLC0415 - heavy
+    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
 
-    return [run.manifest for run in published_runs(output)]
+    with output_at(output) as at_hand:
+        return [run.manifest for run in published_runs(at_hand.folder)]

@@ -94,8 +94,13 @@ def _entries(inbox: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _is_manifest(entry: os.DirEntry[str]) -> bool:
-    named = entry.name.lower().endswith(_ENDINGS) and not entry.name.startswith(".")
-    return named and entry.is_file(follow_symlinks=False)
+    return is_manifest_name(entry.name) and entry.is_file(follow_symlinks=False)
+
+
+def is_manifest_name(name: str) -> bool:
+    """Whether a file of this name, or path, is a manifest: by its ending, and nothing of it hidden."""
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return name.lower().endswith(_ENDINGS) and not hidden
 
 
 def _describe(path: Path, inbox: Path) -> Manifest:

@@ -12,8 +12,10 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from pipeline.durable import sync, sync_folder
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
+from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import lookup
 from pipeline.registry.holders import holders
+from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
     FORMAT,
     WRITER,
@@ -33,20 +35,33 @@ _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in l
 class Registry:
     """The registry as of one version; what is looked up and what is committed both refer to it."""
 
-    def __init__(self, folder: Path, table: DeltaTable) -> None:
+    def __init__(self, folder: Path, table: DeltaTable, mirror: Mirror | None) -> None:
         self.folder = folder
-        self._table = table
+        self._table, self._mirror = table, mirror
         self._records = {folder / path: records for path, records in sorted(_contents(table))}
         self._files = [str(file) for file in self._records]
 
     @classmethod
-    def open(cls, folder: Path, *, create: bool) -> "Registry":
+    def open(cls, location: Location, *, create: bool) -> "Registry":
         """Open the registry, or create it where there is none and `create` is set.
 
         Raises:
             UsageError: there is none and it shall not be created.
             RegistryError: what is there is no registry, or is damaged.
+            Fault: the object store that it is in cannot be reached.
         """
+        if not is_uri(location):
+            return cls._open(Path(location), None, create=create)
+        return cls._open_mirrored(Mirror(str(location)), create=create)
+
+    @classmethod
+    def _open_mirrored(cls, mirror: Mirror, *, create: bool) -> "Registry":
+        mirror.pull_log()
+        with mirror.named():
+            return cls._open(mirror.folder, mirror, create=create)
+
+    @classmethod
+    def _open(cls, folder: Path, mirror: Mirror | None, *, create: bool) -> "Registry":
         if not has_log(folder):
             require_vacant(folder)
             if not create:
@@ -54,13 +69,22 @@ class Registry:
                 raise UsageError(message)
             with damage_told(folder):
                 _create(folder)
+            if mirror:
+                mirror.push_creation()
         with damage_told(folder):
             require_whole_log(folder)
             table = DeltaTable(folder)
             require_format(folder, table)
-            registry = cls(folder, table)
+            registry = cls(folder, table, mirror)
+            if mirror:
+                mirror.pull(list(registry.data_files()))
             registry._require_files()
         return registry
+
+    @property
+    def name(self) -> str:
+        """What tells this registry from others: its URI, or its path in full."""
+        return self._mirror.uri if self._mirror else str(self.folder.resolve())
 
     @property
     def version(self) -> int:
@@ -69,7 +93,7 @@ class Registry:
 
     def reopened(self) -> "Registry":
         """The registry as of now."""
-        return Registry.open(self.folder, create=False)
+        return self._open_mirrored(self._mirror, create=False) if self._mirror else self.open(self.folder, create=False)
 
     def committed(self, run_id: str) -> int | None:
         """The token under which a run of this id was committed; None where none was."""
@@ -174,9 +198,7 @@ class Registry:
             self._table.create_write_transaction(actions, "append", self._table.schema(), commit_properties=properties)
         except CommitFailedError as error:
             if run_id is None or self.reopened().committed(run_id) != token:
-                writer.discard()
-                message = f"registry {self.folder}: was changed by another command meanwhile; start again"
-                raise RegistryConflict(message) from error
+                raise self._conflict(writer) from error
         except BaseException as error:
             if not isinstance(error, DeltaError) and not is_panic(error):
                 raise
@@ -184,7 +206,16 @@ class Registry:
             raise Fault(message) from error
         sync_folder(self.folder)
         sync(self.folder / "_delta_log" / f"{version:020}.json")
+        if self._mirror:
+            try:
+                self._mirror.push(version, writer.files())
+            except TakenError as error:
+                raise self._conflict(writer) from error
         return version
+
+    def _conflict(self, writer: "RegistryWriter") -> RegistryConflict:
+        writer.discard()
+        return RegistryConflict(f"registry {self.name}: was changed by another command meanwhile; start again")
 
     def writer(self) -> "RegistryWriter":
         """A new file of records for this registry; it counts for nothing until it is committed."""

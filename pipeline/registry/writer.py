@@ -73,6 +73,10 @@ class RegistryWriter:
             )
         ]
 
+    def files(self) -> list[Path]:
+        """The files that hold the records; none where there are no records."""
+        return [self._path] if self._writer else []
+
     def discard(self) -> None:
         """Take the file away again."""
         if self._writer is not None:

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 import polars as pl
 import pyarrow.parquet as pq
 
+from pipeline.objects import Location, at_hand
 from pipeline.report.findings import findings
 from schemas.outcome import REGISTERED_TYPES, REJECTED_TYPES
 from schemas.reasons import CATALOGUE
@@ -27,16 +28,21 @@ Findings = Iterable[pl.DataFrame]
 """Some findings at a time, with the columns of `pipeline.report.findings`."""
 
 
-def published_findings(run: Path) -> Iterator[pl.DataFrame]:
+def published_findings(run: Location) -> Iterator[pl.DataFrame]:
     """Findings of a published run, of the rejected rows and then of the registered ones, some rows at a time."""
-    for name, types in (("rejected", REJECTED_TYPES), ("registered", REGISTERED_TYPES)):
-        columns = [column for column in types if column not in {"raw_record", "hardware_hash"}]
-        for path in sorted((run / name).glob("*.parquet")):
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(columns=columns):
-                    rows = pl.DataFrame(batch)
-                    none = {"reasons": pl.lit([], pl.List(pl.String))} if "reasons" not in rows.columns else {}
-                    yield findings(rows.with_columns(**none))
+    with at_hand(run, lambda name: name.startswith(("rejected/", "registered/"))) as folder:
+        for name, types in (("rejected", REJECTED_TYPES), ("registered", REGISTERED_TYPES)):
+            columns = [column for column in types if column not in {"raw_record", "hardware_hash"}]
+            for path in sorted((folder / name).glob("*.parquet")):
+                yield from _findings_of(path, columns)
+
+
+def _findings_of(path: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=columns):
+            rows = pl.DataFrame(batch)
+            none = {"reasons": pl.lit([], pl.List(pl.String))} if "reasons" not in rows.columns else {}
+            yield findings(rows.with_columns(**none))
 
 
 def as_jsonl(found: Findings) -> Iterator[str]:

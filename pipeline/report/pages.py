@@ -72,8 +72,11 @@ def render(content: dict[str, Any]) -> str:
     return template.render(report=content, most_partners=_MOST_PARTNERS)
 
 
-def write_history(output: Path, runs: list[RunManifest]) -> None:
+def write_history(output: Path, runs: list[RunManifest]) -> str:
     """Write the page of all published runs; it appears at once.
+
+    Returns:
+        Its name.
 
     Args:
         output: where runs are published.
@@ -83,6 +86,7 @@ def write_history(output: Path, runs: list[RunManifest]) -> None:
     trend = [night(run, run) for run in runs[-_MOST_CHARTED:]]
     page = _environment().get_template("history.html.jinja").render(runs=listed, of=len(runs), trend=trend)
     replace_text(output / _PAGE, page)
+    return _PAGE
 
 
 def _of_history(run: RunManifest) -> dict[str, Any]:

@@ -25,8 +25,9 @@ class Watch:
             self.begun = time.perf_counter()
 
 watch = Watch()
-result = run(RunConfig.beside(pathlib.Path("inbox"), run_id=sys.argv[1], registry=pathlib.Path(sys.argv[1] + "-registry"),
-    create_registry=True, output=pathlib.Path(sys.argv[1] + "-runs")), watch)
+registry, output = (pathlib.Path(sys.argv[1] + name) for name in ("-registry", "-runs"))
+places = {"registry": registry, "create_registry": True, "output": output}
+result = run(RunConfig.beside(pathlib.Path("inbox"), run_id=sys.argv[1], **places), watch)
 print(json.dumps({"seconds": time.perf_counter() - watch.begun, **result.manifest["rows"]}))
 """
 

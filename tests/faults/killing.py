@@ -46,7 +46,8 @@ def deliver_devices(world, number, name="a"):
 
 def devices_in(registry):
     """Every registered device by its hash."""
-    records = Registry.open(registry, create=False).scan().filter(pl.col("event") == REGISTERED).collect()
+    opened = Registry.open(registry, create=False)
+    records = opened.scan().filter(pl.col("event") == REGISTERED).collect()
     return sorted(records["hardware_hash_id"])
 
 

@@ -1,0 +1,289 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+
+import obstore
+import polars as pl
+import pytest
+from obstore.store import from_url
+
+from pipeline import RunConfig, outputs, run
+from pipeline.errors import Fault
+from pipeline.objects import Prefix, TakenError, at_hand
+from pipeline.registry import Registry
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.night import INTUNE
+from schemas.outcome import REGISTERED_TYPES
+from tests.conftest import AS_OF, TENANT
+from tests.faults.killing import devices_in
+from tests.stores import servers
+from tests.stores.proxy import losing
+
+HASH, TAG = INTUNE[2:4]
+
+
+@pytest.fixture(scope="module", params=["s3", "azure"])
+def server(request):
+    with getattr(servers, request.param)() as (uri, environment, port):
+        yield uri, environment, port
+
+
+@dataclass
+class Store:
+    """A partner operations team's folders, in an object store."""
+
+    base: str
+    world: object
+    environment: dict[str, str]
+
+    def deliver(self, *rows, name="a"):
+        path = self.world.deliver(f"contoso/{TENANT}/{name}.csv", *rows)
+        self.put(path)
+
+    def deliver_devices(self, number, name="a"):
+        self.deliver(*({HASH: capture(self.world.factory.device())} for _ in range(number)), name=name)
+
+    def put(self, path):
+        obstore.put(from_url(self.base), path.relative_to(self.world.home).as_posix(), path)
+
+    def config(self, run_id, **options):
+        return RunConfig.beside(f"{self.base}/inbox", as_of=AS_OF, run_id=run_id, **options)
+
+    def start(self, run_id):
+        arguments = ["run", f"{self.base}/inbox", "--run-id", run_id]
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | self.environment,
+        )
+
+    def finish(self, process):
+        _, told = process.communicate(timeout=300)
+        assert process.returncode == 0, told
+        return told
+
+    def published(self, run_id, name="registered"):
+        with at_hand(f"{self.base}/runs/{run_id}", lambda path: path.startswith(name)) as folder:
+            return pl.read_parquet(sorted((folder / name).glob("*.parquet")), glob=False)
+
+    def names(self, under):
+        return set(Prefix(self.base).names(under))
+
+    def require_exactly_once(self, devices):
+        registered = devices_in(f"{self.base}/registry")
+        assert len(registered) == len(set(registered)) == devices
+        runs = [name for name in Prefix(f"{self.base}/runs").folders() if f"runs/{name}/run.json" in self.names("runs")]
+        sets = [self.published(name).select("hardware_hash_id") for name in runs]
+        assert sorted(pl.concat(sets)["hardware_hash_id"]) == registered
+        assert self.names("runs/.staging") == set()
+
+
+@pytest.fixture
+def store(server, world, monkeypatch):
+    uri, environment, _ = server
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    made = Store(f"{uri}/{uuid.uuid4()}", world, environment)
+    for path in (world.home / "reference").iterdir():
+        made.put(path)
+    return made
+
+
+def test_a_night_in_a_store_is_the_night_on_disk(store):
+    device = store.world.factory.device()
+    store.deliver({HASH: capture(device)}, {HASH: capture(device)}, {TAG: "=x"}, name="a")
+    store.deliver_devices(3, name="b")
+    here = store.world.run(run_id="night")
+    there = run(store.config("night"))
+    assert there.folder == f"{store.base}/runs/night"
+    same = ("files", "rows", "outcomes", "reasons", "partners", "registry_version")
+    assert {name: there.manifest[name] for name in same} == {name: here.manifest[name] for name in same}
+    assert store.published("night").equals(here.registered)
+    assert store.published("night", "rejected").equals(here.rejected)
+    assert store.names("runs/.staging") == set()
+    on_disk = {
+        path.relative_to(store.world.home).as_posix() for path in here.result.folder.rglob("*") if path.is_file()
+    }
+    assert store.names("runs/night") == on_disk
+    assert "runs/index.html" in store.names("runs")
+
+
+def test_a_second_night_knows_the_first(store):
+    store.deliver_devices(2)
+    run(store.config("one"))
+    again = run(store.config("two"))
+    assert again.manifest["files"]["already_processed"] == 1
+    assert run(store.config("one")).repeated
+    store.require_exactly_once(2)
+
+
+def test_a_dry_run_is_shown_and_registers_nothing(store):
+    store.deliver_devices(2)
+    told = run(store.config("dry", dry_run=True))
+    assert told.folder == f"{store.base}/runs/dry-run/dry"
+    assert "runs/dry-run/dry/run.json" in store.names("runs/dry-run")
+    assert devices_in(f"{store.base}/registry") == []
+
+
+def test_writers_race_and_each_device_is_registered_once(store):
+    Registry.open(f"{store.base}/registry", create=True)
+    store.deliver_devices(4)
+    racers = [store.start(f"racer-{number}") for number in range(3)]
+    for racer in racers:
+        store.finish(racer)
+    store.require_exactly_once(4)
+
+
+def test_a_committed_run_is_published_at_the_next_start(store, monkeypatch):
+    store.deliver_devices(2)
+
+    def die(*_):
+        raise Fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs._Store, "publish", die)
+        with pytest.raises(Fault, match="is committed"):
+            run(store.config("torn"))
+    assert "runs/torn/run.json" not in store.names("runs")
+    assert run(store.config("torn")).repeated
+    store.require_exactly_once(2)
+
+
+def test_half_a_publication_is_completed(store, monkeypatch):
+    store.deliver_devices(2)
+    copy = Prefix.copy
+
+    def copy_half(prefix, names):
+        copy(prefix, dict(list(names.items())[: len(names) // 2]))
+        raise Fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Prefix, "copy", copy_half)
+        with pytest.raises(Fault, match="is committed"):
+            run(store.config("torn"))
+    assert "runs/torn/run.json" not in store.names("runs")
+    store.deliver_devices(1, name="b")
+    run(store.config("next"))
+    store.require_exactly_once(3)
+
+
+def test_what_a_dead_run_left_is_removed_once_it_is_old(store, monkeypatch):
+    store.deliver_devices(2)
+
+    def die(*_):
+        raise Fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "commit", die)
+        with pytest.raises(Fault):
+            run(store.config("dead"))
+    run(store.config("one"))
+    assert store.names("runs/.staging")
+    monkeypatch.setattr(outputs, "_SURELY_DEAD", outputs.timedelta())
+    run(store.config("two"))
+    store.require_exactly_once(2)
+
+
+def test_an_object_is_claimed_once(store):
+    prefix = Prefix(f"{store.base}/claims")
+    prefix.claim("x", b"ours")
+    prefix.claim("x", b"ours")
+    with pytest.raises(TakenError):
+        prefix.claim("x", b"theirs")
+    assert prefix.read("x") == b"ours"
+    assert prefix.read("y") is None
+    prefix.delete(["x", "x", "y"])
+
+
+def test_a_lost_answer_to_the_commit_commits_once(store, server, monkeypatch):
+    _, _, port = server
+    Registry.open(f"{store.base}/registry", create=True)
+    store.deliver_devices(2)
+    through = servers.free_port()
+    name = "AWS_ENDPOINT_URL" if store.base.startswith("s3") else "AZURITE_BLOB_STORAGE_URL"
+    monkeypatch.setenv(name, f"http://127.0.0.1:{through}")
+    with losing(port, f"{1:020}.json", through) as proxy:
+        run(store.config("night"))
+        assert proxy.lost == 1
+    monkeypatch.setenv(name, store.environment[name])
+    store.require_exactly_once(2)
+    assert Registry.open(f"{store.base}/registry", create=False).version == 1
+
+
+def test_a_store_that_cannot_be_reached_is_a_fault_and_tells_no_secret(store, monkeypatch):
+    name = "AWS_ENDPOINT_URL" if store.base.startswith("s3") else "AZURITE_BLOB_STORAGE_URL"
+    environment = store.environment | {name: f"http://127.0.0.1:{servers.free_port()}"}
+    monkeypatch.setattr(store, "environment", environment)
+    process = store.start("night")
+    shown, told = process.communicate(timeout=300)
+    assert (process.returncode, shown) == (3, "")
+    assert store.base in told
+    for secret in ("a-secret-access-key", "an-access-key", "Eby8", "Traceback"):
+        assert secret not in told
+
+
+def kill_nights(store, kills, seed):
+    """Kill as many runs at random times, each with a new device; returns how many were committed by then."""
+    source = random.Random(seed)
+    Registry.open(f"{store.base}/registry", create=True)
+    store.deliver_devices(1, name="first")
+    begun = time.perf_counter()
+    store.finish(store.start("calm"))
+    whole = time.perf_counter() - begun
+    committed = 0
+    for night in range(kills):
+        store.deliver_devices(1, name=f"night-{night:03d}")
+        victim = store.start(f"night-{night}")
+        time.sleep(source.uniform(0.5, 1.1) * whole)
+        victim.send_signal(signal.SIGKILL)
+        victim.communicate()
+        opened = Registry.open(f"{store.base}/registry", create=False)
+        committed += opened.committed(f"night-{night}") is not None
+    return committed
+
+
+def require_all(store, devices, monkeypatch):
+    monkeypatch.setattr(outputs, "_SURELY_DEAD", outputs.timedelta())
+    run(store.config("morning"))
+    store.require_exactly_once(devices)
+
+
+def test_a_few_kills_lose_and_double_nothing(store, monkeypatch):
+    kill_nights(store, 3, seed=5)
+    require_all(store, 4, monkeypatch)
+
+
+@pytest.mark.long
+def test_a_hundred_kills(store, monkeypatch, capsys, request):
+    kills = request.config.getoption("--kills") // 10
+    committed = kill_nights(store, kills, seed=6)
+    require_all(store, kills + 1, monkeypatch)
+    with capsys.disabled():
+        print(f"\n{store.base[:5]} {kills} kills: {kills - committed} before the commit, {committed} after it")  # noqa: T201
+
+
+@pytest.mark.long
+def test_two_hundred_races_in_a_store(store, capsys, request):
+    races = request.config.getoption("--races")
+    Registry.open(f"{store.base}/registry", create=True)
+    again = 0
+    for number in range(races):
+        store.deliver_devices(1, name=f"race-{number:03d}")
+        racers = [store.start(f"race-{number}-{racer}") for racer in range(3)]
+        again += sum("matching again" in store.finish(racer) for racer in racers)
+    store.require_exactly_once(races)
+    with capsys.disabled():
+        print(f"\n{store.base[:5]} {races} races of 3 writers, {again} matched again")  # noqa: T201
+
+
+def test_columns_survive_the_way_through_a_store(store):
+    store.deliver_devices(1)
+    run(store.config("night"))
+    assert dict(store.published("night").schema) == REGISTERED_TYPES
