@@ -25,6 +25,9 @@ _AT_ONCE = 16
 _MOST_RETRIES, _LONGEST_RETRYING = 6, timedelta(seconds=90)
 """How often, and how long, a store that fails for a moment is asked again."""
 
+_NO_NAMES = frozenset({"", ".", ".."})
+"""Parts of a name that would lead elsewhere."""
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -105,7 +108,15 @@ class Prefix:
             return None
 
     def fetch(self, names: list[str], folder: Path) -> None:
-        """Bring objects to a local folder, those that there are; each appears there at once."""
+        """Bring objects to a local folder, those that there are; each appears there at once.
+
+        Raises:
+            Fault: the store failed, or a name would lead out of the folder.
+        """
+        for name in names:
+            if any(part in _NO_NAMES for part in name.split("/")):
+                message = f"{self.uri}/{name}: cannot be the name of a file; rename the object"
+                raise Fault(message)
         _each(lambda name: self._fetch(name, folder / name), names)
 
     def _fetch(self, name: str, path: Path) -> None:

@@ -91,6 +91,8 @@ class _Store:
             if name is None:
                 continue
             staged = self._prefix.names(f"{STAGING}/{attempt}")
+            if not staged:  # its owner, or another process, has just moved it
+                continue
             run_id, last = name["run_id"], max(entry.modified for entry in staged.values())
             if registry.committed(run_id) == int(name["token"], 16):
                 self._move(attempt, run_id)
@@ -104,21 +106,26 @@ class _Store:
     def stage(self, place: Workspace) -> None:
         home = place.publication
         files = {f"{STAGING}/{place.folder.name}/{path.relative_to(home).as_posix()}": path for path in _files(home)}
+        left = set(self._prefix.names(f"{STAGING}/{place.folder.name}")) - set(files)
+        self._prefix.delete(sorted(left))  # of a try that another writer came before
         self._prefix.upload(files)
 
     def publish(self, place: Workspace, run_id: str) -> None:
         self._move(place.folder.name, run_id)
 
     def _move(self, attempt: str, run_id: str) -> None:
+        """Bring a staged run to its place, wherever an earlier try stopped; several may be at it at once."""
         home = f"{STAGING}/{attempt}/"
-        staged = list(self._prefix.names(home.rstrip("/")))
         pending = home + PENDING
-        self._prefix.copy({name: f"{run_id}/{name.removeprefix(home)}" for name in staged if name != pending})
-        if pending in staged:
+        others = [name for name in self._prefix.names(home.rstrip("/")) if name != pending]
+        try:
+            self._prefix.copy({name: f"{run_id}/{name.removeprefix(home)}" for name in others})
             self._prefix.copy({pending: f"{run_id}/{MANIFEST}"})
-        # The mark that it was staged goes last: whoever goes on with a half of this finds it.
-        self._prefix.delete([name for name in staged if name != pending])
-        self._prefix.delete([name for name in staged if name == pending])
+        except FileNotFoundError:
+            # Only what is in its place already is ever taken away here, so somebody else has brought it there.
+            return
+        self._prefix.delete(others)
+        self._prefix.delete([pending])
 
     def show(self, *names: str) -> None:
         files = [path for name in names for path in _files(self.folder / name)]

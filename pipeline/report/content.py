@@ -83,7 +83,7 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
         told.unfixed,
         told.fixed,
     )
-    trend = [*(night(one, one) for one in past), night(run, run)]
+    trend = [night(one, one) for one in (*past, run) if one["rows"]["read"]]
     partners = [{**counts, **_score(own[counts["partner_id"]])} for counts in run["partners"]]
     return {
         **_content("run", on_page, run, trend),
@@ -95,7 +95,8 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
 
 def partner_content(partner_id: str | None, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     """What the page of one partner shows; nothing of others."""
-    whole = [*trend, night(run, told.summary.counts())]
+    counts = told.summary.counts()
+    whole = [*trend, night(run, counts)] if counts["rows"]["read"] else trend
     return {**_content("partner", told, run, whole), "partner_id": partner_id}
 
 
@@ -216,7 +217,7 @@ def _oldest(unfixed: pl.DataFrame) -> Content | None:
 def _score(own: Content) -> Content:
     """A partner's line of the scorecard."""
     partner = own["partner_id"]
-    last = own["trend"][-2:-1]
+    last = own["trend"][-2:-1] if own["rows"]["read"] else []
     now = share(own["rows"]["rejected"], own["rows"]["read"])
     worst = max(own["reasons"], key=lambda reason: reason["rows"], default=None)
     return {

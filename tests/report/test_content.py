@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.browser.nights import ROOT, publish_nights
+from tests.conftest import TENANT
 
 SCHEMA = json.loads((ROOT / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
 
@@ -117,3 +118,12 @@ def test_no_hash_user_or_product_key_is_in_a_report(nights):
             text = path.read_text(encoding="utf-8")
             assert not [user for user in users if user in text], path
             assert max(map(len, text.replace("<", " ").replace('"', " ").split())) < 400, path
+
+
+def test_a_night_without_rows_is_no_point_of_a_trend(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", {"Windows Product ID": "1"})
+    world.run()
+    report = reports(world.run().result)[Path()]
+    assert [point["run_id"] for point in report["trend"]] == ["run-1"]
+    assert (report["partners"][0]["rows"]["read"], report["partners"][0]["change"]) == (0, None)
+    assert report["partners"][0]["unfixed"]["rows"] == 1

@@ -174,6 +174,27 @@ def test_half_a_publication_is_completed(store, monkeypatch):
     store.require_exactly_once(3)
 
 
+def test_two_that_complete_the_same_publication_do_not_disturb_each_other(store, monkeypatch):
+    store.deliver_devices(2)
+
+    def die(*_):
+        raise Fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs._Store, "publish", die)
+        with pytest.raises(Fault, match="is committed"):
+            run(store.config("torn"))
+    finals = [store.start(f"final-{number}") for number in range(2)]
+    for final in finals:
+        store.finish(final)
+    store.require_exactly_once(2)
+
+
+def test_no_name_leads_out_of_the_folder(store, tmp_path):
+    with pytest.raises(Fault, match="rename the object"):
+        Prefix(store.base).fetch(["../outside"], tmp_path)
+
+
 def test_what_a_dead_run_left_is_removed_once_it_is_old(store, monkeypatch):
     store.deliver_devices(2)
 
