@@ -102,13 +102,15 @@ def test_a_kill_around_the_commit_and_the_publication(world, call, number, commi
 @pytest.mark.long
 def test_a_kill_at_every_call_of_the_commit_and_the_publication(world, capsys):
     require_strace()
-    Registry.open(world.registry, create=True)
+    # Only a first run makes the folders that all share.
     deliver_devices(world, 1, name="first")
+    finish(start(world, "first"))
+    deliver_devices(world, 1, name="traced")
     calls = traced_calls(world)
     points = [(call, number) for call in CALLS for number in range(1, calls[call] + 1)]
     committed = 0
     for at, (call, number) in enumerate(points):
-        killed, after, _ = kill_at(world, call, number, devices=at + 2)
+        killed, after, _ = kill_at(world, call, number, devices=at + 3)
         assert killed, (call, number)
         committed += after
     with capsys.disabled():
