@@ -77,7 +77,7 @@ def run(
     moment = settings.pop("as_of")
     config = RunConfig.beside(*inbox, as_of=parse_moment(moment) if moment else None, **settings)
     result = _logged(config) if log_format == "json" else _shown(config)
-    if metrics:
+    if metrics and not config.dry_run:
         _measure(metrics, result.manifest)
     _tell(result.manifest, result.folder, form)
     rows = result.manifest["rows"]

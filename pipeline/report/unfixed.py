@@ -16,8 +16,8 @@ from schemas.reasons import Outcome
 _UNFIXED = [Outcome.INVALID, Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW]
 """Outcomes that somebody has to do something about; a duplicate's device is registered."""
 
-_SETTLED = ["ALREADY_REGISTERED", "DUPLICATE_IN_BATCH"]
-"""Reasons that say that the device itself is taken care of."""
+_SETTLED = ["ALREADY_REGISTERED"]
+"""Reasons that say that the device itself is registered. That of a duplicate is what its other row is."""
 
 _MOST_NIGHTS = 30
 """Nights for which a row that is not delivered again is remembered: then nobody waits for it any more."""

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.report.unfixed import Unfixed
 from pipeline.synthesize.capture import capture
+from pipeline.synthesize.devices import with_tpm
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
 from schemas.outcome import UNFIXED_TYPES
 from tests.conftest import AS_OF, TENANT
@@ -82,6 +83,17 @@ def test_a_device_that_another_row_registers_is_not_unfixed(world):
     device = world.factory.device()
     world.deliver(PLACE + "one.csv", {HASH: capture(device)}, {HASH: capture(device), TAG: "=x"})
     assert left(world.run()) == []
+
+
+def test_a_duplicate_of_a_row_in_review_settles_nothing(world):
+    device = world.factory.device()
+    record = {"tenant_id": TENANT, "partner_id": "contoso", "registered_via": "partner_center"}
+    world.import_existing(record | {"hardware_hash": capture(device)})
+    replaced = {HASH: capture(with_tpm(device, world.factory))}
+    world.deliver(PLACE + "one.csv", replaced, replaced)
+    night = world.run()
+    assert sorted(codes[0] for codes in night.reasons().values()) == ["BOARD_REPLACED", "DUPLICATE_IN_BATCH"]
+    assert left(night) == [(PLACE + "one.csv", 2, 1, 0)]
 
 
 def test_what_nobody_delivers_any_more_is_forgotten_at_last(world):
