@@ -102,7 +102,7 @@ def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, 
                         intake.files,
                         intake.headers,
                         decisions,
-                        unfixed_rows(past),
+                        unfixed_rows(past, output.bring),
                     )
                     publish_sets(reporter, stamp, intake, decisions, staging, records)
                 with clock("report"):
@@ -199,7 +199,7 @@ def _require_free(config: RunConfig, output: Output) -> None:
 def _delivered(inbox: Inbox, config: RunConfig, output: Output, registry: Registry) -> list[Delivered]:
     """The manifests, each with the digests that an earlier run has settled."""
     places = [(manifest.partner_id, manifest.tenant_folder, manifest.size()) for manifest in inbox.manifests]
-    settled = {} if config.reprocess else settled_files(output.folder, set(places), registry)
+    settled = {} if config.reprocess else settled_files(output.folder, output.bring, set(places), registry)
     return [
         Delivered(number, manifest, place[-1], settled.get(place, frozenset()))
         for number, (manifest, place) in enumerate(zip(inbox.manifests, places, strict=True))

@@ -1,6 +1,7 @@
 """What earlier published runs did: their numbers, what they left unfixed, which files need not be read again."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,13 @@ FilePlace = tuple[str | None, str | None, int]
 """What two deliveries of one file share at first sight: its partner, tenant folder and size."""
 
 
-def settled_files(output: Path, delivered: set[FilePlace], registry: Registry) -> dict[FilePlace, frozenset[str]]:
+Bring = Callable[[str, str], None]
+"""Has the files below a folder of the output at hand whose names end so."""
+
+
+def settled_files(
+    output: Path, bring: Bring, delivered: set[FilePlace], registry: Registry
+) -> dict[FilePlace, frozenset[str]]:
     """Digests of the files that need not be read again, of those that could be the delivered ones.
 
     A file is settled when the latest run that read it left none of its rows to consent or to review. Runs that the
@@ -41,6 +48,7 @@ def settled_files(output: Path, delivered: set[FilePlace], registry: Registry) -
         read = again.filter(pl.col("disposition").is_in(_READ))
         if read.is_empty():
             continue
+        bring(f"{run.folder.name}/rejected", ".parquet")
         rejected = _read(sorted((run.folder / "rejected").glob("*.parquet")), ["source_file", "outcome"])
         open_files = rejected.filter(pl.col("outcome").is_in(_UNSETTLED))["source_file"].unique()
         is_open = pl.col("source_file").is_in(open_files.implode())
@@ -78,10 +86,14 @@ def published_runs(output: Path) -> list[PublishedRun]:
     return sorted(found, key=lambda run: (run.manifest["registry_version"]["after"], run.folder.name))
 
 
-def unfixed_rows(runs: list[PublishedRun]) -> pl.DataFrame:
+def unfixed_rows(runs: list[PublishedRun], bring: Bring) -> pl.DataFrame:
     """What was wrong still after the last of some runs, with the columns of `schemas.outcome.UNFIXED_TYPES`."""
-    path = runs[-1].folder / UNFIXED_FILE if runs else None
-    return _read([path], list(UNFIXED_TYPES)) if path and path.exists() else pl.DataFrame(schema=UNFIXED_TYPES)
+    if not runs:
+        return pl.DataFrame(schema=UNFIXED_TYPES)
+    folder = runs[-1].folder
+    bring(folder.name, UNFIXED_FILE)
+    path = folder / UNFIXED_FILE
+    return _read([path], list(UNFIXED_TYPES)) if path.exists() else pl.DataFrame(schema=UNFIXED_TYPES)
 
 
 def _manifest(path: Path) -> RunManifest:

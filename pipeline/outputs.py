@@ -17,8 +17,8 @@ from pipeline.registry import Registry
 from pipeline.workspace import MANIFEST, NAME, PENDING, STAGING, Workspace
 from pipeline.workspace import recover as recover_here
 
-_NEEDED = (MANIFEST, "files.parquet", "unfixed.parquet", "rejected/part-00000.parquet")
-"""What later runs read of a published one."""
+_NEEDED = (MANIFEST, "files.parquet")
+"""What later runs read of every published one; what else they need of some is brought when it is."""
 
 _SURELY_DEAD = timedelta(hours=24)
 """How long after its last write a run that was not committed cannot be at work any more."""
