@@ -141,8 +141,8 @@ def test_writers_race_and_each_device_is_registered_once(store):
     store.require_exactly_once(4)
 
 
-def test_a_committed_run_is_published_at_the_next_start(store, monkeypatch):
-    store.deliver_devices(2)
+def leave_torn(store, monkeypatch):
+    """Commit a run and do not publish it."""
 
     def die(*_):
         raise Fault
@@ -151,6 +151,11 @@ def test_a_committed_run_is_published_at_the_next_start(store, monkeypatch):
         patched.setattr(outputs._Store, "publish", die)
         with pytest.raises(Fault, match="is committed"):
             run(store.config("torn"))
+
+
+def test_a_committed_run_is_published_at_the_next_start(store, monkeypatch):
+    store.deliver_devices(2)
+    leave_torn(store, monkeypatch)
     assert "runs/torn/run.json" not in store.names("runs")
     assert run(store.config("torn")).repeated
     store.require_exactly_once(2)
@@ -176,14 +181,7 @@ def test_half_a_publication_is_completed(store, monkeypatch):
 
 def test_two_that_complete_the_same_publication_do_not_disturb_each_other(store, monkeypatch):
     store.deliver_devices(2)
-
-    def die(*_):
-        raise Fault
-
-    with monkeypatch.context() as patched:
-        patched.setattr(outputs._Store, "publish", die)
-        with pytest.raises(Fault, match="is committed"):
-            run(store.config("torn"))
+    leave_torn(store, monkeypatch)
     finals = [store.start(f"final-{number}") for number in range(2)]
     for final in finals:
         store.finish(final)
