@@ -111,7 +111,7 @@ def _environment() -> Environment:
     environment.filters.update(
         number=lambda value: f"{value:,}",
         percent=lambda value: f"{100 * value:.1f} %",
-        change=lambda value: f"{100 * value:+.1f} %",
+        change=lambda value: f"{100 * value:+.1f}",
         count=lambda value, noun: f"{value:,} {noun}{'' if value == 1 else 's'}",
         moment=lambda value: f"{value[:10]} {value[11:16]} UTC",
         brief=brief_text,
