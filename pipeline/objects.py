@@ -199,7 +199,13 @@ def at_hand(location: Location, wanted: Callable[[str], bool]) -> Iterator[Path]
         return
     prefix = Prefix(str(location))
     with TemporaryDirectory(prefix="autopilot-intake-") as folder:
-        prefix.fetch([name for name in prefix.names() if wanted(name)], Path(folder))
+        names = [name for name in prefix.names() if wanted(name)]
+        prefix.fetch(names, Path(folder))
+        for name in names:
+            # A manifest less would be rows lost unsaid, a reference table less a check that is not made.
+            if not (Path(folder) / name).exists():
+                message = f"{prefix.uri}/{name}: was listed and is gone; start again"
+                raise Fault(message)
         yield Path(folder)
 
 

@@ -191,6 +191,14 @@ def test_two_that_complete_the_same_publication_do_not_disturb_each_other(store,
     store.require_exactly_once(2)
 
 
+def test_an_object_that_goes_while_it_is_fetched_is_a_fault(store, monkeypatch):
+    names = Prefix.names
+    ghost = {"tenants-that-went.csv": None}
+    monkeypatch.setattr(Prefix, "names", lambda prefix, under="": names(prefix, under) | ghost)
+    with pytest.raises(Fault, match="was listed and is gone"), at_hand(f"{store.base}/reference", lambda _: True):
+        pass
+
+
 def test_no_name_leads_out_of_the_folder(store, tmp_path):
     with pytest.raises(Fault, match="rename the object"):
         Prefix(store.base).fetch(["../outside"], tmp_path)
