@@ -6,14 +6,14 @@ credential: neither a command line, nor a log, nor a message.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from pipeline.errors import Fault, UsageError
+from pipeline.scratch import Scratch
 
 Location = Path | str
 """A local folder, or the URI of a folder of an object store."""
@@ -198,15 +198,15 @@ def at_hand(location: Location, wanted: Callable[[str], bool]) -> Iterator[Path]
         yield Path(location)
         return
     prefix = Prefix(str(location))
-    with TemporaryDirectory(prefix="autopilot-intake-") as folder:
+    with closing(Scratch()) as near:
         names = [name for name in prefix.names() if wanted(name)]
-        prefix.fetch(names, Path(folder))
+        prefix.fetch(names, near.path)
         for name in names:
             # A manifest less would be rows lost unsaid, a reference table less a check that is not made.
-            if not (Path(folder) / name).exists():
+            if not (near.path / name).exists():
                 message = f"{prefix.uri}/{name}: was listed and is gone; start again"
                 raise Fault(message)
-        yield Path(folder)
+        yield near.path
 
 
 def _each(do: Callable[[_T], _R], items: list[_T]) -> None:

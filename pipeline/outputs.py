@@ -5,15 +5,15 @@ In an object store a run lies below `.staging/` before its commit, whole; after 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from pipeline.config import DRY_RUNS
 from pipeline.objects import Location, Prefix, is_uri
 from pipeline.registry import Registry
+from pipeline.scratch import Scratch
 from pipeline.workspace import MANIFEST, NAME, PENDING, STAGING, Workspace
 from pipeline.workspace import recover as recover_here
 
@@ -141,8 +141,8 @@ def output_at(location: Location) -> Iterator[Output]:
     if not is_uri(location):
         yield _Here(Path(location))
         return
-    with TemporaryDirectory(prefix="autopilot-intake-output-") as folder:
-        yield _Store(str(location), Path(folder))
+    with closing(Scratch()) as near:
+        yield _Store(str(location), near.path)
 
 
 def _files(place: Path) -> list[Path]:

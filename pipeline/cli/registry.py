@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.errors import UsageError
-from pipeline.objects import Location, is_uri
+from pipeline.objects import Location
 
 _FINDINGS = 1
 _MOST_REFUSED = 50
@@ -129,12 +128,9 @@ def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> 
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.vacuuming import vacuum as vacuum_registry  # noqa: PLC0415 - heavy
 
-    if is_uri(registry):
-        message = f"registry {registry}: files of object stores are removed by a rule of the store, not by this command"
-        raise UsageError(message)
     done = vacuum_registry(Registry.open(registry, create=False), older_than, dry_run=dry_run)
     if form == "json":
-        click.echo(json.dumps({"files": [str(file) for file in done.files], "bytes": done.size}, indent=2))
+        click.echo(json.dumps({"files": done.files, "bytes": done.size}, indent=2))
         return
     told = "would be removed" if dry_run else "removed"
     click.echo(f"{len(done.files):,} files of {done.size / 1e6:,.1f} MB {told}")

@@ -37,6 +37,8 @@ class Compaction:
 def compact(registry: Registry) -> Compaction:
     """Merge small data files, in one commit, and make look-ups of large ones. No record is changed or lost.
 
+    A registry in an object store gets none: they are read where they lie.
+
     Files that are no longer named stay on disk, for runs that still read them.
 
     Raises:
@@ -53,7 +55,8 @@ def compact(registry: Registry) -> Compaction:
             registry.commit(writer, replaced=merged)
         registry = registry.reopened()
     after = registry.data_files()
-    lacking = [file for file, records in after.items() if records >= LOOKUP_RECORDS and not has_lookup(file)]
+    large = [file for file, records in after.items() if records >= LOOKUP_RECORDS]
+    lacking = [] if registry.is_mirrored else [file for file in large if not has_lookup(file)]
     for file in lacking:
         write_lookup(file)
     return Compaction(len(before), len(after), len(lacking), registry.version)

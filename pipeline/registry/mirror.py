@@ -4,15 +4,14 @@ The name of a commit is its version. Of several writers that make the same versi
 compare-and-swap needs; the others match again.
 """
 
-import shutil
-import weakref
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 from pipeline.errors import IntakeError
 from pipeline.objects import Prefix, TakenError
+from pipeline.scratch import Scratch
 
 _LOG = "_delta_log/"
 
@@ -23,8 +22,8 @@ class Mirror:
     def __init__(self, uri: str) -> None:
         self._prefix = Prefix(uri)
         self.uri = self._prefix.uri
-        self.folder = Path(mkdtemp(prefix="autopilot-intake-registry-"))
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._near = Scratch()
+        self.folder = self._near.path
 
     def pull_log(self) -> None:
         """Bring the log up to date; what a commit of ours left that was not the first is gone."""
@@ -39,6 +38,21 @@ class Mirror:
         """Bring data files; one that is here already never changes."""
         missing = [file.name for file in files if not file.exists()]
         self._prefix.fetch(missing, self.folder)
+
+    def lay_out(self) -> None:
+        """Let a file of the same size and age, all holes, stand here for each data file that is only there."""
+        for name, entry in self._prefix.names().items():
+            path = self.folder / name
+            if name.endswith(".parquet") and not path.exists():
+                path.touch()
+                os.truncate(path, entry.size)
+                os.utime(path, (entry.modified.timestamp(),) * 2)
+
+    def delete(self, files: list[Path]) -> None:
+        """Delete files, here and there."""
+        self._prefix.delete([file.name for file in files])
+        for file in files:
+            file.unlink(missing_ok=True)
 
     def push(self, version: int, files: list[Path]) -> None:
         """Take a commit that was made here to the store, its data files first.

@@ -87,6 +87,11 @@ class Registry:
         return self._mirror.uri if self._mirror else str(self.folder.resolve())
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether its files are here only for as long as this object is."""
+        return self._mirror is not None
+
+    @property
     def version(self) -> int:
         """The table version that this is."""
         return self._table.version()
@@ -145,8 +150,18 @@ class Registry:
 
     def unnamed_files(self, hours: int) -> list[Path]:
         """Data files that neither this version names nor one of so many hours ago did."""
+        if self._mirror:
+            self._mirror.lay_out()
         listed = self._table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
         return [self.folder / path for path in sorted(listed) if path.endswith(".parquet")]
+
+    def remove_files(self, files: list[Path]) -> None:
+        """Remove files that are not needed."""
+        if self._mirror:
+            self._mirror.delete(files)
+            return
+        for file in files:
+            file.unlink(missing_ok=True)
 
     def removed_ids(self) -> pl.Series:
         """Ids of the devices whose registration was removed."""

@@ -1,7 +1,6 @@
 """Removes what no recent version of the registry needs: files of dead runs, and those that compaction replaced."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.registry import lookup
 from pipeline.registry.table import Registry
@@ -9,9 +8,9 @@ from pipeline.registry.table import Registry
 
 @dataclass(frozen=True, slots=True)
 class Vacuuming:
-    """What was removed, or would be: the files, and their bytes together."""
+    """What was removed, or would be: the files, by their names in the registry, and their bytes together."""
 
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     size: int
 
 
@@ -28,6 +27,5 @@ def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
     found = [*unnamed, *(copy for file in unnamed if (copy := lookup.place(file)).exists())]
     size = sum(file.stat().st_size for file in found)
     if not dry_run:
-        for file in found:
-            file.unlink(missing_ok=True)
-    return Vacuuming(tuple(found), size)
+        registry.remove_files(found)
+    return Vacuuming(tuple(file.relative_to(registry.folder).as_posix() for file in found), size)

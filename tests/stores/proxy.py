@@ -1,4 +1,4 @@
-"""Stands between a client and a store, and loses the answer to one request that the store has carried out."""
+"""Stands between a client and a store: loses the answer to a request that was carried out, or refuses some at first."""
 
 import threading
 from contextlib import contextmanager
@@ -12,6 +12,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self):
         server = self.server
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with server.lock:
+            server.asked += 1
+            refused = server.refuse_each and server.asked % server.refuse_each == 0
+            server.refused += bool(refused)
+        if refused:
+            self.send_error(503)
+            return
         store = HTTPConnection("127.0.0.1", server.store_port)
         # The host is signed, so it stays as the client sent it.
         store.request(self.command, self.path, body, dict(self.headers))
@@ -42,10 +49,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def losing(store_port, marked, port):
-    """A proxy that loses the answer to the first PUT of a path with this mark; `lost` and `seen` count."""
+def between(store_port, port, *, lose="no path", refuse_each=0):
+    """A proxy that loses the answer to the first PUT of a path with this mark, and refuses each n-th request.
+
+    `lost`, `seen` (requests so marked), `asked` and `refused` count.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-    server.store_port, server.marked, server.lost, server.seen = store_port, marked, 0, 0
+    server.store_port, server.marked, server.refuse_each = store_port, lose, refuse_each
+    server.lost = server.seen = server.asked = server.refused = 0
     server.lock = threading.Lock()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -3,8 +3,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import obstore
@@ -16,13 +18,17 @@ from pipeline import RunConfig, outputs, run
 from pipeline.errors import Fault
 from pipeline.objects import Prefix, TakenError, at_hand
 from pipeline.registry import Registry
+from pipeline.registry.compacting import compact
+from pipeline.registry.vacuuming import vacuum
+from pipeline.registry.verifying import verify
+from pipeline.scratch import Scratch
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.night import INTUNE
 from schemas.outcome import REGISTERED_TYPES
 from tests.conftest import AS_OF, TENANT
 from tests.faults.killing import devices_in
 from tests.stores import servers
-from tests.stores.proxy import losing
+from tests.stores.proxy import between
 
 HASH, TAG = INTUNE[2:4]
 
@@ -221,6 +227,45 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(store, monkeypatch):
     store.require_exactly_once(2)
 
 
+def test_a_registry_is_compacted_and_vacuumed_where_it_is(store):
+    for night in range(3):
+        store.deliver_devices(1, name=str(night))
+        run(store.config(f"night-{night}"))
+    obstore.put(from_url(f"{store.base}/registry"), "part-of-a-dead-run.parquet", b"half a file")
+    opened = Registry.open(f"{store.base}/registry", create=False)
+    replaced = {file.name for file in opened.data_files()}
+    compact(opened)
+    opened = opened.reopened()
+    assert vacuum(opened, 24, dry_run=False).files == ()
+    kept = store.names("registry")
+    told = vacuum(opened, 0, dry_run=True)
+    assert store.names("registry") == kept
+    assert set(told.files) == replaced | {"part-of-a-dead-run.parquet"}
+    assert vacuum(opened, 0, dry_run=False).size == told.size > 11
+    assert kept - store.names("registry") == {f"registry/{name}" for name in told.files}
+    run(store.config("next"))
+    store.require_exactly_once(3)
+    assert verify(opened.reopened()) == []
+
+
+def test_what_a_killed_process_brought_near_is_removed_by_the_next(store, tmp_path, monkeypatch):
+    near = tmp_path / "near"
+    near.mkdir()
+    monkeypatch.setattr(store, "environment", store.environment | {"TMPDIR": str(near)})
+    monkeypatch.setattr(tempfile, "tempdir", str(near))
+    store.deliver_devices(2)
+    victim = store.start("killed")
+    while not any(near.glob("*/_delta_log/*.json")):
+        assert victim.poll() is None
+    victim.kill()
+    victim.communicate()
+    assert any(near.iterdir())
+    with closing(Scratch()) as living:
+        store.finish(store.start("next"))
+        assert set(near.iterdir()) == {living.path}
+    assert set(near.iterdir()) == set()
+
+
 def test_an_object_is_claimed_once(store):
     prefix = Prefix(f"{store.base}/claims")
     prefix.claim("x", b"ours")
@@ -232,17 +277,33 @@ def test_an_object_is_claimed_once(store):
     prefix.delete(["x", "x", "y"])
 
 
-def test_a_lost_answer_to_the_commit_commits_once(store, server, monkeypatch):
+@contextmanager
+def through_proxy(store, server, monkeypatch, **faults):
+    """All that this process asks of the store goes through a proxy with these faults."""
     _, _, port = server
-    Registry.open(f"{store.base}/registry", create=True)
-    store.deliver_devices(2)
     through = servers.free_port()
     name = "AWS_ENDPOINT_URL" if store.base.startswith("s3") else "AZURITE_BLOB_STORAGE_URL"
-    monkeypatch.setenv(name, f"http://127.0.0.1:{through}")
-    with losing(port, f"{1:020}.json", through) as proxy:
+    with between(port, through, **faults) as proxy, monkeypatch.context() as patched:
+        patched.setenv(name, f"http://127.0.0.1:{through}")
+        yield proxy
+
+
+def test_a_store_that_refuses_for_a_moment_is_asked_again(store, server, monkeypatch):
+    Registry.open(f"{store.base}/registry", create=True)
+    store.deliver_devices(2)
+    with through_proxy(store, server, monkeypatch, refuse_each=4) as proxy:
+        run(store.config("night"))
+        assert proxy.refused > 5
+    store.require_exactly_once(2)
+    assert Registry.open(f"{store.base}/registry", create=False).version == 1
+
+
+def test_a_lost_answer_to_the_commit_commits_once(store, server, monkeypatch):
+    Registry.open(f"{store.base}/registry", create=True)
+    store.deliver_devices(2)
+    with through_proxy(store, server, monkeypatch, lose=f"{1:020}.json") as proxy:
         run(store.config("night"))
         assert proxy.lost == 1
-    monkeypatch.setenv(name, store.environment[name])
     store.require_exactly_once(2)
     assert Registry.open(f"{store.base}/registry", create=False).version == 1
 
