@@ -54,7 +54,10 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
         `matched_row`, `evidence`, and the primary `reason` (null where the row is registered).
     """
-    devices = matches.profiles.join(rows, on="row", how="left", maintain_order="left", validate="1:1")
+    met = _met_profiles(matches)
+    devices = matches.profiles.filter(pl.col("profile").is_in(met.implode())).join(
+        rows, on="row", how="left", maintain_order="left", validate="1:1"
+    )
     found = (
         devices.select("row", "profile", "device", "tenant_id")
         .join(_duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
@@ -77,6 +80,12 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
     )
     _require_matched(decided, matches)
     return decided
+
+
+def _met_profiles(matches: Matches) -> pl.Series:
+    """The profiles of which matching found anything; nothing is to be said of the others."""
+    within, registered, crowded = matches.within, matches.registered, matches.crowded
+    return pl.concat([within["left"], within["right"], registered["profile"], crowded["profile"]]).unique()
 
 
 def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:

@@ -56,6 +56,14 @@ COMPONENT_TYPES: dict[str, pl.DataType] = {
 A serial number stands only together with its manufacturer: where either is unknown, both are null.
 """
 
+SERIAL_FORM_TYPES: dict[str, pl.DataType] = {
+    "manufacturer": pl.String(),
+    "shown": pl.List(pl.String),
+    "shapes": pl.List(pl.String),
+}
+"""What a manufacturer's serial numbers look like: which of the characters that are read for one another they have, and
+their shapes, with A for a letter and 9 for a digit."""
+
 KEY_TYPES: dict[str, pl.DataType] = {
     "tpm_key": pl.Int64(),
     "uuid_key": pl.Int64(),

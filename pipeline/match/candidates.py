@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import polars as pl
 
+from pipeline import arrays
 from pipeline.match.keys import STRONG_KEYS
 
 MOST_PAIRS = 4_000_000
@@ -32,8 +34,9 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     pairs, crowds = [], []
     for key in STRONG_KEYS:
-        holders = _holders(records, key).with_columns(holders=pl.len().over("key"))
-        holders = holders.filter(pl.col("holders") > 1)
+        shared = repeated(records[key].drop_nulls())
+        holders = _holders(records, key).filter(pl.col("key").is_in(shared.implode()))
+        holders = holders.with_columns(holders=pl.len().over("key"))
         by_value = holders.group_by("key").agg(pairs=pl.len().cast(pl.UInt64) ** 2)
         crowded = pl.col("holders").cast(pl.UInt64) ** 2 > _most_of_one(by_value["pairs"])
         crowds.append(
@@ -52,33 +55,37 @@ def pairs_against(
 
     Args:
         records: one row a record, with the columns of `KEY_TYPES`; its position is its name.
-        holders: gives for the name of a key and some keys the `record` positions of the registry that hold one, with
-            the `key`.
+        holders: gives for the name of a key and some keys, which may repeat, the `record` positions of the registry
+            that hold one, with the `key`.
 
     Returns:
         Pairs of `left` (batch) and `right` (registry), each once, and the records in a crowd as in `pairs_within`.
     """
     names = (*STRONG_KEYS, "disk_keys")
-    ours = {name: _holders(records, name) for name in names}
-    wanted = [ours[name]["key"].unique() for name in names]
+    keyed = [_holders(records, name) for name in names]
     with ThreadPoolExecutor(_AT_ONCE) as readers:
-        theirs = list(readers.map(holders, names, wanted))
+        theirs = list(readers.map(holders, names, (own["key"] for own in keyed)))
     pairs, crowds = [], []
-    for name, found in zip(names, theirs, strict=True):
-        counted = (
-            ours[name].group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
-        )
+    for name, own, found in zip(names, keyed, theirs, strict=True):
+        ours = own.join(found, on="key", how="semi")
+        counted = ours.group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
         is_disk = name == "disk_keys"
         made = pl.col("ours").cast(pl.UInt64) * pl.col("holders")
         counted = counted.with_columns(pairs=made)
         too_many = (pl.col("holders") > JUNK) if is_disk else (made > _most_of_one(counted["pairs"]))
         crowded = counted.filter(too_many).select("key", "holders")
-        few = ours[name].join(crowded, on="key", how="anti").join(found, on="key", how="inner")
+        few = ours.join(crowded, on="key", how="anti").join(found, on="key", how="inner")
         pairs.append(few.select("left", right="record"))
         if not is_disk:
-            crowd = ours[name].join(crowded, on="key", how="inner")
+            crowd = ours.join(crowded, on="key", how="inner")
             crowds.append(crowd.select("left", pl.lit(name).alias("key"), pl.col("holders").cast(pl.UInt32)))
     return _distinct(pairs), pl.concat(crowds)
+
+
+def repeated(values: pl.Series) -> pl.Series:
+    """The numbers that occur more than once among some."""
+    ordered = np.sort(values.to_numpy())
+    return pl.Series(arrays.distinct(ordered[1:][ordered[1:] == ordered[:-1]]), dtype=values.dtype)
 
 
 def _most_of_one(pairs: pl.Series) -> int:

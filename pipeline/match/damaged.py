@@ -13,7 +13,7 @@ from pipeline.match.keys import FOLDED, SEPARATORS, folded_serial_key, serial_ke
 
 _ALL_CORES = -1
 _LOOK_ALIKES = frozenset(FOLDED) | frozenset(FOLDED.values())
-_PAIR = ("left", "right", "serial_number", "registered")
+_PAIR = ("left", "right", "manufacturer", "serial_number", "registered")
 
 
 def damaged_forms(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
@@ -27,25 +27,31 @@ def damaged_forms(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFram
         One row a pair: `left`, `right` (position in the registry) and `distance`, how many edits the two serials are
         apart, where a swap of neighbours is one.
     """
-    shown = _shown_by_maker(existing.serials(typed["manufacturer"].unique()))
-    known = typed.join(shown, on="manufacturer", how="inner", validate="m:1")
-    pairs = pl.concat([_folded(known, existing), _transposed(known, existing)]).unique(["left", "right"])
+    folded, transposed = _folded(typed, existing), _transposed(typed, existing)
+    makers = pl.concat([folded["manufacturer"], transposed["manufacturer"]]).unique()
+    forms = existing.serial_forms(makers)
+    pairs = pl.concat([_explained(folded, forms), _unfit(transposed, forms)]).unique(["left", "right"])
     distances = cpdist(
         pairs["serial_number"].to_list(), pairs["registered"].to_list(), scorer=OSA.distance, workers=_ALL_CORES
     )
     return pairs.select("left", "right", pl.Series("distance", distances, dtype=pl.Int32)).sort("left", "right")
 
 
-def _shown_by_maker(serials: pl.LazyFrame) -> pl.DataFrame:
-    """One row a manufacturer: the look-alike characters in its serials, and the shapes that these have."""
+def serial_forms(serials: pl.LazyFrame) -> pl.LazyFrame:
+    """Sum up what serial numbers look like.
+
+    Args:
+        serials: one row a record: `manufacturer` and `serial_number`, none null.
+
+    Returns:
+        One row a manufacturer, with the columns of `schemas.device.SERIAL_FORM_TYPES`.
+    """
     upper = pl.col("serial_number").str.to_uppercase()
     occurring = pl.concat_list(
         pl.when(upper.str.contains(char, literal=True).any()).then(pl.lit(char)) for char in sorted(_LOOK_ALIKES)
     )
-    return (
-        serials.group_by("manufacturer")
-        .agg(shown=occurring.list.drop_nulls(), shapes=_shape(pl.col("serial_number")).unique())
-        .collect(engine="streaming")
+    return serials.group_by("manufacturer").agg(
+        shown=occurring.list.drop_nulls(), shapes=_shape(pl.col("serial_number")).unique()
     )
 
 
@@ -55,13 +61,19 @@ def _shape(serial: pl.Expr) -> pl.Expr:
 
 
 def _folded(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
-    """Case, separators, lost zeros and look-alikes: equal once folded, and each difference explained."""
+    """Case, separators, lost zeros and look-alikes: equal once folded."""
     keyed = typed.with_columns(key=folded_serial_key(pl.col("manufacturer"), pl.col("serial_number")))
-    pairs = _registered(keyed, "folded_serial_key", existing)
-    plain = pairs.with_columns(
+    return _registered(keyed, "folded_serial_key", existing).select(_PAIR)
+
+
+def _explained(pairs: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of which each difference is damage: the typed character is none that this maker's serials have."""
+    plain = pairs.join(forms, on="manufacturer", how="inner", validate="m:1").with_columns(
         mine=_plain(pl.col("serial_number")),
         theirs=_plain(pl.col("registered")),
-    ).with_columns(lost=pl.col("theirs").str.len_chars().cast(pl.Int32) - pl.col("mine").str.len_chars().cast(pl.Int32))
+    )
+    lengths = pl.col("theirs").str.len_chars().cast(pl.Int32) - pl.col("mine").str.len_chars().cast(pl.Int32)
+    plain = plain.with_columns(lost=lengths)
     only_zeros_lost = (pl.col("lost") >= 0) & (
         pl.col("theirs").str.head(pl.col("lost").clip(0)).str.replace_all("0", "", literal=True) == ""
     )
@@ -81,17 +93,22 @@ def _plain(serial: pl.Expr) -> pl.Expr:
 
 
 def _transposed(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
-    """A letter and a digit swapped, where no serial of that manufacturer has the typed shape."""
+    """A letter and a digit swapped."""
     serial = pl.col("serial_number")
-    unfit = typed.filter(~_shape(serial).is_in(pl.col("shapes")))
-    swaps = unfit.with_columns(at=pl.int_ranges(0, serial.str.len_chars() - 1)).explode("at").drop_nulls("at")
+    swaps = typed.with_columns(at=pl.int_ranges(0, serial.str.len_chars() - 1)).explode("at").drop_nulls("at")
     first, second = serial.str.slice(pl.col("at"), 1), serial.str.slice(pl.col("at") + 1, 1)
     mixed = pl.concat_str(_shape(first), _shape(second)).is_in(["A9", "9A"])
-    forms = swaps.filter(mixed).with_columns(
+    meant = swaps.filter(mixed).with_columns(
         meant=pl.concat_str(serial.str.slice(0, pl.col("at")), second, first, serial.str.slice(pl.col("at") + 2))
     )
-    keyed = forms.with_columns(key=serial_key(pl.col("manufacturer"), pl.col("meant")))
+    keyed = meant.with_columns(key=serial_key(pl.col("manufacturer"), pl.col("meant")))
     return _registered(keyed, "serial_key", existing).filter(pl.col("meant") == pl.col("registered")).select(_PAIR)
+
+
+def _unfit(pairs: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of which no serial of that maker has the typed shape."""
+    known = pairs.join(forms, on="manufacturer", how="inner", validate="m:1")
+    return known.filter(~_shape(pl.col("serial_number")).is_in(pl.col("shapes"))).select(_PAIR)
 
 
 def _registered(keyed: pl.DataFrame, name: str, existing: ExistingRecords) -> pl.DataFrame:

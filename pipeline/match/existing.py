@@ -4,7 +4,7 @@ from typing import Protocol
 
 import polars as pl
 
-from schemas.device import COMPONENT_TYPES
+from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
 
 
 class ExistingRecords(Protocol):
@@ -14,8 +14,8 @@ class ExistingRecords(Protocol):
         """One row for each record that holds one of these keys of this name: `record` (UInt32) and `key` (Int64)."""
         ...
 
-    def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:
-        """One row for each record of these manufacturers: `manufacturer` and `serial_number`."""
+    def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:
+        """One row for each of these manufacturers that has records, with the columns of `SERIAL_FORM_TYPES`."""
         ...
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
@@ -34,9 +34,9 @@ class NoRecords:
         """Nobody."""
         return pl.DataFrame(schema={"record": pl.UInt32, "key": pl.Int64})
 
-    def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:  # noqa: ARG002 - none of anybody
+    def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - none of anybody
         """No serials."""
-        return pl.LazyFrame(schema={"manufacturer": pl.String, "serial_number": pl.String})
+        return pl.DataFrame(schema=SERIAL_FORM_TYPES)
 
     def records(self, positions: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - none anywhere
         """No records."""

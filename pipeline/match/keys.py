@@ -8,6 +8,8 @@ fingerprint that stays the same between versions of every library (xxh3).
 import polars as pl
 import polars_hash as plh
 
+from pipeline import arrays
+
 STRONG_KEYS = ("tpm_key", "uuid_key", "serial_key", "product_id_key")
 """Keys of which sharing one can make two records the same device, or contradict each other."""
 
@@ -20,23 +22,27 @@ SEPARATORS = r"[\s\x{a0}._/\\-]"
 
 
 def with_keys(components: pl.DataFrame) -> pl.DataFrame:
-    """Add the blocking keys of each record; a component that is absent gives none.
+    """Add the keys that the registry stores of each record; a component that is absent gives none.
 
     Args:
         components: one row a record, with the columns of `schemas.device.COMPONENT_TYPES`.
 
     Returns:
-        The same rows with `tpm_key`, `uuid_key`, `serial_key`, `product_id_key`, `folded_serial_key` (Int64) and
-        `disk_keys` (list of Int64).
+        The same rows with the columns of `schemas.device.KEY_TYPES`.
     """
-    keyed = components.with_columns(
+    folded = folded_serial_key(pl.col("manufacturer"), pl.col("serial_number"))
+    return with_blocking_keys(components).with_columns(folded.alias("folded_serial_key"))
+
+
+def with_blocking_keys(components: pl.DataFrame) -> pl.DataFrame:
+    """Add those that matching finds candidates by: `STRONG_KEYS` and `disk_keys`."""
+    return components.with_columns(
+        _disk_keys(components["disk_serials"]),
         fingerprint("tpm", pl.col("tpm_ek_id")).alias("tpm_key"),
         fingerprint("uuid", pl.col("smbios_uuid")).alias("uuid_key"),
         serial_key(pl.col("manufacturer"), pl.col("serial_number")).alias("serial_key"),
         fingerprint("product_id", pl.col("product_id")).alias("product_id_key"),
-        folded_serial_key(pl.col("manufacturer"), pl.col("serial_number")).alias("folded_serial_key"),
     )
-    return keyed.with_columns(_disk_keys(components))
 
 
 def serial_key(manufacturer: pl.Expr, serial: pl.Expr) -> pl.Expr:
@@ -55,15 +61,10 @@ def fold(serial: pl.Expr) -> pl.Expr:
     return plain.str.replace_many(FOLDED).str.strip_chars_start("0")
 
 
-def _disk_keys(components: pl.DataFrame) -> pl.Series:
-    exploded = components.select("disk_serials").with_row_index("at").explode("disk_serials").drop_nulls()
-    keys = exploded.with_columns(fingerprint("disk", pl.col("disk_serials")).alias("disk_keys"))
-    grouped = keys.group_by("at").agg("disk_keys")
-    return (
-        components.select(at=pl.int_range(pl.len(), dtype=pl.UInt32))
-        .join(grouped, on="at", how="left", maintain_order="left", validate="1:1")["disk_keys"]
-        .fill_null([])
-    )
+def _disk_keys(disks: pl.Series) -> pl.Series:
+    exploded = disks.to_frame("disk").with_row_index("at").explode("disk").drop_nulls()
+    keys = exploded.select(fingerprint("disk", pl.col("disk")))
+    return arrays.lists(len(disks), exploded["at"].to_numpy(), keys.to_series()).alias("disk_keys")
 
 
 def fingerprint(kind: str, *values: pl.Expr) -> pl.Expr:

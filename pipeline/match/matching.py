@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import polars_hash as plh
 
-from pipeline.match.candidates import JUNK, pairs_against, pairs_within
+from pipeline.match.candidates import JUNK, pairs_against, pairs_within, repeated
 from pipeline.match.cluster import connected_components
 from pipeline.match.compare import FEATURES, Verdict, compare
 from pipeline.match.damaged import damaged_forms
 from pipeline.match.existing import ExistingRecords
-from pipeline.match.keys import with_keys
+from pipeline.match.keys import STRONG_KEYS, with_blocking_keys
 from schemas.device import COMPONENT_TYPES
+
+_FACTORS = {name: 2 * number + 1 for number, name in enumerate(STRONG_KEYS)}
+"""Odd and different, so that the sum of a row's keys tells it from nearly every other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,10 @@ def _devices(rows: pl.DataFrame, within: pl.DataFrame, profiles: int) -> pl.Seri
     same = within.filter(pl.col("verdict") == Verdict.SAME)
     component = connected_components(profiles, same["left"], same["right"])
     sure = pl.concat([same["left"], same["right"]]).unique()
-    placed = rows.with_columns(component=component.gather(rows["profile"]))
-    first_row = pl.col("row").min().over("component")
-    return placed.select(device=pl.when(pl.col("profile").is_in(sure.implode())).then(first_row).otherwise("row"))[
-        "device"
-    ]
+    placed = rows.with_row_index("at").filter(pl.col("profile").is_in(sure.implode()))
+    placed = placed.with_columns(component=component.gather(placed["profile"]))
+    first_row = placed.select(pl.col("row").min().over("component"))["row"]
+    return rows["row"].clone().scatter(placed["at"], first_row)
 
 
 def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
@@ -92,13 +95,21 @@ def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
 
 def _profiles(devices: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Number the distinct contents: `row` and `profile` of each row, and one record with keys for each profile."""
-    content = plh.hash_rows([pl.col(name) for name in COMPONENT_TYPES])
-    numbered = devices.with_columns(content=content).sort("row")
-    distinct = numbered.unique("content", keep="first", maintain_order=True).with_row_index("profile")
-    rows = numbered.select("row", "content").join(
-        distinct.select("content", "profile"), on="content", how="left", maintain_order="left", validate="m:1"
+    records = with_blocking_keys(devices.sort("row"))
+    # Rows of one content share all keys, so only those that do are compared in full.
+    keys = pl.sum_horizontal(pl.col(name).fill_null(0) * factor for name, factor in _FACTORS.items())
+    mixed = records.select(keys).to_series()
+    alike = records.select(at=pl.int_range(pl.len()), mixed=mixed).filter(
+        pl.col("mixed").is_in(repeated(mixed).implode())
     )
-    return rows.select("row", "profile"), with_keys(distinct.select("profile", *COMPONENT_TYPES))
+    content = records[alike["at"]].select(plh.hash_rows([pl.col(name) for name in COMPONENT_TYPES]).alias("content"))
+    alike = alike.with_columns(content).with_columns(first=pl.col("at").first().over("content"))
+    first = np.arange(records.height)
+    first[alike["at"]] = alike["first"]
+    is_first = first == np.arange(records.height)
+    profile = (np.cumsum(is_first) - 1)[first]
+    rows = records.select("row", profile=pl.Series(profile, dtype=pl.UInt32))
+    return rows, records.drop("row").filter(pl.Series(is_first)).with_row_index("profile")
 
 
 def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.registry.lookup import has_lookup, write_lookup
+from pipeline.registry import index, lookup, serials
 from pipeline.registry.table import Registry
 
 FILE_RECORDS = 5_000_000
@@ -56,10 +56,16 @@ def compact(registry: Registry) -> Compaction:
         registry = registry.reopened()
     after = registry.data_files()
     large = [file for file, records in after.items() if records >= LOOKUP_RECORDS]
-    lacking = [] if registry.is_mirrored else [file for file in large if not has_lookup(file)]
+    lacking = [] if registry.is_mirrored else [file for file in large if not _has_look_ups(file)]
     for file in lacking:
-        write_lookup(file)
+        lookup.write_lookup(file)
+        index.write_index(file)
+        serials.write_serial_forms(file)
     return Compaction(len(before), len(after), len(lacking), registry.version)
+
+
+def _has_look_ups(file: Path) -> bool:
+    return all(module.COPY.open(file) is not None for module in (lookup, index, serials))
 
 
 def _groups(files: dict[Path, int]) -> list[Path]:

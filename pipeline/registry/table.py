@@ -26,6 +26,7 @@ from pipeline.registry.opening import (
     require_vacant,
     require_whole_log,
 )
+from pipeline.registry.serials import forms_of
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
 from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED
 
@@ -108,12 +109,11 @@ class Registry:
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
         """One row for each record that holds one of these keys of this name: `record` and `key`."""
-        return holders(self.scan(), sum(self._records.values()), name, wanted)
+        return holders(self._records, name, wanted)
 
-    def serials(self, manufacturers: pl.Series) -> pl.LazyFrame:
-        """`manufacturer` and `serial_number` of every record of these manufacturers."""
-        named = self.scan().select("manufacturer", "serial_number")
-        return named.filter(pl.col("manufacturer").is_in(manufacturers.implode())).drop_nulls()
+    def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:
+        """What the serial numbers of these manufacturers look like."""
+        return forms_of(self._records, manufacturers)
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
         """The records at these positions that were not removed, by position."""

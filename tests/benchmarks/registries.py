@@ -5,6 +5,7 @@ import polars as pl
 
 from pipeline.match.keys import with_keys
 from pipeline.registry import Registry
+from pipeline.registry.compacting import FILE_RECORDS
 from pipeline.registry.writer import fill
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import REGISTERED
@@ -73,11 +74,17 @@ def batch(seed, rows, registered):
 
 
 def build(folder, seed, rows):
-    """A registry of so many devices, in one commit."""
+    """A registry of so many devices, in files of which none is too large to be merged."""
     registry = Registry.open(folder, create=True)
+    for first in range(0, rows, FILE_RECORDS):
+        registry = _commit(registry, seed, first, min(first + FILE_RECORDS, rows))
+    return registry
+
+
+def _commit(registry, seed, begin, end):
     with registry.writer() as writer:
-        for first in range(0, rows, _CHUNK):
-            own = with_keys(devices(seed, first, min(_CHUNK, rows - first)))
+        for first in range(begin, end, _CHUNK):
+            own = with_keys(devices(seed, first, min(_CHUNK, end - first)))
             number = pl.int_range(first, first + own.height, eager=True)
             writer.write(
                 fill(

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.match import candidates, match
 from pipeline.match.cluster import connected_components
+from pipeline.match.damaged import serial_forms
 from pipeline.match.existing import NoRecords
 from pipeline.match.keys import with_keys
 from schemas.device import COMPONENT_TYPES
@@ -38,13 +39,9 @@ class Registrations:
         exploded = keys.explode("key") if name == "disk_keys" else keys
         return exploded.filter(pl.col("key").is_in(wanted.implode()))
 
-    def serials(self, manufacturers):
-        return (
-            self.frame.lazy()
-            .filter(pl.col("manufacturer").is_in(manufacturers.implode()))
-            .select("manufacturer", "serial_number")
-            .drop_nulls()
-        )
+    def serial_forms(self, manufacturers):
+        named = self.frame.lazy().filter(pl.col("manufacturer").is_in(manufacturers.implode()))
+        return serial_forms(named.select("manufacturer", "serial_number").drop_nulls()).collect()
 
     def records(self, positions):
         return self.frame.filter(pl.col("record").is_in(positions.implode())).select(

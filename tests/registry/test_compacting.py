@@ -5,10 +5,11 @@ import polars as pl
 import pytest
 
 from pipeline.errors import RegistryConflict
-from pipeline.registry import Registry, compacting, lookup
+from pipeline.registry import Registry, compacting, index, lookup, wanted
 from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
 from pipeline.synthesize.devices import Factory
+from schemas.device import KEY_TYPES
 from tests.conftest import AS_OF
 from tests.registry.test_table import add_devices, every_holder
 
@@ -72,7 +73,7 @@ def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
     files = list(registry.data_files())
     for file in files:
         lookup.write_lookup(file)
-    places = [lookup.place(file) for file in files]
+    places = [lookup.COPY.place(file) for file in files]
     if damage is None:
         content = [place.read_bytes() for place in places]
         for place, other in zip(places, content[1:] + content[:1], strict=True):
@@ -104,6 +105,33 @@ def test_who_opened_the_registry_before_cannot_commit_after(registry):
 def test_keys_are_found_across_chunks(registry, monkeypatch):
     whole = {name: every_holder(registry, name) for name in ("tpm_key", "disk_keys")}
     monkeypatch.setattr("pipeline.registry.holders._CHUNK_RECORDS", 10)
-    monkeypatch.setattr("pipeline.registry.holders._BLOCK", 3)
+    monkeypatch.setattr("pipeline.registry.wanted._BLOCK", 3)
     for name, expected in whole.items():
         assert every_holder(registry, name).equals(expected)
+
+
+@pytest.mark.parametrize("name", KEY_TYPES)
+@pytest.mark.parametrize("sparse", [0, 1 << 40], ids=["searched", "looked through"])
+@pytest.mark.parametrize("indexed", [slice(None), slice(1, 4)], ids=["all indexed", "some indexed"])
+def test_keys_are_the_same_with_and_without_an_index(registry, monkeypatch, name, sparse, indexed):
+    expected = every_holder(registry, name).sort("record", "key")
+    for file in list(registry.data_files())[indexed]:
+        index.write_index(file)
+    monkeypatch.setattr(wanted, "_SPARSE", sparse)
+    assert every_holder(registry, name).sort("record", "key").equals(expected)
+    some = expected["key"].unique().sample(9, seed=1)
+    held = expected.filter(pl.col("key").is_in(some.implode()))
+    strange = pl.Series([-1, 0, 1], dtype=pl.Int64)
+    assert registry.holders(name, pl.concat([some, strange])).sort("record", "key").equals(held)
+    assert registry.holders(name, strange).is_empty()
+
+
+def test_records_that_share_a_key_are_all_found(tmp_path):
+    made = Registry.open(tmp_path / "registry", create=True)
+    for _ in range(2):
+        made = add_devices(made, Factory(random.Random(3)), 5, times=3)
+    expected = every_holder(made, "tpm_key").sort("record")
+    assert expected.height == 30
+    for file in made.data_files():
+        index.write_index(file)
+    assert every_holder(made, "tpm_key").sort("record").equals(expected)

@@ -6,9 +6,11 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
+from pipeline.match.damaged import serial_forms
 from pipeline.match.keys import with_keys
 from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
+from pipeline.registry.serials import write_serial_forms
 from pipeline.registry.writer import fill
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import Factory
@@ -17,13 +19,14 @@ from schemas.registry import REGISTERED
 from tests.conftest import AS_OF, TENANT
 
 
-def add_devices(registry, factory, number):
-    """Commit devices and return the registry as it is then."""
-    decoded = decode(pl.Series([capture(factory.device()) for _ in range(number)], dtype=pl.String))
+def add_devices(registry, factory, number, times=1):
+    """Commit devices, each so many times, and return the registry as it is then."""
+    decoded = decode(pl.Series([capture(factory.device()) for _ in range(number)] * times, dtype=pl.String))
+    number *= times
     cells = pl.DataFrame(dict.fromkeys(("serial_number", "manufacturer", "model", "product_id"), [""] * number))
     compared = with_keys(components(pl.concat([decoded, cells], how="horizontal")))
     records = compared.with_columns(
-        device_id=pl.format("device-{}", pl.col("serial_number").str.to_lowercase()),
+        device_id=pl.format("device-{}-{}", pl.col("serial_number").str.to_lowercase(), pl.int_range(pl.len())),
         event=pl.lit(REGISTERED),
         tenant_id=pl.lit(TENANT),
         registered_via=pl.lit("partner_center"),
@@ -81,12 +84,16 @@ def test_removing_what_is_not_there_removes_nothing(registry):
     assert registry.reopened().removed_ids().is_empty()
 
 
-def test_the_serials_of_a_manufacturer(registry):
+@pytest.mark.parametrize("summed", [slice(0), slice(1, 4), slice(None)], ids=["none", "some", "all"])
+def test_what_the_serials_of_a_manufacturer_look_like(registry, summed):
+    for file in list(registry.data_files())[summed]:
+        write_serial_forms(file)
     all_records = registry.records(pl.Series(range(63)))
+    expected = serial_forms(all_records.lazy()).collect().rows_by_key("manufacturer")
     for maker in all_records["manufacturer"].unique():
-        found = registry.serials(pl.Series([maker])).collect()["serial_number"].sort()
-        assert found.equals(all_records.filter(pl.col("manufacturer") == maker)["serial_number"].sort())
-    assert registry.serials(pl.Series(["nobody"])).collect().is_empty()
+        ((_, shown, shapes),) = registry.serial_forms(pl.Series([maker, "nobody"])).rows()
+        assert [(shown, shapes)] == [(sorted(shown), sorted(shapes)) for shown, shapes in expected[maker]]
+    assert registry.serial_forms(pl.Series(["nobody"])).is_empty()
 
 
 def test_an_empty_registry_answers_everything(tmp_path):

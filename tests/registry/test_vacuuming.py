@@ -1,9 +1,8 @@
 import os
 import time
 
-from pipeline.registry import Registry
+from pipeline.registry import Registry, index, lookup, serials
 from pipeline.registry.compacting import compact
-from pipeline.registry.lookup import place, write_lookup
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from pipeline.synthesize.capture import capture
@@ -39,7 +38,7 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(world):
 def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
     before = nights(world)
     for file in before.data_files():
-        write_lookup(file)
+        lookup.write_lookup(file)
         age(file, 48)
     compact(before)
     after = before.reopened()
@@ -50,9 +49,12 @@ def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
 def test_replaced_files_go_with_their_look_ups(world):
     before = nights(world)
     for file in before.data_files():
-        write_lookup(file)
+        lookup.write_lookup(file)
+        index.write_index(file)
+        serials.write_serial_forms(file)
     compact(before)
-    replaced = {*before.data_files(), *map(place, before.data_files())}
+    files = before.data_files()
+    replaced = {*files, *(kind.COPY.place(file) for file in files for kind in (index, lookup, serials))}
     names = {path.relative_to(before.folder).as_posix() for path in replaced}
     assert set(vacuum(before.reopened(), 0, dry_run=False).files) == names
     assert world.run().manifest["files"]["already_processed"] == 3

@@ -1,8 +1,9 @@
 import json
 
+import pyarrow as pa
 import pytest
 
-from pipeline.registry import Registry, lookup
+from pipeline.registry import Registry, index, lookup, serials
 from pipeline.registry.verifying import verify
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.night import INTUNE
@@ -56,8 +57,30 @@ def test_a_look_up_of_other_records_is_named(published):
     file = next(iter(Registry.open(published.registry, create=False).data_files()))
     lookup.write_lookup(file)
     assert findings(published) == []
-    place = lookup.place(file)
+    place = lookup.COPY.place(file)
     content = place.read_bytes()
     device_id = Registry.open(published.registry, create=False).scan().collect()["device_id"][0].encode()
     place.write_bytes(content.replace(device_id, device_id[::-1]))
+    assert findings(published)[0].startswith("look-up of")
+
+
+def test_an_index_of_other_keys_is_named(published):
+    file = next(iter(Registry.open(published.registry, create=False).data_files()))
+    index.write_index(file)
+    assert findings(published) == []
+    place = index.COPY.place(file)
+    key = int(Registry.open(published.registry, create=False).scan().collect()["tpm_key"][0])
+    content = place.read_bytes()
+    assert key.to_bytes(8, "little", signed=True) in content
+    place.write_bytes(content.replace(key.to_bytes(8, "little", signed=True), bytes(8)))
+    assert findings(published)[0].startswith("look-up of")
+
+
+def test_a_summary_of_other_serials_is_named(published):
+    file = next(iter(Registry.open(published.registry, create=False).data_files()))
+    serials.write_serial_forms(file)
+    assert findings(published) == []
+    summed = pa.ipc.open_file(serials.COPY.place(file)).read_all()
+    nobody = summed.set_column(0, summed.schema.field(0), pa.array(["nobody"] * summed.num_rows, pa.large_utf8()))
+    serials.COPY.write(file, nobody.to_batches())
     assert findings(published)[0].startswith("look-up of")

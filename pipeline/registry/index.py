@@ -1,0 +1,69 @@
+"""Keys to the records that hold them, without a pass over the table: each data file's keys, sorted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.arrays import Ints
+from pipeline.registry.copies import Copy
+from pipeline.registry.wanted import Wanted
+from schemas.device import KEY_TYPES
+
+COPY = Copy("keys", pa.schema([("key", pa.int64()), ("record", pa.uint32())]))
+"""A batch for each column of `KEY_TYPES`, in their order; one row a record and key, ascending by key, then record."""
+
+
+def write_index(data_file: Path) -> None:
+    """Sort the keys of a data file."""
+    COPY.write(data_file, _sorted_keys(data_file))
+
+
+def agrees(data_file: Path) -> bool:
+    """Whether the index of a data file says what the file does."""
+    index = COPY.open(data_file)
+    if index is None or index.num_record_batches != len(KEY_TYPES):
+        return False
+    return all(index.get_batch(at).equals(keys) for at, keys in enumerate(_sorted_keys(data_file)))
+
+
+def find(data_file: Path, name: str, wanted: Wanted) -> pl.DataFrame | None:
+    """Find records by their keys.
+
+    Returns:
+        One row a record of the file (its position there) and wanted key of this name: `record` and `key`. None where
+        the file has no index.
+    """
+    index = COPY.open(data_file)
+    if index is None:
+        return None
+    batch = index.get_batch(list(KEY_TYPES).index(name))
+    keys = batch.column(0).to_numpy()
+    hits = wanted.within(keys)
+    records = batch.column(1).to_numpy()[hits]
+    return pl.DataFrame({"record": pl.Series(records, dtype=pl.UInt32), "key": pl.Series(keys[hits], dtype=pl.Int64)})
+
+
+def _sorted_keys(data_file: Path) -> Iterator[pa.RecordBatch]:
+    for name in KEY_TYPES:
+        record, key = flat_keys(pl.Series(pq.read_table(data_file, columns=[name])[name], dtype=KEY_TYPES[name]))
+        order = np.argsort(key, kind="stable")
+        yield pa.record_batch([pa.array(key[order]), pa.array(record[order].astype(np.uint32))], schema=COPY.schema)
+
+
+def flat_keys(column: pl.Series) -> tuple[Ints, Ints]:
+    """Position and key of each record of a column of keys that has one; a record with a list of them has several."""
+    if isinstance(column.dtype, pl.List):
+        array = column.to_arrow(compat_level=pl.CompatLevel.oldest())
+        ends = array.offsets.to_numpy()
+        at = np.repeat(np.arange(len(column)), np.diff(ends))
+        column = pl.Series(array.flatten(), dtype=pl.Int64)
+    else:
+        at = np.arange(len(column))
+    if column.null_count():
+        at = at[column.is_not_null().to_numpy()]
+        column = column.drop_nulls()
+    return at, column.to_numpy()

@@ -1,0 +1,59 @@
+"""What the serial numbers of each manufacturer look like, summed up once for each data file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from pipeline.match.damaged import serial_forms
+from pipeline.registry.copies import Copy
+from schemas.device import SERIAL_FORM_TYPES
+from schemas.registry import RECORD_TYPES
+
+COPY = Copy("serials", pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
+
+
+def write_serial_forms(data_file: Path) -> None:
+    """Sum up the serial numbers of a data file."""
+    forms = _forms_of([data_file]).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(COPY.schema)
+    COPY.write(data_file, forms.to_batches())
+
+
+def agrees(data_file: Path) -> bool:
+    """Whether the summary of a data file says what the file does."""
+    copy = COPY.open(data_file)
+    return copy is not None and _merged([_read(copy)]).equals(_merged([_forms_of([data_file])]))
+
+
+def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
+    """One row for each of these manufacturers that has records, with the columns of `SERIAL_FORM_TYPES`.
+
+    Files that were not summed up are read.
+    """
+    summed, unread = [pl.DataFrame(schema=SERIAL_FORM_TYPES)], []
+    for file in files:
+        copy = COPY.open(file)
+        if copy is None:
+            unread.append(file)
+        else:
+            summed.append(_read(copy).filter(pl.col("manufacturer").is_in(manufacturers.implode())))
+    if unread and len(manufacturers):
+        summed.append(_forms_of(unread, pl.col("manufacturer").is_in(manufacturers.implode())))
+    return _merged(summed)
+
+
+def _forms_of(files: list[Path], wanted: pl.Expr | None = None) -> pl.DataFrame:
+    records = pl.scan_parquet(files, schema=RECORD_TYPES, glob=False).select("manufacturer", "serial_number")
+    known = records.drop_nulls()
+    return serial_forms(known if wanted is None else known.filter(wanted)).collect(engine="streaming")
+
+
+def _read(copy: pa.ipc.RecordBatchFileReader) -> pl.DataFrame:
+    return pl.DataFrame(copy.read_all())
+
+
+def _merged(forms: list[pl.DataFrame]) -> pl.DataFrame:
+    """One row a manufacturer, in order, of several that may each name it."""
+    lists = [pl.col(name).list.explode().unique().sort() for name in ("shown", "shapes")]
+    return pl.concat(forms, how="vertical_relaxed").group_by("manufacturer").agg(lists).sort("manufacturer")
