@@ -5,6 +5,7 @@ of one device. The tables below are the whole of it; they read like those of the
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import polars as pl
 
@@ -48,15 +49,31 @@ _WITHOUT_HASH = (
     ("≠", "=", Verdict.PROBABLE),
 )
 
-# Component, weight (bits that agreement is worth in a registry of millions), and what it is called.
-FEATURES: tuple[tuple[str, float, str], ...] = (
-    ("tpm_ek_id", 40.0, "TPM key"),
-    ("smbios_uuid", 30.0, "UUID"),
-    ("serial", 30.0, "serial number"),
-    ("product_id", 25.0, "product ID"),
-    ("mac_addresses", 15.0, "network card"),
-    ("disk_serials", 10.0, "disk"),
-    ("model", 5.0, "model"),
+
+class Feature(NamedTuple):
+    """A component of the comparison.
+
+    Attributes:
+        component: its column.
+        weight: bits: log2 of how many records there are to one that shares the value by chance. What is rare counts.
+        called: its name.
+        change: what became of it where it differs in one and the same device.
+    """
+
+    component: str
+    weight: float
+    called: str
+    change: str
+
+
+FEATURES = (
+    Feature("tpm_ek_id", 40.0, "TPM key", "TPM key changed"),
+    Feature("smbios_uuid", 30.0, "UUID", "UUID rewritten"),
+    Feature("serial", 30.0, "serial number", "serial number rewritten"),
+    Feature("product_id", 25.0, "product ID", "another product ID"),
+    Feature("mac_addresses", 15.0, "network card", "network card replaced"),
+    Feature("disk_serials", 10.0, "disk", "disk replaced"),
+    Feature("model", 5.0, "model", "model renamed"),
 )
 
 
@@ -77,8 +94,10 @@ def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.
 
 
 def _compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
-    judged = relations(left[pairs["left"]], right[pairs["right"]]).select(
-        verdict=pl.when("both").then(_verdict_with_hashes()).otherwise(_verdict_without_hash()),
+    related = relations(left[pairs["left"]], right[pairs["right"]])
+    verdict = pl.when("both").then(_verdict_with_hashes()).otherwise(_verdict_without_hash())
+    judged = related.with_columns(verdict=verdict).select(
+        "verdict",
         score=_score(),
         same_disk=pl.col("disk_serials") == EQUAL,
         evidence=_evidence(),
@@ -167,21 +186,31 @@ def _first_that_fits(lines: list[tuple[pl.Expr, Verdict]]) -> pl.Expr:
 
 def _score() -> pl.Expr:
     return pl.sum_horizontal(
-        pl.when(pl.col(name) == EQUAL).then(weight).when(pl.col(name) == UNEQUAL).then(-weight / 2).otherwise(0.0)
-        for name, weight, _ in FEATURES
+        pl.when(pl.col(feature.component) == EQUAL)
+        .then(feature.weight)
+        .when(pl.col(feature.component) == UNEQUAL)
+        .then(-feature.weight / 2)
+        .otherwise(0.0)
+        for feature in FEATURES
     )
 
 
 def _evidence() -> pl.Expr:
+    called = [feature.called for feature in FEATURES]
+    changes = [feature.change for feature in FEATURES]
+    is_same = pl.col("verdict") == Verdict.SAME
     return pl.concat_str(
-        _listed("same ", EQUAL, "nothing in common"),
-        _listed("; different ", UNEQUAL, ""),
-        _listed("; not known on one side: ", ABSENT, ""),
+        _listed("same ", EQUAL, called, "nothing in common"),
+        pl.when(is_same).then(_listed("; ", UNEQUAL, changes)).otherwise(_listed("; different ", UNEQUAL, called)),
+        _listed("; not known on one side: ", ABSENT, called),
     )
 
 
-def _listed(intro: str, relation: str, none: str) -> pl.Expr:
+def _listed(intro: str, relation: str, names: list[str], none: str = "") -> pl.Expr:
+    """The components of one relation, by such names."""
     named = pl.concat_list(
-        pl.when(pl.col(name) == relation).then(pl.lit(called)) for name, _, called in FEATURES
+        pl.when(pl.col(feature.component) == relation).then(pl.lit(name))
+        for feature, name in zip(FEATURES, names, strict=True)
     ).list.drop_nulls()
-    return pl.when(named.list.len() > 0).then(pl.lit(intro) + named.list.join(", ")).otherwise(pl.lit(none))
+    told = pl.lit(intro) + named.list.join(", ").str.replace(r", ([^,]*)$", " and $1")
+    return pl.when(named.list.len() > 0).then(told).otherwise(pl.lit(none))

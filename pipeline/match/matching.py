@@ -154,7 +154,7 @@ def _damaged(profiles: pl.DataFrame, registered: pl.DataFrame, existing: Existin
         return nothing
     records = existing.records(forms["right"].unique())
     models = profiles.select("profile", typed_model="model")
-    serial_weight = next(weight for name, weight, _ in FEATURES if name == "serial")
+    serial_weight = next(feature.weight for feature in FEATURES if feature.component == "serial")
     pairs = forms.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
     pairs = pairs.join(models, left_on="left", right_on="profile", how="left", validate="m:1")
     other_model = (pl.col("typed_model") != pl.col("model")).fill_null(value=False)

@@ -117,7 +117,7 @@ def _sides(cases: pl.DataFrame, rows: pl.DataFrame, files: pl.DataFrame, existin
             _where(by_record, cases["matched_device_id"]).alias("other_device"),
             _same(here, there, "tenant_id", "partner_id").alias("own"),
             cases["on_run_page"],
-            *(_component(name, related, here, there) for name, _, _ in FEATURES),
+            *(_component(feature.component, related, here, there) for feature in FEATURES),
         ]
     )
 

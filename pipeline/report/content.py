@@ -194,7 +194,7 @@ def _case(row: dict[str, Any]) -> Content:
     place = ("source_file", "source_line", "reason", "other_file", "other_line", "other_device")
     return {
         **{name: row[name] for name in place},
-        "components": [{"component": called, **row[name]} for name, _, called in FEATURES],
+        "components": [{"component": feature.called, **row[feature.component]} for feature in FEATURES],
     }
 
 

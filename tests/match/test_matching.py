@@ -250,3 +250,27 @@ def test_comparing_in_parts_changes_nothing(monkeypatch):
 def test_a_disk_that_many_share_is_no_evidence():
     registry = Registrations([record(tpm_ek_id=f"t{at}", disk_serials=["junk"]) for at in range(30)])
     assert match(batch([record(tpm_ek_id="x", disk_serials=["junk"])]), registry).registered.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "evidence"),
+    [
+        ({}, "same TPM key, UUID, serial number, product ID, network card, disk and model"),
+        (
+            {"disk_serials": ["e"], "mac_addresses": ["b"]},
+            "same TPM key, UUID, serial number, product ID and model; network card replaced and disk replaced",
+        ),
+        (
+            {"tpm_ek_id": "other", "disk_serials": ["e"], "smbios_uuid": None},
+            (
+                "same serial number, product ID, network card and model; different TPM key and disk; not known on one "
+                "side: UUID"
+            ),
+        ),
+    ],
+)
+def test_evidence_is_a_sentence(theirs, evidence):
+    shared = {"tpm_ek_id": "t", "smbios_uuid": "u", "serial_number": "s", "manufacturer": "HP"}
+    ours = record(**shared, product_id="p", model="m", mac_addresses=["a"], disk_serials=["d"])
+    told = match(batch([ours]), Registrations([ours | theirs])).registered["evidence"].item()
+    assert told == evidence
