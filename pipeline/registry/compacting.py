@@ -14,6 +14,8 @@ FILE_RECORDS = 5_000_000
 LOOKUP_RECORDS = 20_000
 """Records from which a file gets a look-up; a smaller one is read as soon."""
 
+COPIES = (lookup.COPY, index.COPY, serials.COPY)
+
 _BATCH_ROWS = 8_192
 
 
@@ -56,16 +58,16 @@ def compact(registry: Registry) -> Compaction:
         registry = registry.reopened()
     after = registry.data_files()
     large = [file for file, records in after.items() if records >= LOOKUP_RECORDS]
-    lacking = [] if registry.is_mirrored else [file for file in large if not _has_look_ups(file)]
-    for file in lacking:
-        lookup.write_lookup(file)
-        index.write_index(file)
-        serials.write_serial_forms(file)
+    lacking = [] if registry.is_mirrored else [file for file in large if _complete(file)]
     return Compaction(len(before), len(after), len(lacking), registry.version)
 
 
-def _has_look_ups(file: Path) -> bool:
-    return all(module.COPY.open(file) is not None for module in (lookup, index, serials))
+def _complete(file: Path) -> bool:
+    """Make the copies that a data file lacks; whether it lacked any."""
+    lacking = [copy for copy in COPIES if copy.open(file) is None]
+    for copy in lacking:
+        copy.write(file)
+    return bool(lacking)
 
 
 def _groups(files: dict[Path, int]) -> list[Path]:

@@ -4,8 +4,9 @@ A data file of the registry never changes, so a copy made from it is right for a
 beside the table, is named after its file, and says how large that is; a copy that says otherwise is not looked at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,23 +26,25 @@ class Copy:
     Attributes:
         name: of the kind, part of the names of its files.
         schema: its columns.
+        made: its batches, made from a data file.
     """
 
     name: str
     schema: pa.Schema
+    made: Callable[[Path], Iterable[pa.RecordBatch]]
 
     def place(self, data_file: Path) -> Path:
         """Where the copy of a data file lies, if there is one."""
         return data_file.parent / FOLDER / f"{data_file.stem}.{self.name}.arrow"
 
-    def write(self, data_file: Path, batches: Iterable[pa.RecordBatch]) -> None:
+    def write(self, data_file: Path) -> None:
         """Make the copy of a data file; nobody sees half of one."""
         copy = self.place(data_file)
         copy.parent.mkdir(exist_ok=True)
         unfinished = copy.with_suffix(".part")
         schema = self.schema.with_metadata({_SIZE: str(data_file.stat().st_size)})
         with pa.ipc.new_file(unfinished, schema) as writer:
-            for batch in batches:
+            for batch in self.made(data_file):
                 writer.write_batch(batch)
         sync(unfinished)
         unfinished.rename(copy)
@@ -59,3 +62,13 @@ class Copy:
         says = (copy.schema.metadata or {}).get(_SIZE)
         fits = says == str(data_file.stat().st_size).encode() and copy.schema.names == self.schema.names
         return copy if fits else None
+
+    def agrees(self, data_file: Path) -> bool:
+        """Whether the copy of a data file, if there is one, says what the file does."""
+        copy = self.open(data_file)
+        if copy is None:
+            return True
+        batches = (copy.get_batch(at) for at in range(copy.num_record_batches))
+        return all(
+            ours is not None and ours.equals(theirs) for ours, theirs in zip_longest(batches, self.made(data_file))
+        )

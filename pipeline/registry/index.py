@@ -13,21 +13,18 @@ from pipeline.registry.copies import Copy
 from pipeline.registry.wanted import Wanted
 from schemas.device import KEY_TYPES
 
-COPY = Copy("keys", pa.schema([("key", pa.int64()), ("record", pa.uint32())]))
+_SCHEMA = pa.schema([("key", pa.int64()), ("record", pa.uint32())])
+
+
+def _sorted_keys(data_file: Path) -> Iterator[pa.RecordBatch]:
+    for name in KEY_TYPES:
+        record, key = flat_keys(pl.Series(pq.read_table(data_file, columns=[name])[name], dtype=KEY_TYPES[name]))
+        order = np.argsort(key, kind="stable")
+        yield pa.record_batch([pa.array(key[order]), pa.array(record[order].astype(np.uint32))], schema=_SCHEMA)
+
+
+COPY = Copy("keys", _SCHEMA, _sorted_keys)
 """A batch for each column of `KEY_TYPES`, in their order; one row a record and key, ascending by key, then record."""
-
-
-def write_index(data_file: Path) -> None:
-    """Sort the keys of a data file."""
-    COPY.write(data_file, _sorted_keys(data_file))
-
-
-def agrees(data_file: Path) -> bool:
-    """Whether the index of a data file says what the file does."""
-    index = COPY.open(data_file)
-    if index is None or index.num_record_batches != len(KEY_TYPES):
-        return False
-    return all(index.get_batch(at).equals(keys) for at, keys in enumerate(_sorted_keys(data_file)))
 
 
 def find(data_file: Path, name: str, wanted: Wanted) -> pl.DataFrame | None:
@@ -45,13 +42,6 @@ def find(data_file: Path, name: str, wanted: Wanted) -> pl.DataFrame | None:
     hits = wanted.within(keys)
     records = batch.column(1).to_numpy()[hits]
     return pl.DataFrame({"record": pl.Series(records, dtype=pl.UInt32), "key": pl.Series(keys[hits], dtype=pl.Int64)})
-
-
-def _sorted_keys(data_file: Path) -> Iterator[pa.RecordBatch]:
-    for name in KEY_TYPES:
-        record, key = flat_keys(pl.Series(pq.read_table(data_file, columns=[name])[name], dtype=KEY_TYPES[name]))
-        order = np.argsort(key, kind="stable")
-        yield pa.record_batch([pa.array(key[order]), pa.array(record[order].astype(np.uint32))], schema=COPY.schema)
 
 
 def flat_keys(column: pl.Series) -> tuple[Ints, Ints]:

@@ -1,5 +1,6 @@
 """Records by their position, without reading whole columns: a copy of what matching compares."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +22,15 @@ _SCHEMA = (
     .to_arrow(compat_level=pl.CompatLevel.oldest())
     .schema
 )
-_SCHEMA_OF_IDS = pa.schema([_SCHEMA.field("device_id")])
-
-COPY = Copy("records", _SCHEMA)
 
 
-def write_lookup(data_file: Path) -> None:
-    """Copy what matching compares of a data file."""
+def _records(data_file: Path) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(data_file) as file:
-        batches = file.iter_batches(_BATCH_ROWS, columns=list(COLUMNS))
-        COPY.write(data_file, (batch.select(COLUMNS).cast(_SCHEMA) for batch in batches))
+        for batch in file.iter_batches(_BATCH_ROWS, columns=list(COLUMNS)):
+            yield batch.select(COLUMNS).cast(_SCHEMA)
 
 
-def agrees(data_file: Path, ids: pa.Table) -> bool:
-    """Whether the copy of a data file holds the devices that the file holds, in the same order."""
-    copy = COPY.open(data_file)
-    return copy is not None and bool(copy.read_all().select(["device_id"]).equals(ids.cast(_SCHEMA_OF_IDS)))
+COPY = Copy("records", _SCHEMA, _records)
 
 
 def take(data_file: Path, rows: Ints) -> pl.DataFrame | None:

@@ -11,19 +11,16 @@ from pipeline.registry.copies import Copy
 from schemas.device import SERIAL_FORM_TYPES
 from schemas.registry import RECORD_TYPES
 
-COPY = Copy("serials", pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
+_SCHEMA = pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def write_serial_forms(data_file: Path) -> None:
-    """Sum up the serial numbers of a data file."""
-    forms = _forms_of([data_file]).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(COPY.schema)
-    COPY.write(data_file, forms.to_batches())
+def _summary(data_file: Path) -> list[pa.RecordBatch]:
+    forms = _merged([_forms_of([data_file])]).to_arrow(compat_level=pl.CompatLevel.oldest())
+    batches: list[pa.RecordBatch] = forms.cast(_SCHEMA).combine_chunks().to_batches()
+    return batches
 
 
-def agrees(data_file: Path) -> bool:
-    """Whether the summary of a data file says what the file does."""
-    copy = COPY.open(data_file)
-    return copy is not None and _merged([_read(copy)]).equals(_merged([_forms_of([data_file])]))
+COPY = Copy("serials", _SCHEMA, _summary)
 
 
 def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.registry import index, lookup, serials
+from pipeline.registry.compacting import COPIES
 from pipeline.registry.table import Registry
 
 
@@ -24,7 +24,7 @@ def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
         dry_run: only tell.
     """
     unnamed = registry.unnamed_files(hours)
-    copies = (module.COPY.place(file) for file in unnamed for module in (lookup, index, serials))
+    copies = (copy.place(file) for file in unnamed for copy in COPIES)
     found = [*unnamed, *(copy for copy in copies if copy.exists())]
     size = sum(file.stat().st_size for file in found)
     if not dry_run:

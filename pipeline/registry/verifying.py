@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.registry import index, lookup, serials
+from pipeline.registry.compacting import COPIES
 from pipeline.registry.copies import FOLDER
 from pipeline.registry.table import Registry
 from schemas.registry import REGISTERED
@@ -44,16 +44,8 @@ def _files(registry: Registry) -> Iterator[str]:
             continue
         if ids.num_rows != records:
             yield f"data file {file}: holds {ids.num_rows:,} records instead of {records:,}; restore it from a backup"
-        elif not _copies_agree(file, ids):
+        elif not all(copy.agrees(file) for copy in COPIES):
             yield f"look-up of {file}: does not hold the same records; remove {FOLDER}/ and compact again"
-
-
-def _copies_agree(file: Path, ids: pa.Table) -> bool:
-    return (
-        (lookup.COPY.open(file) is None or lookup.agrees(file, ids))
-        and (index.COPY.open(file) is None or index.agrees(file))
-        and (serials.COPY.open(file) is None or serials.agrees(file))
-    )
 
 
 def _twice(registry: Registry, name: str, told: str) -> Iterator[str]:

@@ -102,3 +102,67 @@ def _commit(registry, seed, begin, end):
             )
         registry.commit(writer)
     return registry.reopened()
+
+
+SCENARIOS = {
+    # What happened to a registered device, or whom a new one resembles: share of the batch, whether it is the same.
+    "new": (0.80, False),
+    "captured again": (0.05, True),
+    "disk replaced": (0.03, True),
+    "network card replaced": (0.02, True),
+    "disk and network card replaced": (0.01, True),
+    "TPM switched off": (0.01, True),
+    "board replaced": (0.02, False),
+    "TPM replaced": (0.01, False),
+    "neighbour in a production run": (0.03, False),
+    "disk from a registered device": (0.01, False),
+    "UUID cloned": (0.01, False),
+}
+
+
+def labelled(seed, rows, existing):
+    """A night against `build`'s registry: `batch`'s columns, `scenario`, and `truth` (a record, or null)."""
+    parts, number = [], 0
+    for scenario, (share, is_same) in SCENARIOS.items():
+        size = round(share * rows)
+        known = devices(seed, number, size)
+        fresh = devices(seed, _NEW + number, size)
+        truth = pl.Series(range(number, number + size), dtype=pl.UInt32)
+        drifted = _DRIFTS[scenario](known, fresh)
+        parts.append(
+            drifted.with_columns(scenario=pl.lit(scenario), truth=truth if is_same else pl.lit(None, pl.UInt32))
+        )
+        number += size
+    assert number <= existing
+    return pl.concat(parts).sample(fraction=1, shuffle=True, seed=seed).with_row_index("row")
+
+
+def _taking(known, fresh, *names):
+    """Known devices with some components of new ones."""
+    return known.with_columns(fresh[name] for name in names)
+
+
+def _one_card_replaced(known, fresh):
+    cards = pl.concat_list(fresh["mac_addresses"].list.get(0), known["mac_addresses"].list.get(1))
+    return known.with_columns(known.select(mac_addresses=cards)["mac_addresses"])
+
+
+_DRIFTS = {
+    "new": lambda _, fresh: fresh,
+    "captured again": lambda known, _: known,
+    "disk replaced": lambda known, fresh: _taking(known, fresh, "disk_serials"),
+    "network card replaced": _one_card_replaced,
+    "disk and network card replaced": lambda known, fresh: _taking(
+        _one_card_replaced(known, fresh), fresh, "disk_serials"
+    ),
+    "TPM switched off": lambda known, _: known.with_columns(tpm_ek_id=pl.lit(None, pl.String)),
+    "board replaced": lambda known, fresh: _taking(
+        known, fresh, "tpm_ek_id", "smbios_uuid", "mac_addresses", "product_id"
+    ),
+    "TPM replaced": lambda known, fresh: _taking(known, fresh, "tpm_ek_id"),
+    "neighbour in a production run": lambda known, fresh: _taking(
+        fresh.with_columns(serial_number=known["serial_number"] + "0"), known, "manufacturer", "model"
+    ),
+    "disk from a registered device": lambda known, fresh: _taking(fresh, known, "disk_serials"),
+    "UUID cloned": lambda known, fresh: _taking(fresh, known, "smbios_uuid"),
+}

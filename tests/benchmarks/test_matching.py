@@ -9,6 +9,7 @@ import pytest
 from pipeline.decide import decide
 from pipeline.match import match
 from pipeline.match.keys import STRONG_KEYS, with_keys
+from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
 from tests.benchmarks.registries import batch, build
 
@@ -16,6 +17,16 @@ pytestmark = pytest.mark.benchmark
 
 _SHARE_REGISTERED = 100
 """One in so many devices of the batch is registered already."""
+
+
+def built(folder, existing):
+    """A compacted registry of so many devices, made where there is none."""
+    if not folder.exists():
+        build(folder, 1, existing)
+    registry = Registry.open(folder, create=False)
+    assert sum(registry.data_files().values()) == existing
+    compact(registry)
+    return registry.reopened()
 
 
 def timed(work):
@@ -45,9 +56,7 @@ def joined(database, files):
 def test_look_up_compare_and_decide(tmp_path, request, capsys):
     duckdb = pytest.importorskip("duckdb", reason="a yardstick; install duckdb to measure against it")
     rows, existing = request.config.getoption("--rows"), request.config.getoption("--existing")
-    registry = build(tmp_path / "registry", 1, existing)
-    compact(registry)
-    registry = registry.reopened()
+    registry = built(request.config.getoption("--registry") or tmp_path / "registry", existing)
     devices = batch(1, rows, rows // _SHARE_REGISTERED)
     facts = devices.select(
         "row", tenant_id=pl.lit("t"), identity=pl.lit("hash"), captured_at=pl.lit(None, pl.Datetime("us", "UTC"))

@@ -61,7 +61,7 @@ def test_files_that_are_large_already_are_left_alone(registry, monkeypatch):
 def test_records_are_the_same_with_and_without_a_look_up(registry):
     read = registry.records(EVERY)
     for file in registry.data_files():
-        lookup.write_lookup(file)
+        lookup.COPY.write(file)
     assert registry.records(EVERY).equals(read)
     some = read["record"].sample(9, seed=1)
     assert registry.records(some).equals(read.filter(pl.col("record").is_in(some.implode())))
@@ -72,7 +72,7 @@ def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
     read = registry.records(EVERY)
     files = list(registry.data_files())
     for file in files:
-        lookup.write_lookup(file)
+        lookup.COPY.write(file)
     places = [lookup.COPY.place(file) for file in files]
     if damage is None:
         content = [place.read_bytes() for place in places]
@@ -87,7 +87,7 @@ def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
 def test_a_position_is_found_in_every_batch_of_a_look_up(registry, monkeypatch):
     monkeypatch.setattr(lookup, "_BATCH_ROWS", 7)
     file = max(registry.data_files(), key=registry.data_files().get)
-    lookup.write_lookup(file)
+    lookup.COPY.write(file)
     taken = lookup.take(file, np.arange(40))
     assert taken.equals(pl.read_parquet(file, columns=list(lookup.COLUMNS)).select(lookup.COLUMNS))
     assert (
@@ -116,7 +116,7 @@ def test_keys_are_found_across_chunks(registry, monkeypatch):
 def test_keys_are_the_same_with_and_without_an_index(registry, monkeypatch, name, sparse, indexed):
     expected = every_holder(registry, name).sort("record", "key")
     for file in list(registry.data_files())[indexed]:
-        index.write_index(file)
+        index.COPY.write(file)
     monkeypatch.setattr(wanted, "_SPARSE", sparse)
     assert every_holder(registry, name).sort("record", "key").equals(expected)
     some = expected["key"].unique().sample(9, seed=1)
@@ -133,5 +133,5 @@ def test_records_that_share_a_key_are_all_found(tmp_path):
     expected = every_holder(made, "tpm_key").sort("record")
     assert expected.height == 30
     for file in made.data_files():
-        index.write_index(file)
+        index.COPY.write(file)
     assert every_holder(made, "tpm_key").sort("record").equals(expected)

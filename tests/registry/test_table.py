@@ -8,9 +8,8 @@ from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
 from pipeline.match.damaged import serial_forms
 from pipeline.match.keys import with_keys
-from pipeline.registry import Registry
+from pipeline.registry import Registry, serials
 from pipeline.registry.removing import remove_devices
-from pipeline.registry.serials import write_serial_forms
 from pipeline.registry.writer import fill
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import Factory
@@ -87,7 +86,7 @@ def test_removing_what_is_not_there_removes_nothing(registry):
 @pytest.mark.parametrize("summed", [slice(0), slice(1, 4), slice(None)], ids=["none", "some", "all"])
 def test_what_the_serials_of_a_manufacturer_look_like(registry, summed):
     for file in list(registry.data_files())[summed]:
-        write_serial_forms(file)
+        serials.COPY.write(file)
     all_records = registry.records(pl.Series(range(63)))
     expected = serial_forms(all_records.lazy()).collect().rows_by_key("manufacturer")
     for maker in all_records["manufacturer"].unique():

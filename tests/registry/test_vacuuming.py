@@ -38,7 +38,7 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(world):
 def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
     before = nights(world)
     for file in before.data_files():
-        lookup.write_lookup(file)
+        lookup.COPY.write(file)
         age(file, 48)
     compact(before)
     after = before.reopened()
@@ -49,9 +49,9 @@ def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
 def test_replaced_files_go_with_their_look_ups(world):
     before = nights(world)
     for file in before.data_files():
-        lookup.write_lookup(file)
-        index.write_index(file)
-        serials.write_serial_forms(file)
+        lookup.COPY.write(file)
+        index.COPY.write(file)
+        serials.COPY.write(file)
     compact(before)
     files = before.data_files()
     replaced = {*files, *(kind.COPY.place(file) for file in files for kind in (index, lookup, serials))}
