@@ -63,7 +63,7 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         .join(_duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
         .join(_conflicts(devices, matches), on="device", how="left", maintain_order="left", validate="m:1")
         .join(_registrations(devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
-        .join(_warnings(matches), on="profile", how="left", maintain_order="left", validate="m:1")
+        .join(_warnings(met, matches), on="profile", how="left", maintain_order="left", validate="m:1")
     )
     judged = (
         rows.select("row")
@@ -229,8 +229,8 @@ def _registrations(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     )
 
 
-def _warnings(matches: Matches) -> pl.DataFrame:
-    """What is odd about a profile and does not stop it: a shared UUID, a registered device's disk, a crowd."""
+def _warnings(profiles: pl.Series, matches: Matches) -> pl.DataFrame:
+    """What is odd about profiles and does not stop them: a shared UUID, a registered device's disk, a crowd."""
     within = matches.within.filter(pl.col("verdict") == Verdict.COLLIDING)
     against = matches.registered.filter(pl.col("verdict") == Verdict.COLLIDING)
     told_apart = matches.crowded.filter("told_apart")
@@ -250,9 +250,9 @@ def _warnings(matches: Matches) -> pl.DataFrame:
             crowd_evidence=pl.format("{} other records share its {}", "holders", "key").first(),
         )
     )
-    everyone = matches.profiles.select("profile").unique()
     return (
-        everyone.with_columns(colliding=pl.col("profile").is_in(colliding.implode()))
+        profiles.to_frame("profile")
+        .with_columns(colliding=pl.col("profile").is_in(colliding.implode()))
         .join(donors, on="profile", how="left", validate="1:1")
         .join(crowds, on="profile", how="left", validate="1:1")
     )

@@ -78,7 +78,8 @@ def _devices(rows: pl.DataFrame, within: pl.DataFrame, profiles: int) -> pl.Seri
 
 
 def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
-    tpms = profiles.select("profile", has_tpm=pl.col("tpm_ek_id").is_not_null())
+    crowded = profiles.filter(pl.col("profile").is_in(crowds["left"].implode()))
+    tpms = crowded.select("profile", has_tpm=pl.col("tpm_ek_id").is_not_null())
     return (
         crowds.rename({"left": "profile"})
         .join(tpms, on="profile", how="left", validate="m:1")

@@ -11,6 +11,7 @@ from pipeline.match import match
 from pipeline.match.keys import STRONG_KEYS, with_keys
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
+from schemas.device import COMPONENT_TYPES
 from tests.benchmarks.registries import batch, build
 
 pytestmark = pytest.mark.benchmark
@@ -19,24 +20,39 @@ _SHARE_REGISTERED = 100
 """One in so many devices of the batch is registered already."""
 
 
-def built(folder, existing):
-    """A compacted registry of so many devices, made where there is none."""
+@pytest.fixture
+def registry(request, tmp_path):
+    """A compacted registry of `--existing` devices, made where there is none."""
+    folder, existing = request.config.getoption("--registry") or tmp_path / "registry", existing_of(request)
     if not folder.exists():
         build(folder, 1, existing)
-    registry = Registry.open(folder, create=False)
-    assert sum(registry.data_files().values()) == existing
-    compact(registry)
-    return registry.reopened()
+    opened = Registry.open(folder, create=False)
+    assert sum(opened.data_files().values()) == existing
+    compact(opened)
+    return opened.reopened()
 
 
-def timed(work):
-    """Seconds of the better of two runs."""
+def existing_of(request):
+    return request.config.getoption("--existing")
+
+
+def timed(work, times=2):
+    """Seconds of the best of some runs."""
     seconds = []
-    for _ in range(2):
+    for _ in range(times):
         begun = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - begun)
     return min(seconds)
+
+
+def matching(devices, registry):
+    """What matches devices and decides on them, without ingest."""
+    facts = devices.select(
+        "row", tenant_id=pl.lit("t"), identity=pl.lit("hash"), captured_at=pl.lit(None, pl.Datetime("us", "UTC"))
+    )
+    findings = devices.select(HASH_NO_TPM=pl.col("has_hash").is_null())
+    return lambda: decide(facts, findings, match(devices, registry))
 
 
 def bare_pass(files):
@@ -53,15 +69,10 @@ def joined(database, files):
     return database.execute(f"select count(*) from batch join ({keys}) using (key)").fetchone()  # noqa: S608 - the same
 
 
-def test_look_up_compare_and_decide(tmp_path, request, capsys):
-    duckdb = pytest.importorskip("duckdb", reason="a yardstick; install duckdb to measure against it")
-    rows, existing = request.config.getoption("--rows"), request.config.getoption("--existing")
-    registry = built(request.config.getoption("--registry") or tmp_path / "registry", existing)
+def test_look_up_compare_and_decide(registry, request, capsys):
+    duckdb = pytest.importorskip("duckdb", reason="pip install -e .[peers]")
+    rows, existing = request.config.getoption("--rows"), existing_of(request)
     devices = batch(1, rows, rows // _SHARE_REGISTERED)
-    facts = devices.select(
-        "row", tenant_id=pl.lit("t"), identity=pl.lit("hash"), captured_at=pl.lit(None, pl.Datetime("us", "UTC"))
-    )
-    findings = devices.select(HASH_NO_TPM=pl.col("has_hash").is_null())
     files = [str(file) for file in registry.data_files()]
     keyed = with_keys(devices)
     named = [keyed.select(key=name) for name in STRONG_KEYS]
@@ -71,11 +82,44 @@ def test_look_up_compare_and_decide(tmp_path, request, capsys):
     )
     passed, answered = timed(lambda: bare_pass(files)), timed(lambda: joined(database, files))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    matched = timed(lambda: decide(facts, findings, match(devices, registry)))
+    matched = timed(matching(devices, registry))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    decisions = decide(facts, findings, match(devices, registry))
+    decisions = matching(devices, registry)()
     with capsys.disabled():
         print(f"\n{rows:,} rows against {existing:,} records: {matched:.2f} s, {grown:,.0f} MB more than before")
         print(f"{matched / passed:.1f} times a bare pass over the keys ({passed:.2f} s)")
         print(f"{matched / answered:.1f} times a join of the keys by a database ({answered:.2f} s)")
     assert decisions["reason"].is_not_null().sum() == rows // _SHARE_REGISTERED
+
+
+def test_growth(registry, request, capsys):
+    rows, existing = request.config.getoption("--rows"), existing_of(request)
+    whole, half = (batch(1, size, size // _SHARE_REGISTERED) for size in (rows, rows // 2))
+    large, small = (timed(matching(devices, registry), 3) for devices in (whole, half))
+    with capsys.disabled():
+        print(
+            f"\nagainst {existing:,} records: {rows // 2:,} rows {small:.3f} s, {rows:,} rows {large:.3f} s: ", end=""
+        )
+        print(f"{large / small:.2f} times for twice the rows")
+
+
+def test_crowds(registry, request, capsys):
+    rows = request.config.getoption("--rows")
+    devices = batch(1, rows, 0)
+    crowds = {
+        "all different": {},
+        "one dock's MAC": {"mac_addresses": pl.lit(["00:50:B6:00:00:01"])},
+        "one junk disk": {"disk_serials": pl.lit(["0000_0000_0000_0001"])},
+        "one junk serial": {"serial_number": pl.lit("JUNK0001"), "manufacturer": pl.lit("HP")},
+        "one cloned UUID": {"smbios_uuid": pl.lit("12345678-0000-4000-8000-000000000000")},
+    }
+    seconds = {}
+    for name, shared in crowds.items():
+        crowd = devices.with_columns(**shared).with_columns(
+            pl.col(column).cast(dtype) for column, dtype in COMPONENT_TYPES.items()
+        )
+        seconds[name] = timed(matching(crowd, registry), 3)
+    with capsys.disabled():
+        print()
+        for name, own in seconds.items():
+            print(f"{rows:,} rows, {name:<16} {own:6.2f} s ({own / seconds['all different']:.2f} times)")
