@@ -135,6 +135,12 @@ def distinct(numbers: Ints) -> Ints:
     return np.asarray(ordered[first], np.int64)
 
 
+def repeated(numbers: pl.Series) -> pl.Series:
+    """The numbers that occur more than once among some, none of them null."""
+    ordered = np.sort(numbers.to_numpy())
+    return pl.Series(distinct(ordered[1:][ordered[1:] == ordered[:-1]]), dtype=numbers.dtype)
+
+
 def no_ints() -> Ints:
     """None."""
     return np.zeros(0, np.int64)

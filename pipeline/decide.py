@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.arrays import repeated
 from pipeline.errors import Fault
 from pipeline.match import Matches
 from pipeline.match.compare import Verdict
@@ -138,7 +139,8 @@ def _duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     At most one row of a device and tenant is kept: hash before product ID before tuple, then the latest capture, then
     the first by file and line. `kept_row` is null for it.
     """
-    ranked = devices.with_columns(rank=pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)).sort(
+    several = devices.filter(pl.col("device").is_in(repeated(devices["device"]).implode()))
+    ranked = several.with_columns(rank=pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)).sort(
         "device",
         "tenant_id",
         "rank",
@@ -181,11 +183,12 @@ def _conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
 
     All rows of such a device go to review: registering one of them would choose between two truths.
     """
-    device_of = devices.select("device", left="profile").unique()
-    first_rows = devices.group_by("profile").agg(conflicting_row=pl.col("row").min())
     conflicts = matches.within.filter(pl.col("verdict").is_in(_CONFLICTING))
     turned = conflicts.select(left="right", right="left", score="score", evidence="evidence", verdict="verdict")
     sides = pl.concat([conflicts.select(turned.columns), turned])
+    involved = devices.filter(pl.col("profile").is_in(sides["left"].implode()))
+    device_of = involved.select("device", left="profile").unique()
+    first_rows = involved.group_by("profile").agg(conflicting_row=pl.col("row").min())
     return (
         sides.join(device_of, on="left", how="left")
         .join(first_rows.rename({"profile": "right"}), on="right", how="left", validate="m:1")
@@ -206,7 +209,8 @@ def _registrations(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     A profile that points at none takes over what the other profiles of its device point at: the device is known.
     """
     pointing = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
-    device_of = devices.select("profile", "device").unique()
+    known = devices.filter(pl.col("profile").is_in(pointing["profile"].implode()))["device"]
+    device_of = devices.filter(pl.col("device").is_in(known.implode())).select("profile", "device").unique()
     of_device = pointing.join(device_of, on="profile", how="left").drop("profile")
     silent = device_of.join(pointing, on="profile", how="anti")
     inherited = silent.join(of_device, on="device", how="inner").drop("device")

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import polars as pl
 
 from pipeline import arrays
@@ -34,7 +33,7 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     pairs, crowds = [], []
     for key in STRONG_KEYS:
-        shared = repeated(records[key].drop_nulls())
+        shared = arrays.repeated(records[key].drop_nulls())
         holders = _holders(records, key).filter(pl.col("key").is_in(shared.implode()))
         holders = holders.with_columns(holders=pl.len().over("key"))
         by_value = holders.group_by("key").agg(pairs=pl.len().cast(pl.UInt64) ** 2)
@@ -80,12 +79,6 @@ def pairs_against(
             crowd = ours.join(crowded, on="key", how="inner")
             crowds.append(crowd.select("left", pl.lit(name).alias("key"), pl.col("holders").cast(pl.UInt32)))
     return _distinct(pairs), pl.concat(crowds)
-
-
-def repeated(values: pl.Series) -> pl.Series:
-    """The numbers that occur more than once among some."""
-    ordered = np.sort(values.to_numpy())
-    return pl.Series(arrays.distinct(ordered[1:][ordered[1:] == ordered[:-1]]), dtype=values.dtype)
 
 
 def _most_of_one(pairs: pl.Series) -> int:

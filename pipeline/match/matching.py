@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import polars_hash as plh
 
-from pipeline.match.candidates import JUNK, pairs_against, pairs_within, repeated
+from pipeline import arrays
+from pipeline.match.candidates import JUNK, pairs_against, pairs_within
 from pipeline.match.cluster import connected_components
 from pipeline.match.compare import FEATURES, Verdict, compare
 from pipeline.match.damaged import damaged_forms
@@ -101,7 +102,7 @@ def _profiles(devices: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     keys = pl.sum_horizontal(pl.col(name).fill_null(0) * factor for name, factor in _FACTORS.items())
     mixed = records.select(keys).to_series()
     alike = records.select(at=pl.int_range(pl.len()), mixed=mixed).filter(
-        pl.col("mixed").is_in(repeated(mixed).implode())
+        pl.col("mixed").is_in(arrays.repeated(mixed).implode())
     )
     content = records[alike["at"]].select(plh.hash_rows([pl.col(name) for name in COMPONENT_TYPES]).alias("content"))
     alike = alike.with_columns(content).with_columns(first=pl.col("at").first().over("content"))
