@@ -378,3 +378,22 @@ def test_nothing_but_the_registry_makes_a_device_known(world):
     night = world.run(reprocess=True, registry=world.home / "second", create_registry=True, output=world.home / "other")
     assert night.registered.height == 1
     assert pl.read_parquet(world.home / "second" / "*.parquet").height == 1
+
+
+def test_a_rejected_row_changes_no_verdict(world):
+    device, other = world.factory.device(), world.factory.device()
+    swapped = with_board(device, world.factory)
+    rejected = [
+        {HASH: capture(device), TAG: "=cmd"},
+        {HASH: capture(other), USER: "nobody"},
+        {HASH: capture(swapped), TAG: "+1"},
+    ]
+    world.deliver(f"contoso/{TENANT}/a.csv", *rejected, {HASH: capture(recaptured(device, world.factory))})
+    night = world.run()
+    assert night.registered["source_line"].to_list() == [5]
+    assert [codes for _, codes in sorted(night.reasons().items())] == [
+        ["FORMULA_CELL"],
+        ["USER_FORMAT"],
+        ["FORMULA_CELL"],
+        [],
+    ]

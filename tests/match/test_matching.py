@@ -21,13 +21,14 @@ def record(**components):
 class Registrations:
     """Existing records in memory, with ids `device-<n>`."""
 
-    def __init__(self, records, tenant="t"):
-        frame = pl.DataFrame(records, {name: COMPONENT_TYPES[name] for name in COMPONENT_TYPES})
+    def __init__(self, records, tenant="t", ids=None):
+        frame = pl.DataFrame(records, dict(COMPONENT_TYPES))
+        ids = ids or [f"device-{at}" for at in range(len(records))]
         self.frame = (
             with_keys(frame)
             .with_row_index("record")
             .with_columns(
-                device_id=pl.format("device-{}", "record"),
+                device_id=pl.Series(ids, dtype=pl.String),
                 tenant_id=pl.lit(tenant),
                 partner_id=pl.lit("p"),
                 registered_via=pl.lit("partner_center"),
@@ -125,6 +126,17 @@ def told_by_row(matches):
         row: sorted(told)
         for row, told in joined.group_by("row").agg(pl.format("{} {}", "device_id", "verdict").fill_null("")).rows()
     }
+
+
+@given(st.lists(RECORDS, max_size=4), st.lists(RECORDS, max_size=6), st.randoms())
+def test_the_order_of_the_registry_changes_nothing(records, registrations, source):
+    named = [other | {"at": at} for at, other in enumerate(registrations)]
+    source.shuffle(named)
+    told = told_by_row(match(batch(records), Registrations(registrations)))
+    shuffled = told_by_row(
+        match(batch(records), Registrations(named, ids=[f"device-{other['at']}" for other in named]))
+    )
+    assert shuffled == told
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=6))
