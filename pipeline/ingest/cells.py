@@ -46,7 +46,7 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
     for at in np.split(ordered, np.flatnonzero(np.diff(form[ordered])) + 1) if ordered.size else ():
         header = forms.headers[form[at[0]]]
         if header.delimiter not in found:
-            found[header.delimiter] = np.flatnonzero(records.flat == ord(header.delimiter))
+            found[header.delimiter] = arrays.places(records.flat, ord(header.delimiter))
         parts += _split(records, at, plain[at], found[header.delimiter], header, cells)
     read = pl.concat(part for part in parts if part.height or len(parts) == 1)
     if len(parts) > 1:
@@ -79,7 +79,7 @@ def _is_plain(records: Records) -> Mask:
     """Which records have no quotation mark, so that every delimiter separates."""
     if _QUOTE not in records.text:
         return np.ones(len(records.start), bool)
-    quotes = np.flatnonzero(records.flat == ord(_QUOTE))
+    quotes = arrays.places(records.flat, ord(_QUOTE))
     return np.asarray(np.searchsorted(quotes, records.start) == np.searchsorted(quotes, records.stop), bool)
 
 

@@ -15,6 +15,9 @@ RECORD_LIMIT = 1 << 20
 BLOCK_BYTES = 16 << 20
 """Text handled at once, about 4,000 rows: with a quarter of it each row cost half as much again."""
 
+_SLACK = 1 << 20
+"""How much longer a block may be: a part of a large file is a little longer than a block, and should be one."""
+
 NEWLINE = b"\n"
 """What ends a line here; `pipeline.ingest.encoding` makes it so."""
 
@@ -76,7 +79,7 @@ def find_lines(texts: list[bytes]) -> Lines:
 
 def _bounds(flat: Bytes) -> tuple[Ints, Ints, Ints]:
     """Where each line begins, where it ends without its line end, and where that ends."""
-    ends = np.flatnonzero(flat == _LF)
+    ends = arrays.places(flat, _LF)
     start = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1])
     return start, ends - ((ends > start) & (flat[ends - 1] == _CR)), ends
 
@@ -116,7 +119,7 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
             chunk, discarding = chunk[end:], False  # noqa: PLW2901 - the rest of the chunk
         pending.append(chunk)
         size += len(chunk)
-        if size >= BLOCK_BYTES:
+        if size > BLOCK_BYTES + _SLACK:
             text = b"".join(pending)
             cut = text.rfind(NEWLINE) + 1
             if cut:

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.ingest.encoding import CHUNK, MARKS, UNREADABLE, Transcoder, chunks, compression
 from pipeline.ingest.lines import NEWLINE
 
-PART_BYTES = 16 << 20
+PART_BYTES = 32 << 20
 """Bytes of the parts of a large file that are read apart."""
 
 _UNITS = {"utf-16-le": "<u2", "utf-16-be": ">u2"}
