@@ -15,9 +15,6 @@ RECORD_LIMIT = 1 << 20
 BLOCK_BYTES = 16 << 20
 """Text handled at once, about 4,000 rows: with a quarter of it each row cost half as much again."""
 
-_SLACK = 1 << 20
-"""How much longer a block may be: a part of a large file is a little longer than a block, and should be one."""
-
 NEWLINE = b"\n"
 """What ends a line here; `pipeline.ingest.encoding` makes it so."""
 
@@ -119,7 +116,7 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
             chunk, discarding = chunk[end:], False  # noqa: PLW2901 - the rest of the chunk
         pending.append(chunk)
         size += len(chunk)
-        if size > BLOCK_BYTES + _SLACK:
+        if size >= BLOCK_BYTES:
             text = b"".join(pending)
             cut = text.rfind(NEWLINE) + 1
             if cut:
