@@ -234,9 +234,13 @@ class _Reader:
         """Serials of the disks, the system disk's first; null where there is none."""
         system, others = self.records.only(Record.SYSTEM_DISK), self.records.all(Record.DISK_NAME)
         found = pl.concat([self._disk_names(*system), self._disk_names(*others)])
-        # By row and stable, so that the system disk stays first; then equal names of a row, mostly neighbours, go.
+        # By row and stable, so that the system disk stays first; its equal, nearly always next to it, goes.
         ordered = found.filter(pl.col("disk") != "").sort("row", maintain_order=True)
-        distinct = ordered.filter(pl.struct("row", "disk").is_first_distinct())
+        row, disk = pl.col("row"), pl.col("disk")
+        distinct = ordered.filter(((row == row.shift()) & (disk == disk.shift())).fill_null(value=False).not_())
+        several = arrays.repeated(distinct["row"])
+        if several.len():
+            distinct = distinct.filter(~row.is_in(several.implode()) | pl.struct("row", "disk").is_first_distinct())
         listed = arrays.lists(self.height, distinct["row"].to_numpy(), distinct["disk"])
         return listed.to_frame("disk").select(pl.when(pl.col("disk").list.len() > 0).then("disk"))["disk"]
 

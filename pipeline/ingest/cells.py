@@ -39,7 +39,7 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
     frame = records.frame
     form = frame["form"].fill_null(len(forms.headers)).to_numpy()
     sound = frame["record_fault"].is_null().to_numpy() & (form < len(forms.headers))
-    parts = [_unread(records, np.flatnonzero(~sound), cells)]
+    parts = [] if sound.size and sound.all() else [_unread(records, np.flatnonzero(~sound), cells)]
     plain = _is_plain(records)
     found: dict[str, Ints] = {}
     ordered = np.flatnonzero(sound)[np.argsort(form[sound], kind="stable")]
@@ -48,7 +48,7 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
         if header.delimiter not in found:
             found[header.delimiter] = arrays.places(records.flat, ord(header.delimiter))
         parts += _split(records, at, plain[at], found[header.delimiter], header, cells)
-    read = pl.concat(part for part in parts if part.height or len(parts) == 1)
+    read = pl.concat(parts)
     if len(parts) > 1:
         read = read.sort("at")
     rows = pl.concat([frame.drop("record_fault"), read.drop("at")], how="horizontal")
@@ -69,7 +69,7 @@ def _split(
     first = np.searchsorted(delimiters, records.start[at])
     plain = (np.searchsorted(delimiters, records.stop[at]) - first == width - 1) & plain
     between = delimiters[first[plain][:, None] + np.arange(width - 1)]
-    parts = [_cut(records, at[plain], between, header, cells)]
+    parts = [_cut(records, at[plain], between, header, cells)] if plain.any() else []
     if not plain.all():
         parts.append(_parse(records, at[~plain], header, cells))
     return parts

@@ -214,6 +214,8 @@ def _headers(lines: Lines, courses: list[Course], forms: Forms) -> tuple[Ints, I
 def _repeated_headers(lines: Lines, forms: Forms) -> Iterator[tuple[int, Header]]:
     """The lines that are headers, but for those that files begin with, and what they are."""
     likely = np.flatnonzero((lines.stop - lines.start < _LONGEST_HEADER) & (lines.fault == SOUND))
+    if not likely.size:
+        return
     texts = lines.texts(likely)
     hinted = texts.str.contains_any(forms.hints, ascii_case_insensitive=True)
     for line, text in zip(likely[hinted.to_numpy()].tolist(), texts.filter(hinted), strict=True):
