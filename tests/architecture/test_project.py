@@ -147,6 +147,11 @@ def test_the_lock_file_pins_hashes_and_names_no_registry():
     assert lock.count("--hash=sha256:") >= len(pinned)
 
 
+def test_dependencies_agree():
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_modules_stay_small():
     for path in (*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("schemas/*.py")):
         if path.name != "reasons.py":  # the catalogue is data
