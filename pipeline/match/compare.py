@@ -4,6 +4,8 @@ Comparison is by component, never by text: two devices of one model have hashes 
 of one device. The tables below are the whole of it; they read like those of the README.
 """
 
+import math
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -50,31 +52,61 @@ _WITHOUT_HASH = (
 )
 
 
+def _related(absent: pl.Expr, equal: pl.Expr) -> pl.Expr:
+    return pl.when(absent).then(pl.lit(ABSENT)).when(equal).then(pl.lit(EQUAL)).otherwise(pl.lit(UNEQUAL))
+
+
+def _values(name: str) -> pl.Expr:
+    left, right = pl.col(f"left_{name}"), pl.col(f"right_{name}")
+    return _related(left.is_null() | right.is_null(), left == right)
+
+
+def _serials(name: str) -> pl.Expr:
+    left, right = pl.col(f"left_{name}_number"), pl.col(f"right_{name}_number")
+    equal = (left == right) & (pl.col("left_manufacturer") == pl.col("right_manufacturer"))
+    return _related(left.is_null() | right.is_null(), equal)
+
+
+def _overlap(name: str) -> pl.Expr:
+    left, right = pl.col(f"left_{name}"), pl.col(f"right_{name}")
+    shared = left.list.set_intersection(right).list.len() > 0
+    return _related((left.list.len() == 0) | (right.list.len() == 0), shared)
+
+
 class Feature(NamedTuple):
     """A component of the comparison.
 
     Attributes:
-        component: its column.
-        weight: bits: log2 of how many records there are to one that shares the value by chance. What is rare counts.
+        component: its column, or its name where it takes several.
+        relation: how it stands on two sides, given its name: one of `EQUAL`, `UNEQUAL`, `ABSENT`.
+        one_in: of so many other devices one shares the value by chance, as vendors ship duplicates of each.
         called: its name.
         change: what became of it where it differs in one and the same device.
     """
 
     component: str
-    weight: float
+    relation: Callable[[str], pl.Expr]
+    one_in: int
     called: str
     change: str
 
+    @property
+    def weight(self) -> float:
+        """What agreement is worth, in bits: the rarer, the more."""
+        return math.log2(self.one_in)
+
 
 FEATURES = (
-    Feature("tpm_ek_id", 40.0, "TPM key", "TPM key changed"),
-    Feature("smbios_uuid", 30.0, "UUID", "UUID rewritten"),
-    Feature("serial", 30.0, "serial number", "serial number rewritten"),
-    Feature("product_id", 25.0, "product ID", "another product ID"),
-    Feature("mac_addresses", 15.0, "network card", "network card replaced"),
-    Feature("disk_serials", 10.0, "disk", "disk replaced"),
-    Feature("model", 5.0, "model", "model renamed"),
+    Feature("tpm_ek_id", _values, 10**12, "TPM key", "TPM key changed"),
+    Feature("smbios_uuid", _values, 10**9, "UUID", "UUID rewritten"),
+    Feature("serial", _serials, 10**9, "serial number", "serial number rewritten"),
+    Feature("product_id", _values, 30_000_000, "product ID", "another product ID"),
+    Feature("mac_addresses", _overlap, 30_000, "network card", "network card replaced"),
+    Feature("disk_serials", _overlap, 1_000, "disk", "disk replaced"),
+    Feature("model", _values, 30, "model", "model renamed"),
 )
+"""What a pair is compared by, and what it is worth. The score orders candidates and explains. It overrules no line of
+the decision tables, which hold the vetoes: another TPM key, or another UUID where no TPM key agrees."""
 
 
 def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
@@ -126,31 +158,8 @@ def relations(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     )
     return sides.select(
         both=pl.col("left_has_hash") & pl.col("right_has_hash"),
-        **{name: _relation(name) for name in ("tpm_ek_id", "smbios_uuid", "product_id", "model")},
-        serial=_serial_relation(),
-        **{name: _overlap(name) for name in ("mac_addresses", "disk_serials")},
+        **{feature.component: feature.relation(feature.component) for feature in FEATURES},
     )
-
-
-def _related(absent: pl.Expr, equal: pl.Expr) -> pl.Expr:
-    return pl.when(absent).then(pl.lit(ABSENT)).when(equal).then(pl.lit(EQUAL)).otherwise(pl.lit(UNEQUAL))
-
-
-def _relation(name: str) -> pl.Expr:
-    left, right = pl.col(f"left_{name}"), pl.col(f"right_{name}")
-    return _related(left.is_null() | right.is_null(), left == right)
-
-
-def _serial_relation() -> pl.Expr:
-    left, right = pl.col("left_serial_number"), pl.col("right_serial_number")
-    equal = (left == right) & (pl.col("left_manufacturer") == pl.col("right_manufacturer"))
-    return _related(left.is_null() | right.is_null(), equal)
-
-
-def _overlap(name: str) -> pl.Expr:
-    left, right = pl.col(f"left_{name}"), pl.col(f"right_{name}")
-    shared = left.list.set_intersection(right).list.len() > 0
-    return _related((left.list.len() == 0) | (right.list.len() == 0), shared)
 
 
 def _fits(name: str, allowed: str) -> pl.Expr:

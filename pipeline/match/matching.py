@@ -50,8 +50,8 @@ def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
     """
     rows, profiles = _profiles(devices)
     pairs, crowds_within = pairs_within(profiles)
-    twins = rows.group_by("profile").len().filter(pl.col("len") > 1)
-    themselves = twins.select(pl.col("profile").alias("left"), pl.col("profile").alias("right"))
+    twins = arrays.repeated(rows["profile"])
+    themselves = pl.DataFrame({"left": twins, "right": twins})
     within = compare(pl.concat([pairs, themselves]).sort("left", "right"), profiles, profiles)
     candidates, crowds_against = pairs_against(profiles, existing.holders)
     registered = _compare_registered(candidates, profiles, existing)
