@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
+from pipeline.cli.progress import listening
 from pipeline.objects import Location
 
 _FINDINGS = 1
@@ -100,7 +101,8 @@ def compact(registry: Location, form: str) -> None:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.compacting import compact as compact_registry  # noqa: PLC0415 - heavy
 
-    done = compact_registry(Registry.open(registry, create=False))
+    with listening() as listener:
+        done = compact_registry(Registry.open(registry, create=False), listener)
     if form == "json":
         click.echo(json.dumps(asdict(done), indent=2))
         return

@@ -1,10 +1,12 @@
 """Makes one file of many small ones, and look-ups of large ones, so that matching stays quick after many nights."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipeline.listener import Listener, Silence
 from pipeline.registry import index, lookup, serials
 from pipeline.registry.table import Registry
 
@@ -36,21 +38,26 @@ class Compaction:
     version: int
 
 
-def compact(registry: Registry) -> Compaction:
+def compact(registry: Registry, listener: Listener | None = None) -> Compaction:
     """Merge small data files, in one commit, and make look-ups of large ones. No record is changed or lost.
 
-    A registry in an object store gets none: they are read where they lie.
+    A registry in an object store gets no look-ups: its files are near only while a run needs them. Files that are no
+    longer named stay on disk, for runs that still read them.
 
-    Files that are no longer named stay on disk, for runs that still read them.
+    Args:
+        registry: the registry.
+        listener: hears of each file.
 
     Raises:
         RegistryConflict: another command changed the registry meanwhile; nothing was merged.
     """
+    listener = listener or Silence()
     before = registry.data_files()
     merged = _groups(before)
     if merged:
+        listener.stage("merge")
         with registry.writer() as writer:
-            for file in merged:
+            for file in _told(merged, before, listener):
                 with pq.ParquetFile(file) as source:
                     for batch in source.iter_batches(_BATCH_ROWS):
                         writer.copy(batch)
@@ -58,8 +65,18 @@ def compact(registry: Registry) -> Compaction:
         registry = registry.reopened()
     after = registry.data_files()
     large = [file for file, records in after.items() if records >= LOOKUP_RECORDS]
-    lacking = [] if registry.is_mirrored else [file for file in large if _complete(file)]
+    listener.stage("look-ups")
+    lacking = [] if registry.is_mirrored else [file for file in _told(large, after, listener) if _complete(file)]
     return Compaction(len(before), len(after), len(lacking), registry.version)
+
+
+def _told(files: list[Path], records: dict[Path, int], listener: Listener) -> Iterator[Path]:
+    """The same files; the listener hears of each once it is done."""
+    sizes = {file: file.stat().st_size for file in files}
+    listener.reading(len(files), sum(sizes.values()))
+    for file in files:
+        yield file
+        listener.read(1, sizes[file], records[file])
 
 
 def _complete(file: Path) -> bool:

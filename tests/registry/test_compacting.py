@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import RegistryConflict
+from pipeline.listener import Silence
 from pipeline.registry import Registry, compacting, index, lookup, wanted
 from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
@@ -44,6 +45,21 @@ def test_compaction_keeps_every_record(registry):
     assert done.version == registry.version + 1 == after.version
     assert contents(after).equals(before)
     assert found(after).equals(live)
+
+
+def test_who_listens_hears_of_every_file(registry):
+    heard = []
+
+    class Ear(Silence):
+        def stage(self, name):
+            heard.append(name)
+
+        def read(self, files, size, rows):
+            heard.append((files, size > 0, rows))
+
+    compact(registry, Ear())
+    merged = [(1, True, rows) for rows in registry.data_files().values()]
+    assert heard == ["merge", *merged, "look-ups", (1, True, 64)]
 
 
 def test_compacting_again_changes_nothing(registry):
