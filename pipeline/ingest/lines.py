@@ -119,11 +119,12 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if size >= BLOCK_BYTES:
             text = b"".join(pending)
             cut = text.rfind(NEWLINE) + 1
-            if cut:
-                yield text[:cut]
             rest = text[cut : cut + _KEPT]
             discarding = len(text) - cut > len(rest)
             pending, size = [rest], len(rest)
+            text = text[:cut]  # nothing else is held while others work on it
+            if text:
+                yield text
     text = b"".join(pending)
     if text:
         yield text if text.endswith(NEWLINE) else text + NEWLINE
