@@ -17,7 +17,7 @@ from pipeline.listener import Listener
 from pipeline.reading.crew import Crew, ThisProcess, Workers
 from pipeline.reading.schedule import read_all
 from pipeline.reading.stage import Delivered, stage_unread
-from pipeline.staging import NARROW_TYPES, Staging
+from pipeline.staging import NARROW_TYPES, Staging, in_groups, numbered
 from pipeline.validate import VALIDATE_ROWS
 from schemas.outcome import FILE_TYPES
 
@@ -91,7 +91,7 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         Fault: a worker process died.
     """
     files: list[FileRead] = []
-    batches = _in_groups(_numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
+    batches = in_groups(numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
     judged = [judge(rows, rulebook) for rows in batches] or [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)]
     described = _describe(delivered, files)
     rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
@@ -127,28 +127,6 @@ def _read(
     unread = [one for one, file in zip(delivered, files, strict=True) if file.unreadable]
     if unread:
         yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
-
-
-def _numbered(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows with `row`, their position."""
-    row = 0
-    for batch in batches:
-        yield batch.with_row_index("row", offset=row)
-        row += batch.height
-
-
-def _in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """The same rows in groups of at least so many."""
-    group: list[pl.DataFrame] = []
-    height = 0
-    for batch in batches:
-        group.append(batch)
-        height += batch.height
-        if height >= rows:
-            yield pl.concat(group)
-            group, height = [], 0
-    if group:
-        yield pl.concat(group)
 
 
 def _describe(delivered: list[Delivered], files: list[FileRead]) -> pl.DataFrame:

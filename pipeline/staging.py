@@ -63,9 +63,10 @@ _OF_FEW_VALUES = [
 ]
 """Columns whose values repeat: a dictionary makes them small, and would only cost time in the others."""
 
-_BATCH_ROWS = 8_192
-"""Rows read back at once, at most: more than a block of text usually holds, since what is checked of a batch costs as
-much for few rows as for many."""
+_READ_ROWS = 8_192
+_BATCH_ROWS = 2 * _READ_ROWS
+"""Rows given back at once, at least where there are as many, since what is done with a batch costs nearly as much for
+few rows as for many."""
 
 
 class PartWriter:
@@ -108,14 +109,36 @@ class Staging:
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """All rows in order, some at a time, with `row`, their position."""
-        row = 0
+        return numbered(in_groups(self._rows(), _BATCH_ROWS))
+
+    def _rows(self) -> Iterator[pl.DataFrame]:
         for part in self._parts:
             with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches(_BATCH_ROWS):
+                for batch in file.iter_batches(_READ_ROWS):
                     frame = pl.DataFrame(pa.Table.from_batches([batch]))
-                    wide = frame.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
-                    yield wide.with_row_index("row", offset=row)
-                    row += wide.height
+                    yield frame.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
+
+
+def numbered(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows with `row`, their position."""
+    row = 0
+    for batch in batches:
+        yield batch.with_row_index("row", offset=row)
+        row += batch.height
+
+
+def in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in groups of at least so many."""
+    group: list[pl.DataFrame] = []
+    height = 0
+    for batch in batches:
+        group.append(batch)
+        height += batch.height
+        if height >= rows:
+            yield pl.concat(group)
+            group, height = [], 0
+    if group:
+        yield pl.concat(group)
 
 
 def whole_record() -> pl.Expr:
