@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from pipeline.ingest.lines import NEWLINE
+from pipeline.ingest.lines import BLOCK_BYTES, NEWLINE
 
 UNREADABLE = (OSError, pa.ArrowException)
 """What reading or decompressing a file raises when the file is at fault."""
@@ -88,9 +88,10 @@ def read_text(
     if encoding is None:
         return
     transcoder = Transcoder(encoding, marked=begin == 0)
+    at_once = BLOCK_BYTES if encoding.startswith("utf-8") else None  # what need not be changed need not be joined
     with path.open("rb") as file:
         file.seek(begin)
-        for chunk in chunks(file, path, None if end is None else end - begin):
+        for chunk in chunks(file, path, None if end is None else end - begin, at_once):
             text = transcoder.feed(chunk)
             yield text.replace(newline, NEWLINE) if newline != NEWLINE else text
     yield transcoder.close()
@@ -101,12 +102,13 @@ def compression(path: Path) -> str | None:
     return _COMPRESSION.get(path.suffix.lower())
 
 
-def chunks(file: Source, path: Path, size: int | None = None) -> Iterator[bytes]:
-    """The bytes of a file, decompressed; of a plain one, `size` of them from where it stands."""
+def chunks(file: Source, path: Path, size: int | None = None, at_once: int | None = None) -> Iterator[bytes]:
+    """The bytes of a file, decompressed; of a plain one, `size` of them from where it stands, so many `at_once`."""
+    at_once = at_once or CHUNK
     codec = compression(path)
     if codec is None:
         left = size if size is not None else sys.maxsize
-        while chunk := file.read(min(CHUNK, left)):
+        while chunk := file.read(min(at_once, left)):
             left -= len(chunk)
             yield chunk
         return

@@ -17,7 +17,7 @@ from pipeline.ingest.lines import NEWLINE
 PART_BYTES = 31 << 20
 """Bytes of the parts of a large file that are read apart: two blocks, without a remainder that costs like a third."""
 
-_UNITS = {"utf-16-le": "<u2", "utf-16-be": ">u2"}
+_UNITS = {"utf-16-le": np.dtype("<u2"), "utf-16-be": np.dtype(">u2")}
 """Code units of the encodings whose line feed is more than a byte."""
 
 _MULTI_BYTE = re.compile(
@@ -208,17 +208,15 @@ class _Observation:
 
     def _count(self, chunk: bytes) -> None:
         """Count lines, and note where the file may be cut."""
-        unit = np.dtype(_UNITS.get(self.encoding or "", np.uint8))
-        chunk = self._rest + chunk if self._rest else chunk
-        whole = len(chunk) // unit.itemsize * unit.itemsize
-        chunk, self._rest = chunk[:whole], chunk[whole:]
-        units = np.frombuffer(chunk, unit)
-        ends = np.flatnonzero(units == ord("\n")) if self._is_due(len(chunk)) else None
-        if ends is None or not ends.size:
-            self._lines += int(np.count_nonzero(units == ord("\n")))
-        else:
-            self.cuts.append(Cut(self.size + (int(ends[-1]) + 1) * unit.itemsize, self._lines + ends.size))
-            self._lines += ends.size
+        unit = _UNITS.get(self.encoding or "")
+        if unit:
+            chunk = self._rest + chunk
+            whole = len(chunk) // unit.itemsize * unit.itemsize
+            chunk, self._rest = chunk[:whole], chunk[whole:]
+        number, end = _line_ends(chunk, unit)
+        self._lines += number
+        if number and self._is_due(len(chunk)):
+            self.cuts.append(Cut(self.size + end, self._lines))
         self.size += len(chunk)
 
     def _is_due(self, coming: int) -> bool:
@@ -246,6 +244,14 @@ class _Observation:
                 self._valid = False
         if self.encoding == "utf-8" and not self._valid and not self._multi_byte:
             self.encoding = "cp1252"
+
+
+def _line_ends(chunk: bytes, unit: "np.dtype[np.unsignedinteger] | None") -> tuple[int, int]:
+    """How many lines end in a chunk, and how many bytes come before the end of the last."""
+    if unit is None:
+        return chunk.count(NEWLINE), chunk.rfind(NEWLINE) + 1
+    ends = np.flatnonzero(np.frombuffer(chunk, unit) == ord(NEWLINE))
+    return ends.size, (int(ends[-1]) + 1) * unit.itemsize if ends.size else 0
 
 
 def _holds_multi_byte(text: bytes) -> bool:

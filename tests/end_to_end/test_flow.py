@@ -92,6 +92,7 @@ def test_how_rows_are_read_changes_nothing(made_night, monkeypatch):
     monkeypatch.setattr("pipeline.ingest.cells._is_plain", lambda records: np.zeros(len(records.start), bool))
     monkeypatch.setattr("pipeline.ingest.survey.PART_BYTES", 20_000)
     monkeypatch.setattr("pipeline.ingest.encoding.CHUNK", 5_000)
+    monkeypatch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 5_000)
     monkeypatch.setattr("pipeline.reading.schedule._LARGE", 40_000)
     carefully = world.run(dry_run=True, run_id="n")
     keys = ["source_file", "source_line"]

@@ -108,6 +108,7 @@ def test_lines_of_delimiters_alone_do_not_fill_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.ingest.records._LONGEST_OPENING", 40)
     monkeypatch.setattr("pipeline.ingest.lines.BLOCK_BYTES", 8)
     monkeypatch.setattr("pipeline.ingest.encoding.CHUNK", 8)
+    monkeypatch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 8)
     _, rows = read(tmp_path, b",,,\n" * 20 + b";;;\n" + HEADER + b"\n")
     assert rows["source_line"].to_list() == [21, 22]
 
@@ -264,6 +265,7 @@ def test_the_size_of_blocks_changes_nothing(tmp_path_factory, content, size):
         patch.setattr("pipeline.ingest.lines.BLOCK_BYTES", size)
         patch.setattr("pipeline.ingest.records.BLOCK_BYTES", size)
         patch.setattr("pipeline.ingest.encoding.CHUNK", 7)
+        patch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 7)
         assert rows_of(readings_of(folder, [content])) == whole
 
 

@@ -21,6 +21,7 @@ def make_parts_small(patch):
     patch.setattr("pipeline.ingest.survey.PART_BYTES", 40)
     patch.setattr("pipeline.reading.schedule._LARGE", 80)
     patch.setattr("pipeline.ingest.encoding.CHUNK", 16)
+    patch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 16)
 
 
 def read(folder, contents, crew, limit=FILE_LIMIT):
