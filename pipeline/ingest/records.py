@@ -43,6 +43,7 @@ class Course:
         header_no: that of the records from here on.
         delimiter: that of the first header, or the guessed one; None before the first record.
         opened: the first record was found, or there is none to be found.
+        lines_before: lines before the first record, or the header in its place.
         lines_read: lines so far.
         rows_read: records so far.
         header_line: which line of the next section is the header that the file begins with; None once that was read.
@@ -52,6 +53,7 @@ class Course:
     header_no: int = 0
     delimiter: str | None = None
     opened: bool = False
+    lines_before: int = 0
     lines_read: int = 0
     rows_read: int = 0
     header_line: int | None = None
@@ -83,12 +85,13 @@ class Course:
             undecided = next((line for line in before.split("\n") if line.rstrip("\r").strip(TRIMMED)), None)
             self.delimiter = guess_delimiter(undecided) if undecided else None
             return False
+        self.lines_before = before.count("\n")
         raw = text[at : text.index(NEWLINE, at)]
         line = _as_line(raw)
         header = forms.find_header(line) if line else None
         if header and is_blank(before.replace("\r\n", "\n").replace("\n", ""), header.delimiter):
             self.headers.append(header)
-            self.header_line = before.count("\n")
+            self.header_line = self.lines_before
         self.delimiter = header.delimiter if header else guess_delimiter(raw.decode("utf-8", "backslashreplace"))
         return True
 

@@ -128,7 +128,8 @@ class _InParts:
             self.taken = Taken([file_read([looked], self._delivered.settled)], [])
             return
         self._opening = course.headers
-        cuts = survey.cuts if not survey.cuts or (course.header_line or 0) < survey.cuts[0].lines else ()
+        # A first part without a record would not know how to read what it has.
+        cuts = survey.cuts if not survey.cuts or course.lines_before < survey.cuts[0].lines else ()
         self._parts = [None] * (len(cuts) + 1)
         ends = [*(cut.at for cut in cuts), None]
         self._give(0, Reading(looked.manifest, survey, 0, ends[0]))

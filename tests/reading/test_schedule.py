@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.config import FILE_LIMIT
@@ -60,6 +60,8 @@ def test_reading_in_parts_changes_nothing_even_where_headers_change(tmp_path_fac
 
 
 @given(st.lists(NEAR_MANIFESTS, max_size=3))
+@example([b";\n" + HEADER])
+@example([b";\n" * 30 + b"A1,,,HP,M\n" * 30])
 def test_reading_any_bytes_in_parts_changes_nothing(tmp_path_factory, contents):
     whole, parts = both_ways(tmp_path_factory, contents, 60)
     assert parts == whole
