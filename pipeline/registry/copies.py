@@ -4,6 +4,7 @@ A data file of the registry never changes, so a copy made from it is right for a
 beside the table, is named after its file, and says how large that is; a copy that says otherwise is not looked at.
 """
 
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -15,6 +16,9 @@ from pipeline.durable import sync
 
 FOLDER = "_lookup"
 """Where copies lie; the table takes no notice of a folder of such a name."""
+
+UNFINISHED = "unfinished-"
+"""How the name of a copy begins while it is made, and of one that was never finished."""
 
 _SIZE = b"data file size"
 
@@ -38,16 +42,19 @@ class Copy:
         return data_file.parent / FOLDER / f"{data_file.stem}.{self.name}.arrow"
 
     def write(self, data_file: Path) -> None:
-        """Make the copy of a data file; nobody sees half of one."""
+        """Make the copy of a data file; nobody sees half of one, even if two make it at once."""
         copy = self.place(data_file)
         copy.parent.mkdir(exist_ok=True)
-        unfinished = copy.with_suffix(".part")
+        unfinished = copy.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
         schema = self.schema.with_metadata({_SIZE: str(data_file.stat().st_size)})
-        with pa.ipc.new_file(unfinished, schema) as writer:
-            for batch in self.made(data_file):
-                writer.write_batch(batch)
-        sync(unfinished)
-        unfinished.rename(copy)
+        try:
+            with pa.ipc.new_file(unfinished, schema) as writer:
+                for batch in self.made(data_file):
+                    writer.write_batch(batch)
+            sync(unfinished)
+            unfinished.rename(copy)
+        finally:
+            unfinished.unlink(missing_ok=True)
         sync(copy)
 
     def open(self, data_file: Path) -> pa.ipc.RecordBatchFileReader | None:

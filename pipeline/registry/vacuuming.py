@@ -1,8 +1,10 @@
 """Removes what no recent version of the registry needs: files of dead runs, and those that compaction replaced."""
 
+import time
 from dataclasses import dataclass
 
 from pipeline.registry.compacting import COPIES
+from pipeline.registry.copies import FOLDER, UNFINISHED
 from pipeline.registry.table import Registry
 
 
@@ -25,7 +27,13 @@ def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
     """
     unnamed = registry.unnamed_files(hours)
     copies = (copy.place(file) for file in unnamed for copy in COPIES)
-    found = [*unnamed, *(copy for copy in copies if copy.exists())]
+    latest = time.time() - hours * 3_600
+    begun = (registry.folder / FOLDER).glob(f"{UNFINISHED}*")
+    found = [
+        *unnamed,
+        *(copy for copy in copies if copy.exists()),
+        *sorted(copy for copy in begun if copy.stat().st_mtime < latest),
+    ]
     size = sum(file.stat().st_size for file in found)
     if not dry_run:
         registry.remove_files(found)

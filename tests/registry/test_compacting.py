@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -151,3 +152,28 @@ def test_records_that_share_a_key_are_all_found(tmp_path):
     for file in made.data_files():
         index.COPY.write(file)
     assert every_holder(made, "tpm_key").sort("record").equals(expected)
+
+
+def test_a_copy_that_fails_leaves_nothing(registry):
+    (file, *_) = registry.data_files()
+
+    def fail(_):
+        yield from ()
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 - that of the disk
+        replace(lookup.COPY, made=fail).write(file)
+    assert list(lookup.COPY.place(file).parent.iterdir()) == []
+
+
+def test_two_that_make_a_copy_at_once_make_one(registry):
+    (file, *_) = registry.data_files()
+
+    def interrupted(data_file):
+        batches = list(lookup.COPY.made(data_file))
+        lookup.COPY.write(data_file)
+        yield from batches
+
+    replace(lookup.COPY, made=interrupted).write(file)
+    assert [path.name for path in lookup.COPY.place(file).parent.iterdir()] == [lookup.COPY.place(file).name]
+    assert lookup.COPY.agrees(file)

@@ -3,6 +3,7 @@ import time
 
 from pipeline.registry import Registry, index, lookup, serials
 from pipeline.registry.compacting import compact
+from pipeline.registry.copies import FOLDER, UNFINISHED
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from pipeline.synthesize.capture import capture
@@ -59,3 +60,15 @@ def test_replaced_files_go_with_their_look_ups(world):
     assert set(vacuum(before.reopened(), 0, dry_run=False).files) == names
     assert world.run().manifest["files"]["already_processed"] == 3
     assert verify(before.reopened()) == []
+
+
+def test_copies_that_were_never_finished_are_removed_once_they_are_old(world):
+    registry = nights(world, 1)
+    (file,) = registry.data_files()
+    lookup.COPY.write(file)
+    left = lookup.COPY.place(file).with_name(f"{UNFINISHED}0123")
+    left.write_bytes(b"half a copy")
+    assert vacuum(registry, 24, dry_run=False).files == ()
+    age(left, 25)
+    assert vacuum(registry, 24, dry_run=False).files == (f"{FOLDER}/{left.name}",)
+    assert [path.name for path in left.parent.iterdir()] == [lookup.COPY.place(file).name]
