@@ -39,14 +39,22 @@ class Mirror:
         missing = [file.name for file in files if not file.exists()]
         self._prefix.fetch(missing, self.folder)
 
-    def lay_out(self) -> None:
-        """Let a file of the same size and age, all holes, stand here for each data file that is only there."""
+    @contextmanager
+    def laid_out(self) -> Iterator[None]:
+        """For a while, let a file of the same size and age, all holes, stand here for each that is only there."""
+        holes = []
         for name, entry in self._prefix.names().items():
             path = self.folder / name
             if name.endswith(".parquet") and not path.exists():
                 path.touch()
                 os.truncate(path, entry.size)
                 os.utime(path, (entry.modified.timestamp(),) * 2)
+                holes.append(path)
+        try:
+            yield
+        finally:  # they must not be taken for what they stand for
+            for path in holes:
+                path.unlink()
 
     def delete(self, files: list[Path]) -> None:
         """Delete files, here and there."""

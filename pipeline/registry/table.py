@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -148,12 +149,12 @@ class Registry:
         """The files that hold the records, and how many each holds."""
         return dict(self._records)
 
-    def unnamed_files(self, hours: int) -> list[Path]:
-        """Data files that neither this version names nor one of so many hours ago did."""
-        if self._mirror:
-            self._mirror.lay_out()
-        listed = self._table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
-        return [self.folder / path for path in sorted(listed) if path.endswith(".parquet")]
+    def unnamed_files(self, hours: int) -> dict[Path, int]:
+        """Data files that neither this version names nor one of so many hours ago did, and their bytes."""
+        with self._mirror.laid_out() if self._mirror else nullcontext():
+            listed = self._table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+            files = [self.folder / path for path in sorted(listed) if path.endswith(".parquet")]
+            return {file: file.stat().st_size for file in files}
 
     def remove_files(self, files: list[Path]) -> None:
         """Remove files that are not needed."""

@@ -29,12 +29,8 @@ def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
     copies = (copy.place(file) for file in unnamed for copy in COPIES)
     latest = time.time() - hours * 3_600
     begun = (registry.folder / FOLDER).glob(f"{UNFINISHED}*")
-    found = [
-        *unnamed,
-        *(copy for copy in copies if copy.exists()),
-        *sorted(copy for copy in begun if copy.stat().st_mtime < latest),
-    ]
-    size = sum(file.stat().st_size for file in found)
+    beside = [*(copy for copy in copies if copy.exists()), *(copy for copy in begun if copy.stat().st_mtime < latest)]
+    found = unnamed | {copy: copy.stat().st_size for copy in sorted(beside)}
     if not dry_run:
-        registry.remove_files(found)
-    return Vacuuming(tuple(file.relative_to(registry.folder).as_posix() for file in found), size)
+        registry.remove_files(list(found))
+    return Vacuuming(tuple(file.relative_to(registry.folder).as_posix() for file in found), sum(found.values()))

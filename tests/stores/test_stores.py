@@ -237,6 +237,7 @@ def test_a_registry_is_compacted_and_vacuumed_where_it_is(store):
     compact(opened)
     opened = opened.reopened()
     assert vacuum(opened, 24, dry_run=False).files == ()
+    assert not (opened.folder / "part-of-a-dead-run.parquet").exists()
     kept = store.names("registry")
     told = vacuum(opened, 0, dry_run=True)
     assert store.names("registry") == kept
