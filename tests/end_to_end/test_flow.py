@@ -14,7 +14,7 @@ from pipeline import RunConfig, run
 from pipeline.config import parse_moment
 from pipeline.errors import UsageError
 from pipeline.flow import RunResult
-from pipeline.registry import Registry
+from pipeline.registry import Registry, compacting
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.statistics import count_records
 from pipeline.synthesize.capture import capture
@@ -398,3 +398,18 @@ def test_a_rejected_row_changes_no_verdict(world):
         ["FORMULA_CELL"],
         [],
     ]
+
+
+def test_a_compacted_registry_knows_its_devices(world, monkeypatch):
+    monkeypatch.setattr(compacting, "LOOKUP_RECORDS", 1)
+    devices = [world.factory.device() for _ in range(6)]
+    for number, device in enumerate(devices):
+        world.deliver(f"contoso/{TENANT}/{number}.csv", {HASH: capture(device)})
+        world.run()
+    done = compacting.compact(Registry.open(world.registry, create=False))
+    assert (done.files_before, done.files_after, done.lookups_made) == (6, 1, 1)
+    again = [{HASH: capture(recaptured(device, world.factory))} for device in devices]
+    world.deliver(f"contoso/{TENANT}/again.csv", *again, {HASH: capture(world.factory.device())})
+    night = world.run()
+    assert night.rejected["reason"].to_list() == ["ALREADY_REGISTERED"] * 6
+    assert night.registered.height == 1
