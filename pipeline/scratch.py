@@ -7,7 +7,12 @@ import tempfile
 import weakref
 from pathlib import Path
 
+from pipeline.errors import Fault
+
 _PREFIX = "autopilot-intake-near-"
+
+_MOST_TRIES = 10
+"""Another process may take a new folder for an abandoned one before it is locked, hardly twice."""
 
 
 class Scratch:
@@ -17,16 +22,26 @@ class Scratch:
 
     Attributes:
         path: the folder.
+
+    Raises:
+        Fault: the place for temporary files has no locks.
     """
 
     def __init__(self) -> None:
         _remove_abandoned()
-        lock = None
-        while lock is None:  # another process may take a folder for abandoned before it is locked
-            path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            lock = _locked(path)
-        self.path = path
-        self.close = weakref.finalize(self, _remove, path, lock)
+        self.path, lock = _made()
+        self.close = weakref.finalize(self, _remove, self.path, lock)
+
+
+def _made() -> tuple[Path, int]:
+    for _ in range(_MOST_TRIES):
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        lock = _locked(path)
+        if lock is not None:
+            return path, lock
+        shutil.rmtree(path, ignore_errors=True)
+    message = f"{tempfile.gettempdir()}: folders cannot be locked there; let TMPDIR name one on a local disk"
+    raise Fault(message)
 
 
 def _remove_abandoned() -> None:
@@ -46,7 +61,7 @@ def _locked(folder: Path) -> int | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(handle).st_uid == os.getuid() and folder.exists():
             return handle
-    except BlockingIOError:
+    except OSError:  # somebody else's, or a file system that has no locks
         pass
     os.close(handle)
     return None

@@ -11,7 +11,7 @@ class ExistingRecords(Protocol):
     """Existing device records as of one version. A record's position is its name within that version."""
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
-        """One row for each record that holds one of these keys of this name: `record` (UInt32) and `key` (Int64)."""
+        """One row a record and key that it holds of these, which may repeat: `record` (UInt32) and `key` (Int64)."""
         ...
 
     def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:

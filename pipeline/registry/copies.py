@@ -29,7 +29,7 @@ class Copy:
 
     Attributes:
         name: of the kind, part of the names of its files.
-        schema: its columns.
+        schema: its columns, and metadata that tell it from what another version made under the name.
         made: its batches, made from a data file.
     """
 
@@ -46,7 +46,7 @@ class Copy:
         copy = self.place(data_file)
         copy.parent.mkdir(exist_ok=True)
         unfinished = copy.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
-        schema = self.schema.with_metadata({_SIZE: str(data_file.stat().st_size)})
+        schema = self._schema_of(data_file)
         try:
             with pa.ipc.new_file(unfinished, schema) as writer:
                 for batch in self.made(data_file):
@@ -66,9 +66,11 @@ class Copy:
             copy = pa.ipc.open_file(pa.memory_map(str(path)))
         except pa.ArrowException:
             return None
-        says = (copy.schema.metadata or {}).get(_SIZE)
-        fits = says == str(data_file.stat().st_size).encode() and copy.schema.names == self.schema.names
-        return copy if fits else None
+        return copy if copy.schema.equals(self._schema_of(data_file), check_metadata=True) else None
+
+    def _schema_of(self, data_file: Path) -> pa.Schema:
+        size = str(data_file.stat().st_size).encode()
+        return self.schema.with_metadata({**(self.schema.metadata or {}), _SIZE: size})
 
     def agrees(self, data_file: Path) -> bool:
         """Whether the copy of a data file, if there is one, says what the file does."""

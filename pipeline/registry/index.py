@@ -13,7 +13,8 @@ from pipeline.registry.copies import Copy
 from pipeline.registry.wanted import Wanted
 from schemas.device import KEY_TYPES
 
-_SCHEMA = pa.schema([("key", pa.int64()), ("record", pa.uint32())])
+_SCHEMA = pa.schema([("key", pa.int64()), ("record", pa.uint32())], metadata={"keys": ",".join(KEY_TYPES)})
+"""Names the kinds of keys, so that an index of others is not looked at."""
 
 
 def _sorted_keys(data_file: Path) -> Iterator[pa.RecordBatch]:
@@ -48,8 +49,8 @@ def flat_keys(column: pl.Series) -> tuple[Ints, Ints]:
     """Position and key of each record of a column of keys that has one; a record with a list of them has several."""
     if isinstance(column.dtype, pl.List):
         array = column.to_arrow(compat_level=pl.CompatLevel.oldest())
-        ends = array.offsets.to_numpy()
-        at = np.repeat(np.arange(len(column)), np.diff(ends))
+        sizes = array.value_lengths().fill_null(0).to_numpy()
+        at = np.repeat(np.arange(len(column)), sizes)
         column = pl.Series(array.flatten(), dtype=pl.Int64)
     else:
         at = np.arange(len(column))

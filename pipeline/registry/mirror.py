@@ -42,19 +42,17 @@ class Mirror:
     @contextmanager
     def laid_out(self) -> Iterator[None]:
         """For a while, let a file of the same size and age, all holes, stand here for each that is only there."""
-        holes = []
-        for name, entry in self._prefix.names().items():
-            path = self.folder / name
-            if name.endswith(".parquet") and not path.exists():
+        there = {self.folder / name: entry for name, entry in self._prefix.names().items() if name.endswith(".parquet")}
+        holes = {path: entry for path, entry in there.items() if not path.exists()}
+        try:
+            for path, entry in holes.items():
                 path.touch()
                 os.truncate(path, entry.size)
                 os.utime(path, (entry.modified.timestamp(),) * 2)
-                holes.append(path)
-        try:
             yield
         finally:  # they must not be taken for what they stand for
             for path in holes:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def delete(self, files: list[Path]) -> None:
         """Delete files, here and there."""

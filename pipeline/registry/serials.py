@@ -52,5 +52,5 @@ def _read(copy: pa.ipc.RecordBatchFileReader) -> pl.DataFrame:
 
 def _merged(forms: list[pl.DataFrame]) -> pl.DataFrame:
     """One row a manufacturer, in order, of several that may each name it."""
-    lists = [pl.col(name).list.explode().unique().sort() for name in ("shown", "shapes")]
+    lists = [pl.col(name).list.explode().drop_nulls().unique().sort() for name in ("shown", "shapes")]
     return pl.concat(forms, how="vertical_relaxed").group_by("manufacturer").agg(lists).sort("manufacturer")

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from pipeline.errors import RegistryConflict
@@ -177,3 +178,20 @@ def test_two_that_make_a_copy_at_once_make_one(registry):
     replace(lookup.COPY, made=interrupted).write(file)
     assert [path.name for path in lookup.COPY.place(file).parent.iterdir()] == [lookup.COPY.place(file).name]
     assert lookup.COPY.agrees(file)
+
+
+def test_an_index_of_other_kinds_of_keys_is_not_used(registry):
+    (file, *_) = registry.data_files()
+    expected = every_holder(registry, "tpm_key")
+    older = index.COPY.schema.with_metadata({b"keys": b"uuid_key,tpm_key"})
+    replace(index.COPY, schema=older).write(file)
+    assert index.COPY.open(file) is None
+    assert every_holder(registry, "tpm_key").equals(expected)
+
+
+def test_a_list_without_keys_moves_no_position():
+    # Nothing forbids a null list to stand before bytes that it does not own.
+    offsets = pa.array([0, 2, 4, 5], pa.int64())
+    lists = pa.LargeListArray.from_arrays(offsets, pa.array([1, 2, 8, 9, 3]), mask=pa.array([False, True, False]))
+    record, key = index.flat_keys(pl.Series(lists))
+    assert (record.tolist(), key.tolist()) == ([0, 0, 2], [1, 2, 3])

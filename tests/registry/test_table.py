@@ -95,6 +95,26 @@ def test_what_the_serials_of_a_manufacturer_look_like(registry, summed):
     assert registry.serial_forms(pl.Series(["nobody"])).is_empty()
 
 
+def test_serials_without_look_alike_characters_show_none(tmp_path):
+    made = Registry.open(tmp_path / "registry", create=True)
+    record = {
+        "event": REGISTERED,
+        "tenant_id": TENANT,
+        "registered_via": "store",
+        "identity": "tuple",
+    }
+    for summed in (False, True):
+        with made.writer() as writer:
+            named = {"device_id": str(summed), "manufacturer": "HP", "serial_number": f"X{7 if summed else 9}A"}
+            writer.write(fill(pl.DataFrame([record | named])))
+            made.commit(writer)
+        made = made.reopened()
+        if summed:
+            for file in made.data_files():
+                serials.COPY.write(file)
+    assert made.serial_forms(pl.Series(["HP"])).rows() == [("HP", [], ["A9A"])]
+
+
 def test_an_empty_registry_answers_everything(tmp_path):
     empty = Registry.open(tmp_path / "new", create=True)
     assert empty.version == 0
