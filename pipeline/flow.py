@@ -126,7 +126,7 @@ def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
     """Where the new records go; those of a dry run never touch the registry."""
-    return RegistryWriter(place.folder) if config.dry_run else registry.writer()
+    return RegistryWriter(place.folder, registry.version + 1) if config.dry_run else registry.writer()
 
 
 def _conclude(

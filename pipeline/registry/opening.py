@@ -74,7 +74,7 @@ def require_format(folder: Path, table: DeltaTable) -> None:
     """
     found = table.metadata().description or "a table of another program"
     names = [field.name for field in table.schema().fields]
-    if found == FORMAT and names == list(RECORD_TYPES):
+    if found == FORMAT and set(names) <= set(RECORD_TYPES):
         return
     ours, _, version = found.rpartition(" ")
     advice = "name another folder"

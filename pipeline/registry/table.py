@@ -3,7 +3,9 @@
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,7 @@ from pipeline.durable import sync, sync_folder
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
 from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import lookup
+from pipeline.registry.files import scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
@@ -29,9 +32,21 @@ from pipeline.registry.opening import (
 )
 from pipeline.registry.serials import forms_of
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
-from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED
+from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED, STATES
 
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
+
+
+class _History(NamedTuple):
+    """What became of registrations since they were made.
+
+    Attributes:
+        renewed: one row a registration that has a later state: `device_id`, and the position of the latest, `record`.
+        ended: ids of those that were removed.
+    """
+
+    renewed: pl.DataFrame
+    ended: pl.Series
 
 
 class Registry:
@@ -41,7 +56,6 @@ class Registry:
         self.folder = folder
         self._table, self._mirror = table, mirror
         self._records = {folder / path: records for path, records in sorted(_contents(table))}
-        self._files = [str(file) for file in self._records]
 
     @classmethod
     def open(cls, location: Location, *, create: bool) -> "Registry":
@@ -136,14 +150,31 @@ class Registry:
             first += records
         if to_read:
             found.append(_read(to_read, pl.concat(places)))
-        live = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(self.removed_ids().implode())
         together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
-        return together.filter(live).drop("event").sort("record")
+        return together.filter(self._is_live()).drop("event").sort("record")
 
     def live(self) -> pl.LazyFrame:
-        """Every registration that was not removed."""
-        removed = self.removed_ids()
-        return self.scan().filter((pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(removed.implode()))
+        """Every registration that was not removed, as it is now."""
+        return self.scan().with_row_index("record").filter(self._is_live()).drop("record")
+
+    def _is_live(self) -> pl.Expr:
+        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration."""
+        ids, latest = self._history.renewed["device_id"], self._history.renewed["record"]
+        original = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(ids.implode())
+        is_latest = original | pl.col("record").is_in(latest.implode())
+        return is_latest & ~pl.col("device_id").is_in(self._history.ended.implode())
+
+    @cached_property
+    def _history(self) -> "_History":
+        """What became of registrations: few of them, so all of it is held."""
+        later = self.scan().with_row_index("record").filter(pl.col("event") != REGISTERED)
+        events = later.select("record", "device_id", "event", "version").collect(engine="streaming")
+        latest = events.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
+        states = events.filter(pl.col("event").is_in(list(STATES)))
+        renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
+        return _History(
+            renewed=renewed.select("device_id", "record"), ended=latest.filter(pl.col("event") == REMOVED)["device_id"]
+        )
 
     def data_files(self) -> dict[Path, int]:
         """The files that hold the records, and how many each holds."""
@@ -165,15 +196,12 @@ class Registry:
             file.unlink(missing_ok=True)
 
     def removed_ids(self) -> pl.Series:
-        """Ids of the devices whose registration was removed."""
-        removed = self.scan().filter(pl.col("event") == REMOVED).select("device_id")
-        return removed.collect(engine="streaming")["device_id"].unique()
+        """Ids of the devices whose registration was removed, and not restored since."""
+        return self._history.ended
 
     def scan(self) -> pl.LazyFrame:
         """Every event, by the columns of `schemas.registry.RECORD_TYPES`."""
-        if not self._files:
-            return pl.LazyFrame(schema=RECORD_TYPES)
-        return pl.scan_parquet(self._files, schema=RECORD_TYPES, glob=False)
+        return scan_records(self._records)
 
     def _require_files(self) -> None:
         sizes = pl.DataFrame(self._table.get_add_actions()).select("path", "size_bytes")
@@ -235,7 +263,7 @@ class Registry:
 
     def writer(self) -> "RegistryWriter":
         """A new file of records for this registry; it counts for nothing until it is committed."""
-        return RegistryWriter(self.folder)
+        return RegistryWriter(self.folder, self.version + 1)
 
 
 def _contents(table: DeltaTable) -> list[tuple[str, int]]:
@@ -245,7 +273,7 @@ def _contents(table: DeltaTable) -> list[tuple[str, int]]:
 
 def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
     """Records of files, taken as one, `at` given places; whole columns are read."""
-    rows = pl.scan_parquet(files, schema=RECORD_TYPES, glob=False).with_row_index("at").select("at", *lookup.COLUMNS)
+    rows = scan_records(files).with_row_index("at").select("at", *lookup.COLUMNS)
     return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")
 
 

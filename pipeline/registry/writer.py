@@ -22,7 +22,14 @@ ARROW_SCHEMA = pl.DataFrame(schema=RECORD_TYPES).to_arrow(compat_level=pl.Compat
 class RegistryWriter:
     """Writes one data file of the registry, batch by batch; a file that is not handed over is gone at the end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, version: int) -> None:
+        """Begin a file.
+
+        Args:
+            folder: the registry's.
+            version: the one that the commit of these records will make.
+        """
+        self._version = version
         self._path = folder / f"part-{uuid.uuid4()}.parquet"
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
@@ -38,15 +45,20 @@ class RegistryWriter:
             self.discard()
 
     def write(self, records: pl.DataFrame) -> None:
-        """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`."""
+        """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`, without `version`."""
         if records.is_empty():
             return
-        checked = REGISTRY_RECORD.validate(records.select(list(RECORD_TYPES)))
+        dated = records.with_columns(version=pl.lit(self._version, pl.Int64))
+        checked = REGISTRY_RECORD.validate(dated.select(list(RECORD_TYPES)))
         self._append(checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(ARROW_SCHEMA))
 
     def copy(self, batch: pa.RecordBatch) -> None:
-        """Add records of another file of the registry, as they are."""
-        self._append(pa.Table.from_batches([batch]).select(ARROW_SCHEMA.names).cast(ARROW_SCHEMA))
+        """Add records of another file of the registry, as they are; columns that it lacks are null."""
+        columns = [
+            batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
+            for field in ARROW_SCHEMA
+        ]
+        self._append(pa.Table.from_arrays(columns, names=ARROW_SCHEMA.names).cast(ARROW_SCHEMA))
 
     def _append(self, records: pa.Table) -> None:
         if self._writer is None:
