@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from pipeline.listener import Listener, Silence
 from pipeline.registry import index, lookup, serials
+from pipeline.registry.digests import require_sound
 from pipeline.registry.table import Registry
 
 FILE_RECORDS = 5_000_000
@@ -58,6 +59,7 @@ def compact(registry: Registry, listener: Listener | None = None) -> Compaction:
         listener.stage("merge")
         with registry.writer() as writer:
             for file in _told(merged, before, listener):
+                require_sound(file)
                 with pq.ParquetFile(file) as source:
                     for batch in source.iter_batches(_BATCH_ROWS):
                         writer.copy(batch)

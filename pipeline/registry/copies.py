@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.durable import sync
+from pipeline.registry.digests import require_sound
 
 FOLDER = "_lookup"
 """Where copies lie; the table takes no notice of a folder of such a name."""
@@ -42,7 +43,12 @@ class Copy:
         return data_file.parent / FOLDER / f"{data_file.stem}.{self.name}.arrow"
 
     def write(self, data_file: Path) -> None:
-        """Make the copy of a data file; nobody sees half of one, even if two make it at once."""
+        """Make the copy of a data file; nobody sees half of one, even if two make it at once.
+
+        Raises:
+            RegistryError: the data file is damaged.
+        """
+        require_sound(data_file)
         copy = self.place(data_file)
         copy.parent.mkdir(exist_ok=True)
         unfinished = copy.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.registry import index
-from pipeline.registry.files import scan_records
+from pipeline.registry.files import scan_columns
 from pipeline.registry.wanted import Wanted
 
 _CHUNK_RECORDS = 8_000_000
@@ -48,7 +48,7 @@ def holders(files: dict[Path, int], name: str, keys: pl.Series) -> pl.DataFrame:
 
 def _pass_over(files: dict[Path, int], name: str, wanted: Wanted) -> pl.DataFrame:
     """Look at every key of some files, taken as one."""
-    column = scan_records(files).select(name)
+    column = scan_columns(files, name)
     found = []
     for first in range(0, sum(files.values()), _CHUNK_RECORDS):
         record, key = index.flat_keys(column.slice(first, _CHUNK_RECORDS).collect(engine="streaming")[name])

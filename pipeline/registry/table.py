@@ -17,7 +17,7 @@ from pipeline.durable import sync, sync_folder
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
 from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import lookup
-from pipeline.registry.files import scan_records
+from pipeline.registry.files import scan_columns, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
@@ -167,8 +167,8 @@ class Registry:
     @cached_property
     def _history(self) -> "_History":
         """What became of registrations: few of them, so all of it is held."""
-        later = self.scan().with_row_index("record").filter(pl.col("event") != REGISTERED)
-        events = later.select("record", "device_id", "event", "version").collect(engine="streaming")
+        events = scan_columns(self._records, "event", "device_id", "version").with_row_index("record")
+        events = events.filter(pl.col("event") != REGISTERED).collect(engine="streaming")
         latest = events.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
         states = events.filter(pl.col("event").is_in(list(STATES)))
         renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
@@ -273,7 +273,7 @@ def _contents(table: DeltaTable) -> list[tuple[str, int]]:
 
 def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
     """Records of files, taken as one, `at` given places; whole columns are read."""
-    rows = scan_records(files).with_row_index("at").select("at", *lookup.COLUMNS)
+    rows = scan_columns(files, *lookup.COLUMNS).with_row_index("at")
     return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")
 
 

@@ -8,8 +8,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import RegistryError
 from pipeline.registry.compacting import COPIES
 from pipeline.registry.copies import FOLDER
+from pipeline.registry.digests import require_sound
 from pipeline.registry.table import Registry
 from schemas.registry import REGISTERED
 
@@ -38,7 +40,11 @@ def verify(registry: Registry, output: Path | None = None) -> list[str]:
 def _files(registry: Registry) -> Iterator[str]:
     for file, records in registry.data_files().items():
         try:
+            require_sound(file)
             ids = pq.read_table(file, columns=["device_id"])
+        except RegistryError as error:
+            yield str(error)
+            continue
         except (OSError, pa.ArrowException) as error:
             yield f"data file {file}: cannot be read ({error}); restore the registry from a backup"
             continue

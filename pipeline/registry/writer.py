@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from pipeline.durable import sync
+from pipeline.registry.digests import DigestingFile
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
 
 _OF_FEW_VALUES = ["event", "tenant_id", "partner_id", "registered_via", "run_id", "identity", "manufacturer", "model"]
@@ -31,6 +32,7 @@ class RegistryWriter:
         """
         self._version = version
         self._path = folder / f"part-{uuid.uuid4()}.parquet"
+        self._file: DigestingFile | None = None
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
         self._handed_over = False
@@ -61,17 +63,22 @@ class RegistryWriter:
         self._append(pa.Table.from_arrays(columns, names=ARROW_SCHEMA.names).cast(ARROW_SCHEMA))
 
     def _append(self, records: pa.Table) -> None:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, ARROW_SCHEMA, compression="zstd", use_dictionary=_OF_FEW_VALUES)
+        if self._file is None or self._writer is None:
+            self._file = DigestingFile(self._path)
+            self._writer = pq.ParquetWriter(self._file, ARROW_SCHEMA, compression="zstd", use_dictionary=_OF_FEW_VALUES)
         self._writer.write_table(records)
         self._rows += records.num_rows
 
     def hand_over(self) -> list[AddAction]:
         """Finish the file and make it durable; what the commit has to name."""
         self._handed_over = True
-        if self._writer is None:
+        if self._file is None or self._writer is None:
             return []
+        self._writer.add_key_value_metadata(self._file.seal())
         self._writer.close()
+        self._file.close()
+        begun, self._path = self._path, self._file.named(self._path)
+        begun.rename(self._path)
         sync(self._path)
         stat = self._path.stat()
         return [
@@ -91,8 +98,9 @@ class RegistryWriter:
 
     def discard(self) -> None:
         """Take the file away again."""
-        if self._writer is not None:
+        if self._file is not None and self._writer is not None:
             self._writer.close()
+            self._file.close()
             self._path.unlink(missing_ok=True)
 
 
