@@ -32,6 +32,7 @@ class RunConfig:
         as_of: the moment at which authorization is decided; now.
         run_id: name of the run, unique for good; from the clock.
         create_registry: create the registry where there is none, even elsewhere than at the default place.
+        accept_restored: go on with a registry that is older than what published runs know, or gone.
         reprocess: read files again that were taken in before.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
@@ -56,11 +57,17 @@ class RunConfig:
     workers: int | None = None
     file_limit: int = FILE_LIMIT
     shared: bool = False
+    accept_restored: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         if not self.inboxes:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
+            raise UsageError(message)
+        if lies_in(self.output, self.registry) or lies_in(self.registry, self.output):
+            message = (
+                f"output {self.output}: and the registry {self.registry} lie in one another; name folders side by side"
+            )
             raise UsageError(message)
         for inbox in self.inboxes:
             if lies_in(self.output, inbox):
@@ -75,6 +82,11 @@ class RunConfig:
         if self.as_of.tzinfo is None:
             message = f"as-of {self.as_of.isoformat()}: has no time zone; add Z for UTC"
             raise UsageError(message)
+
+    @property
+    def registry_is_beside(self) -> bool:
+        """Whether the registry is at its default place."""
+        return _resolved(self.registry) == below(parent(self.inboxes[0]), "registry")
 
     @classmethod
     def beside(  # noqa: PLR0913 - the options of a run, all optional
@@ -92,12 +104,13 @@ class RunConfig:
         workers: int | None = None,
         file_limit: int = FILE_LIMIT,
         shared: bool = False,
+        accept_restored: bool = False,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
         home = parent(inboxes[0]) if inboxes else Path()
         beside = below(home, "registry")
-        at_home = registry is None or (Path(registry).resolve() if not is_uri(registry) else registry) == beside
+        at_home = registry is None or _resolved(registry) == beside
         return cls(
             inboxes=inboxes,
             reference=reference or below(home, "reference"),
@@ -112,7 +125,12 @@ class RunConfig:
             workers=workers,
             file_limit=file_limit,
             shared=shared,
+            accept_restored=accept_restored,
         )
+
+
+def _resolved(location: Location) -> Location:
+    return location if is_uri(location) else Path(location).resolve()
 
 
 def parse_moment(text: str) -> datetime:

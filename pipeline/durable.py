@@ -15,6 +15,14 @@ def sync_folder(folder: Path) -> None:
     _sync(folder)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where there is none; what is made lasts."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
 def keep_private(folder: Path) -> None:
     """Let nobody but the owner read or enter what is below a folder."""
     for place, _, files in os.walk(folder):

@@ -2,6 +2,7 @@
 
     IntakeError
     ├── UsageError             exit 2: arguments or configuration
+    │   ├── RegistryAbsent     there is no registry where one was named
     │   └── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
     └── Fault                  exit 3: store, disk, another run; nothing of this run was published
         ├── RegistryError      the registry is missing, damaged, or no registry
@@ -21,6 +22,10 @@ class UsageError(IntakeError):
     """Wrong arguments or configuration."""
 
     exit_code = 2
+
+
+class RegistryAbsent(UsageError):  # noqa: N818 - what is so is said, as of a conflict
+    """There is no registry where one was named."""
 
 
 class ReferenceDataError(UsageError):

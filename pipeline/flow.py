@@ -30,6 +30,7 @@ from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, is_reference_name, load_reference
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import Reporter, Summary, summarize, tell_cases, write_history
+from pipeline.restored import open_registry, remember
 from pipeline.staging import Staging
 from pipeline.workspace import MANIFEST, Workspace, workspace
 from schemas.device import COMPONENT_TYPES
@@ -70,13 +71,13 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
 
 def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, listener: Listener) -> RunResult:
     clock = _Clock(listener)
-    registry = Registry.open(config.registry, create=config.create_registry)
-    for notice in (*reference.notices, *output.recover(registry)):
+    registry, restored = open_registry(config, output.folder)
+    for notice in (*reference.notices, *restored, *output.recover(registry)):
         listener.notice(notice)
     if registry.committed(config.run_id) is not None:
         return _finished_before(config, output)
     _require_free(config, output)
-    with workspace(output.folder, config.run_id, registry.name) as place:
+    with workspace(output.folder, config.run_id, registry) as place:
         with clock("ingest"):
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
@@ -115,6 +116,7 @@ def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, 
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
+                    _remember(config, output, registry, listener)
                     _tell_history(config, output, listener)
                     return result
             registry = registry.reopened()
@@ -144,7 +146,12 @@ def _conclude(
         place.publish(output.folder / name)
         output.show(name)
         return RunResult(below(config.output, name), manifest)
-    output.stage(place)
+    try:
+        output.stage(place, config.run_id, registry)
+    except Fault as fault:
+        if registry.reopened().committed(config.run_id) is None:
+            raise
+        raise RegistryConflict(str(fault)) from fault  # another process has just run it, and is publishing
     place.in_doubt = True
     try:
         registry.commit(records, config.run_id, place.token)
@@ -164,6 +171,17 @@ def _conclude(
         raise Fault(message) from error
     place.in_doubt = False
     return RunResult(destination, manifest)
+
+
+def _remember(config: RunConfig, output: Output, registry: Registry, listener: Listener) -> None:
+    """Note which version is published; the run stands without it."""
+    if config.dry_run:
+        return
+    try:
+        registry.settle(registry.version + 1)
+        output.show(remember(output.folder, registry, config.run_id))
+    except (OSError, Fault) as error:
+        listener.notice(f"what the output knows of the registry was not renewed ({error}); the next run does it")
 
 
 def _tell_history(config: RunConfig, output: Output, listener: Listener) -> None:

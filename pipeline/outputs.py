@@ -4,7 +4,7 @@ In an object store a run lies below `.staging/` before its commit, whole; after 
 `run.json` last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Protocol
 from pipeline.config import DRY_RUNS
 from pipeline.objects import Location, Prefix, is_uri
 from pipeline.registry import Registry
+from pipeline.restored import NOTE
 from pipeline.scratch import Scratch
-from pipeline.workspace import MANIFEST, NAME, PENDING, STAGING, Workspace
+from pipeline.errors import Fault
+from pipeline.workspace import MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
 from pipeline.workspace import recover as recover_here
 
 _NEEDED = (MANIFEST, "files.parquet")
@@ -37,8 +39,16 @@ class Output(Protocol):
         """Finish what interrupted runs left; what was done, in sentences."""
         ...
 
-    def stage(self, place: Workspace) -> None:
-        """Take a prepared run to where it will be published from, before its commit."""
+    def staged(self) -> list[tuple[str, int]]:
+        """Ids and tokens of the runs that are prepared."""
+        ...
+
+    def stage(self, place: Workspace, run_id: str, registry: Registry) -> None:
+        """Take a prepared run to where it will be published from, before its commit.
+
+        Raises:
+            Fault: it could not be published after it; nothing was registered.
+        """
         ...
 
     def publish(self, place: Workspace, run_id: str) -> None:
@@ -63,8 +73,11 @@ class _Here:
     def recover(self, registry: Registry) -> list[str]:
         return recover_here(self.folder, registry)
 
-    def stage(self, place: Workspace) -> None:
-        """Nothing to do."""
+    def staged(self) -> list[tuple[str, int]]:
+        return _attempts(path.name for path in (self.folder / STAGING).glob("*"))
+
+    def stage(self, place: Workspace, run_id: str, registry: Registry) -> None:
+        place.require_way_to(self.folder / run_id)
 
     def publish(self, place: Workspace, run_id: str) -> None:
         """Nothing to do."""
@@ -82,31 +95,41 @@ class _Store:
     def __init__(self, uri: str, folder: Path) -> None:
         self._prefix, self.folder = Prefix(uri), folder
         runs = [name for name in self._prefix.folders() if not name.startswith(".") and name != DRY_RUNS]
-        self._prefix.fetch([f"{run}/{name}" for run in runs for name in _NEEDED], folder)
+        self._prefix.fetch([NOTE, *(f"{run}/{name}" for run in runs for name in _NEEDED)], folder)
 
     def recover(self, registry: Registry) -> list[str]:
         notices = []
-        for attempt in self._prefix.folders(STAGING):
-            name = NAME.fullmatch(attempt)
-            if name is None:
-                continue
+        for run_id, token in self.staged():
+            attempt = f"{run_id}-{token:016x}"
             staged = self._prefix.names(f"{STAGING}/{attempt}")
             if not staged:  # its owner, or another process, has just moved it
                 continue
-            run_id, last = name["run_id"], max(entry.modified for entry in staged.values())
-            if registry.committed(run_id) == int(name["token"], 16):
+            last = max(entry.modified for entry in staged.values())
+            if registry.committed(run_id) == token:
                 self._move(attempt, run_id)
                 self._prefix.fetch([f"{run_id}/{needed}" for needed in _NEEDED], self.folder)
                 notices.append(f"run {run_id} was committed and not published; it is published now")
-            elif datetime.now(UTC) - last > _SURELY_DEAD:
+            elif datetime.now(UTC) - last > _SURELY_DEAD and self._is_of(attempt, registry):
                 self._prefix.delete(list(staged))
                 notices.append(f"run {run_id} was abandoned before its commit; what it left is removed")
         return notices
 
-    def stage(self, place: Workspace) -> None:
-        home = place.publication
-        files = {f"{STAGING}/{place.folder.name}/{path.relative_to(home).as_posix()}": path for path in _files(home)}
-        left = set(self._prefix.names(f"{STAGING}/{place.folder.name}")) - set(files)
+    def _is_of(self, attempt: str, registry: Registry) -> bool:
+        """Whether a prepared run says that it is of this registry; another's may be committed there."""
+        owner = self._prefix.read(f"{STAGING}/{attempt}/{OWNER}")
+        return owner is not None and is_owner(owner.decode("utf-8", "replace"), registry)
+
+    def staged(self) -> list[tuple[str, int]]:
+        return _attempts(self._prefix.folders(STAGING))
+
+    def stage(self, place: Workspace, run_id: str, registry: Registry) -> None:
+        if self._prefix.names(run_id):
+            message = f"output {self._prefix.uri}/{run_id}: was made meanwhile; nothing was registered, use another id"
+            raise Fault(message)
+        home, attempt = place.publication, f"{STAGING}/{place.folder.name}"
+        files = {f"{attempt}/{path.relative_to(home).as_posix()}": path for path in _files(home)}
+        files[f"{attempt}/{OWNER}"] = place.folder / OWNER
+        left = set(self._prefix.names(attempt)) - set(files)
         self._prefix.delete(sorted(left))  # of a try that another writer came before
         self._prefix.upload(files)
 
@@ -116,8 +139,8 @@ class _Store:
     def _move(self, attempt: str, run_id: str) -> None:
         """Bring a staged run to its place, wherever an earlier try stopped; several may be at it at once."""
         home = f"{STAGING}/{attempt}/"
-        pending = home + PENDING
-        others = [name for name in self._prefix.names(home.rstrip("/")) if name != pending]
+        pending, owner = home + PENDING, home + OWNER
+        others = [name for name in self._prefix.names(home.rstrip("/")) if name not in (pending, owner)]
         try:
             self._prefix.copy({name: f"{run_id}/{name.removeprefix(home)}" for name in others})
             self._prefix.copy({pending: f"{run_id}/{MANIFEST}"})
@@ -125,7 +148,7 @@ class _Store:
             # Only what is in its place already is ever taken away here, so somebody else has brought it there.
             return
         self._prefix.delete(others)
-        self._prefix.delete([pending])
+        self._prefix.delete([pending, owner])
 
     def show(self, *names: str) -> None:
         files = [path for name in names for path in _files(self.folder / name)]
@@ -143,6 +166,11 @@ def output_at(location: Location) -> Iterator[Output]:
         return
     with closing(Scratch()) as near:
         yield _Store(str(location), near.path)
+
+
+def _attempts(folders: Iterable[str]) -> list[tuple[str, int]]:
+    names = [name for folder in sorted(folders) if (name := NAME.fullmatch(folder))]
+    return [(name["run_id"], int(name["token"], 16)) for name in names]
 
 
 def _files(place: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.durable import keep_private, sync_folder, sync_tree
+from pipeline.durable import keep_private, make_folder, sync, sync_folder, sync_tree
 from pipeline.errors import Fault
 from pipeline.registry import Registry
 from schemas.run import RunManifest
@@ -20,6 +20,9 @@ MANIFEST = "run.json"
 
 STAGING = ".staging"
 PENDING = "run.json.pending"
+OWNER = "registry"
+"""File of a prepared run that names the registry."""
+
 _BEGUN, _ENDED = ".begun", ".ended"
 """Endings of the names of a workspace that is not whole."""
 
@@ -73,6 +76,31 @@ class Workspace:
         if private:
             keep_private(self.publication)
         sync_tree(self.publication)
+        # A commit must not outlive what it stands for, nor the folders that this lies in.
+        sync(_owner_file(self.folder))
+        for folder in (self.folder, *self.folder.parents[:2]):
+            sync_folder(folder.parent)
+
+    def require_way_to(self, destination: Path) -> None:
+        """Learn before the commit that the publication can be moved to its place after it.
+
+        Raises:
+            Fault: it cannot; nothing was registered.
+        """
+        if destination.exists():
+            message = f"output {destination}: was made meanwhile; nothing was registered, use another --run-id"
+            raise Fault(message)
+        tried, there = self.folder / "tried", destination.with_name(f".{self.folder.name}")
+        try:
+            tried.mkdir()
+            tried.rename(there)
+            there.rmdir()
+        except OSError as error:
+            message = (
+                f"output {destination.parent}: {error.strerror}; nothing was registered, name a folder that this user "
+                "may write to"
+            )
+            raise Fault(message) from error
 
     def publish(self, destination: Path) -> None:
         """Move the publication to its place, its `run.json` last. Begun before, it goes on where it stopped."""
@@ -86,11 +114,11 @@ class Workspace:
 
 
 @contextmanager
-def workspace(output: Path, run_id: str, registry: str) -> Iterator[Workspace]:
+def workspace(output: Path, run_id: str, registry: Registry) -> Iterator[Workspace]:
     """A folder of this process alone, gone at the end; the lock in it tells others that its owner lives.
 
     It gets its name once it is whole and loses it before it is taken apart, so that no half of one is ever met.
-    `registry` is the name of the one that the run will commit to.
+    `registry` is the one that the run will commit to.
 
     Raises:
         Fault: the output cannot be written to.
@@ -99,7 +127,7 @@ def workspace(output: Path, run_id: str, registry: str) -> Iterator[Workspace]:
     folder = output / STAGING / f"{run_id}-{token:016x}"
     unnamed = folder.with_name(f"{folder.name}{_BEGUN}")
     try:
-        unnamed.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(unnamed.parent)
         unnamed.mkdir(mode=_OWNER_ONLY)
     except OSError as error:
         message = f"output {output}: {error.strerror}; name a folder that this user may write to"
@@ -107,7 +135,7 @@ def workspace(output: Path, run_id: str, registry: str) -> Iterator[Workspace]:
     place = Workspace(folder, token)
     with _lock_file(unnamed).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _owner_file(unnamed).write_text(registry, encoding="utf-8")
+        _owner_file(unnamed).write_text(owner_text(registry), encoding="utf-8")
         unnamed.rename(folder)
         try:
             yield place
@@ -117,7 +145,10 @@ def workspace(output: Path, run_id: str, registry: str) -> Iterator[Workspace]:
 
 
 def recover(output: Path, registry: Registry) -> list[str]:
-    """Finish what interrupted runs of this registry left: publish what was committed, remove what was not.
+    """Finish what interrupted runs left: publish what this registry committed, remove what it did not.
+
+    Of another registry's runs nothing is touched, nor of one that has been moved here since: that it did not commit
+    them may be because it is a copy.
 
     Returns:
         What was done, in sentences.
@@ -128,16 +159,18 @@ def recover(output: Path, registry: Registry) -> list[str]:
         if _is_rubbish(folder):
             shutil.rmtree(folder, ignore_errors=True)
         elif name := NAME.fullmatch(folder.name):
-            with _taken_over(folder, registry) as is_left:
-                if is_left:
+            with _taken_over(folder) as owner:
+                if owner is not None:
                     left = Workspace(folder, int(name["token"], 16))
-                    notices += _recover(left, name["run_id"], output, registry)
+                    notices += _recover(left, name["run_id"], owner, output, registry)
     return notices
 
 
-def _recover(left: Workspace, run_id: str, output: Path, registry: Registry) -> list[str]:
+def _recover(left: Workspace, run_id: str, owner: str, output: Path, registry: Registry) -> list[str]:
     told = []
     if registry.committed(run_id) != left.token:
+        if not is_owner(owner, registry):
+            return []
         told.append(f"run {run_id} was abandoned before its commit; what it left is removed")
     elif not (output / run_id / MANIFEST).exists():
         left.publish(output / run_id)
@@ -170,24 +203,35 @@ def _lock_file(folder: Path) -> Path:
 
 
 def _owner_file(folder: Path) -> Path:
-    return folder / "registry"
+    return folder / OWNER
+
+
+def owner_text(registry: Registry) -> str:
+    """What a prepared run says of the registry that it will commit to: what that is, and where."""
+    return f"{registry.identity}\n{registry.name}\n"
+
+
+def is_owner(owner: str, registry: Registry) -> bool:
+    """Whether a prepared run is of this registry, and that has not been moved since; older runs name its place only."""
+    return owner in (owner_text(registry), registry.name)
 
 
 @contextmanager
-def _taken_over(folder: Path, registry: Registry) -> Iterator[bool]:
-    """Whether a process that is dead prepared a run of this registry here; nobody else takes it over meanwhile."""
+def _taken_over(folder: Path) -> Iterator[str | None]:
+    """Of which registry a process that is dead prepared a run here; nobody else takes it over meanwhile.
+
+    None where it lives, or another process looks after it.
+    """
     try:
-        if _owner_file(folder).read_text(encoding="utf-8") != registry.name:
-            yield False
-            return
+        owner = _owner_file(folder).read_text(encoding="utf-8")
         lock = _lock_file(folder).open("r")
     except FileNotFoundError:  # its owner has just cleaned up
-        yield False
+        yield None
         return
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # its owner is at work, or another process looks after it
-            yield False
+        except BlockingIOError:
+            yield None
             return
-        yield folder.exists()
+        yield owner if folder.exists() else None

@@ -147,10 +147,14 @@ def verify(registry: Location, output: Location | None, form: str) -> int:
     """Check the registry: its files, look-ups, devices that are there twice, and the published runs."""
     from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.verifying import unpublished  # noqa: PLC0415 - heavy
     from pipeline.registry.verifying import verify as verify_registry  # noqa: PLC0415 - heavy
 
-    with output_at(output) if output else nullcontext() as at_hand:
-        findings = verify_registry(Registry.open(registry, create=False), at_hand.folder if at_hand else None)
+    opened = Registry.open(registry, create=False)
+    with output_at(output) if output else nullcontext() as runs:
+        findings = verify_registry(opened, runs.folder, runs.staged()) if runs else verify_registry(opened)
+        for notice in unpublished(opened, runs.folder) if runs and not findings else ():
+            click.echo(f"notice: {notice}", err=True)
     if form == "json":
         click.echo(json.dumps(findings, indent=2))
     else:

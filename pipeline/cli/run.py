@@ -24,6 +24,11 @@ _FINDINGS = 1
 @options.reference
 @options.registry_beside
 @options.option("--create-registry", is_flag=True, help="Create the registry where there is none.")
+@options.option(
+    "--accept-restored",
+    is_flag=True,
+    help="Go on with a registry that is older than published runs know, or gone, and say what is lost.",
+)
 @options.option("--output", type=options.LOCATION, help="Where runs are published [runs/ beside the first inbox].")
 @options.as_of
 @options.option("--run-id", metavar="ID", help="Name of the run; one that was committed is not run again [the clock].")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import IntakeError
 from pipeline.objects import Prefix, TakenError
+from pipeline.registry.digests import require_sound
 from pipeline.scratch import Scratch
 
 _LOG = "_delta_log/"
@@ -35,9 +36,16 @@ class Mirror:
         self._prefix.fetch(new, self.folder)
 
     def pull(self, files: list[Path]) -> None:
-        """Bring data files; one that is here already never changes."""
-        missing = [file.name for file in files if not file.exists()]
-        self._prefix.fetch(missing, self.folder)
+        """Bring data files; one that is here already never changes.
+
+        Raises:
+            RegistryError: one of them is damaged.
+        """
+        missing = [file for file in files if not file.exists()]
+        self._prefix.fetch([file.name for file in missing], self.folder)
+        for file in missing:
+            if file.exists():
+                require_sound(file)
 
     @contextmanager
     def laid_out(self) -> Iterator[None]:
@@ -68,6 +76,9 @@ class Mirror:
         """
         self._prefix.upload({file.name: file for file in files})
         self._claim(version)
+
+    def push_checkpoint(self, version: int) -> None:
+        """Take the checkpoint of a version to the store, if one was made."""
         checkpoints = list((self.folder / _LOG).glob(f"{version:020}.checkpoint*"))
         last = self.folder / _LOG / "_last_checkpoint"
         self._prefix.upload({f"{_LOG}{path.name}": path for path in checkpoints})

@@ -10,23 +10,16 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from pipeline.errors import RegistryError
-from schemas.registry import RECORD_TYPES
+from pipeline.registry.log import LOG, WRITER, is_whole
 
 _FORMAT_NAME, _FORMAT_VERSION = "autopilot-intake registry, format", 1
 FORMAT = f"{_FORMAT_NAME} {_FORMAT_VERSION}"
 """Stands in the table's description, so that a table of another program or format is refused."""
 
-WRITER = "registry-writer"
-"""Application transaction that every commit raises by one: a stale handle can then not commit, and a commit that lost
-its end is found out."""
-
-_END_BYTES = 1_024
-"""Bytes that the transactions of a commit take at most."""
-
 
 def has_log(folder: Path) -> bool:
     """Whether anything was ever committed; a creation that was cut short leaves an empty log."""
-    log = folder / "_delta_log"
+    log = folder / LOG
     return any(log.glob("*.json")) or any(log.glob("*.parquet"))
 
 
@@ -36,7 +29,7 @@ def require_vacant(folder: Path) -> None:
     Raises:
         RegistryError: it is.
     """
-    if folder.exists() and (not folder.is_dir() or any(path.name != "_delta_log" for path in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name != LOG for path in folder.iterdir())):
         message = f"registry {folder}: holds something else and no registry; name another folder"
         raise RegistryError(message)
 
@@ -44,37 +37,48 @@ def require_vacant(folder: Path) -> None:
 def require_whole_log(folder: Path) -> None:
     """A commit that lost its end, or all of it, is read as one that changed less, so it must be found here.
 
-    Every commit ends in the writer's transaction; older ones count through the checkpoint, which cannot be cut off
-    unnoticed.
+    Older ones count through the checkpoint, which cannot be cut off unnoticed.
 
     Raises:
-        RegistryError: one was cut off.
+        RegistryError: one was cut off, or a bit of it changed.
     """
-    log = folder / "_delta_log"
+    log = folder / LOG
     checkpoints = [int(path.name.split(".")[0]) for path in log.glob("*.checkpoint*.parquet")]
     for path in log.glob("*.json"):
         version = int(path.stem) if path.stem.isdigit() else 0
-        if version > max(checkpoints, default=0) and f'"appId":"{WRITER}","version":{version}}}' not in _end(path):
-            message = f"registry log {path}: was cut off; restore the registry from a backup"
+        if version > max(checkpoints, default=0) and not is_whole(path):
+            message = f"registry log {path}: was cut off or changed; restore the registry from a backup"
             raise RegistryError(message)
 
 
-def _end(path: Path) -> str:
-    """The last lines of a commit: its transactions."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _END_BYTES))
-        return file.read().decode("utf-8", "replace")
+def require_own_commits(folder: Path, table: DeltaTable) -> None:
+    """Refuse a table to which another program has committed: what it added may lack what matching goes by.
+
+    Each commit but the first raises a number by one, and a checkpoint keeps that.
+
+    Raises:
+        RegistryError: one has.
+    """
+    own = table.transaction_version(WRITER) or 0
+    if own != table.version():
+        message = (
+            f"registry {folder}: of {table.version()} versions {own} are autopilot-intake's; another program has "
+            "changed it; restore it from a backup"
+        )
+        raise RegistryError(message)
 
 
 def require_format(folder: Path, table: DeltaTable) -> None:
     """Refuse a table of another program, or of a version of ours that this one does not know.
 
+    Columns may be added without a new format: those that a file lacks are null, those that this program does not know
+    are left alone.
+
     Raises:
         RegistryError: it is one; the message says what to do.
     """
     found = table.metadata().description or "a table of another program"
-    names = [field.name for field in table.schema().fields]
-    if found == FORMAT and set(names) <= set(RECORD_TYPES):
+    if found == FORMAT:
         return
     ours, _, version = found.rpartition(" ")
     advice = "name another folder"

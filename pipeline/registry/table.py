@@ -1,32 +1,28 @@
 """Opens the registry, looks records up in it, and commits to it by compare-and-swap."""
 
-import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable
 
-from pipeline.durable import sync, sync_folder
-from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
+from pipeline.durable import make_folder, sync_folder
+from pipeline.errors import Fault, RegistryAbsent, RegistryConflict, RegistryError
 from pipeline.objects import Location, TakenError, is_uri
-from pipeline.registry import lookup
+from pipeline.registry import log, lookup
 from pipeline.registry.files import scan_columns, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
     FORMAT,
-    WRITER,
     damage_told,
     has_log,
-    is_panic,
     require_format,
+    require_own_commits,
     require_vacant,
     require_whole_log,
 )
@@ -50,24 +46,35 @@ class _History(NamedTuple):
 
 
 class Registry:
-    """The registry as of one version; what is looked up and what is committed both refer to it."""
+    """The registry as of one version; what is looked up and what is committed both refer to it.
 
-    def __init__(self, folder: Path, table: DeltaTable, mirror: Mirror | None) -> None:
-        self.folder = folder
+    Attributes:
+        folder: where its files are; of a registry in an object store, their copies.
+        notices: what was done to open it, in sentences.
+    """
+
+    def __init__(self, folder: Path, table: DeltaTable, mirror: Mirror | None, notices: Iterable[str] = ()) -> None:
+        self.folder, self.notices = folder, tuple(notices)
         self._table, self._mirror = table, mirror
         self._records = {folder / path: records for path, records in sorted(_contents(table))}
 
     @classmethod
-    def open(cls, location: Location, *, create: bool) -> "Registry":
+    def open(cls, location: Location, *, create: bool, published: int | None = None) -> "Registry":
         """Open the registry, or create it where there is none and `create` is set.
 
+        Args:
+            location: where it is.
+            create: whether to create it.
+            published: the newest version of which a published run tells; a newest commit that a power cut emptied
+                before that is set aside then. None where nobody has looked: it is a damage.
+
         Raises:
-            UsageError: there is none and it shall not be created.
+            RegistryAbsent: there is none and it shall not be created.
             RegistryError: what is there is no registry, or is damaged.
             Fault: the object store that it is in cannot be reached.
         """
         if not is_uri(location):
-            return cls._open(Path(location), None, create=create)
+            return cls._open(Path(location), None, create=create, published=published)
         return cls._open_mirrored(Mirror(str(location)), create=create)
 
     @classmethod
@@ -77,12 +84,15 @@ class Registry:
             return cls._open(mirror.folder, mirror, create=create)
 
     @classmethod
-    def _open(cls, folder: Path, mirror: Mirror | None, *, create: bool) -> "Registry":
+    def _open(
+        cls, folder: Path, mirror: Mirror | None, *, create: bool, published: int | None = None
+    ) -> "Registry":
+        notices = [] if published is None else log.set_torn_aside(folder, published)
         if not has_log(folder):
             require_vacant(folder)
             if not create:
                 message = f"registry {folder}: not found; check the path, or create it with --create-registry"
-                raise UsageError(message)
+                raise RegistryAbsent(message)
             with damage_told(folder):
                 _create(folder)
             if mirror:
@@ -91,7 +101,8 @@ class Registry:
             require_whole_log(folder)
             table = DeltaTable(folder)
             require_format(folder, table)
-            registry = cls(folder, table, mirror)
+            require_own_commits(folder, table)
+            registry = cls(folder, table, mirror, notices)
             if mirror:
                 mirror.pull(list(registry.data_files()))
             registry._require_files()
@@ -101,6 +112,11 @@ class Registry:
     def name(self) -> str:
         """What tells this registry from others: its URI, or its path in full."""
         return self._mirror.uri if self._mirror else str(self.folder.resolve())
+
+    @property
+    def identity(self) -> str:
+        """What it keeps wherever it is moved to."""
+        return str(self._table.metadata().id)
 
     @property
     def is_mirrored(self) -> bool:
@@ -124,14 +140,20 @@ class Registry:
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
         """One row for each record that holds one of these keys of this name: `record` and `key`."""
-        return holders(self._records, name, wanted)
+        with damage_told(self.folder):
+            return holders(self._records, name, wanted)
 
     def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:
         """What the serial numbers of these manufacturers look like."""
-        return forms_of(self._records, manufacturers)
+        with damage_told(self.folder):
+            return forms_of(self._records, manufacturers)
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
         """The records at these positions that were not removed, by position."""
+        with damage_told(self.folder):
+            return self._records_at(positions)
+
+    def _records_at(self, positions: pl.Series) -> pl.DataFrame:
         wanted = np.unique(positions.cast(pl.Int64).to_numpy())
         found: list[pl.DataFrame] = [pl.DataFrame(schema=_FOUND_TYPES)]
         to_read: list[Path] = []
@@ -231,31 +253,44 @@ class Registry:
             RegistryConflict: another writer was first.
             Fault: the store failed.
         """
-        counter = self._table.transaction_version(WRITER) or 0
-        of_run = [Transaction(f"run:{run_id}", token)] if run_id else []
-        properties = CommitProperties(
-            app_transactions=[*of_run, Transaction(WRITER, counter + 1)], max_commit_retries=0
-        )
         version = self.version + 1
-        actions: list[AddAction | RemoveAction] = [*writer.hand_over(), *(_removal(file) for file in replaced)]
         try:
-            self._table.create_write_transaction(actions, "append", self._table.schema(), commit_properties=properties)
-        except CommitFailedError as error:
+            log.commit(self.folder, version, self._said(writer, version, run_id, token, replaced))
+        except FileExistsError as error:
+            # A network's file system may do what it then says has failed.
             if run_id is None or self.reopened().committed(run_id) != token:
                 raise self._conflict(writer) from error
-        except BaseException as error:
-            if not isinstance(error, DeltaError) and not is_panic(error):
-                raise
-            message = f"registry {self.folder}: the commit failed ({error}); nothing was published, start the run again"
+        except OSError as error:
+            message = f"registry {self.name}: the commit failed ({error}); nothing was published, start the run again"
             raise Fault(message) from error
-        sync_folder(self.folder)
-        sync(self.folder / "_delta_log" / f"{version:020}.json")
         if self._mirror:
             try:
                 self._mirror.push(version, writer.files())
             except TakenError as error:
                 raise self._conflict(writer) from error
+        log.checkpoint(self.folder, version)
+        if self._mirror:
+            self._mirror.push_checkpoint(version)
+        elif run_id is None:
+            self.settle(version)
         return version
+
+    def _said(
+        self, writer: "RegistryWriter", version: int, run_id: str | None, token: int, replaced: Iterable[Path]
+    ) -> list[log.Action]:
+        """What a commit says, the writer's transaction last."""
+        return [
+            *log.widened(self._table, ARROW_SCHEMA),
+            *writer.hand_over(),
+            *(log.remove(file) for file in replaced),
+            *([log.transaction(f"run:{run_id}", token)] if run_id else []),
+            log.transaction(log.WRITER, version),
+        ]
+
+    def settle(self, version: int) -> None:
+        """Note that all that a version stands for is done; a run's is once the run is published."""
+        if not self._mirror:  # what is in a store is there whole
+            log.settle(self.folder, version)
 
     def _conflict(self, writer: "RegistryWriter") -> RegistryConflict:
         writer.discard()
@@ -277,19 +312,11 @@ def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
     return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")
 
 
-def _removal(file: Path) -> RemoveAction:
-    return RemoveAction(
-        path=file.name, data_change=False, deletion_timestamp=int(time.time() * 1_000), size=file.stat().st_size
-    )
-
-
 def _create(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)  # it holds hashes and users; who else may look is the operator's to say
-    try:
-        DeltaTable.create(folder, ARROW_SCHEMA, mode="ignore", name="registry", description=FORMAT)
-    except CommitFailedError:
-        # Another process created it in the same moment; opening it tells whether that went well.
-        return
-    sync_folder(folder / "_delta_log")
+    make_folder(folder / log.LOG)
+    with suppress(FileExistsError):  # another process made it in the same moment; opening it tells how that went
+        log.commit(folder, 0, log.creation(ARROW_SCHEMA, FORMAT))
     sync_folder(folder)
+    sync_folder(folder.parent)

@@ -1,7 +1,7 @@
 """Looks for what is wrong with a registry that opens: contents that do not fit, devices twice, runs without trace."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -19,22 +19,34 @@ _MOST_NAMED = 20
 """Devices named of a kind of finding; the number of all is told."""
 
 
-def verify(registry: Registry, output: Path | None = None) -> list[str]:
+def verify(registry: Registry, output: Path | None = None, staged: Collection[tuple[str, int]] = ()) -> list[str]:
     """Check what opening the registry does not.
 
     Args:
         registry: the registry.
         output: folder of published runs, to hold them against the registry; None leaves them out.
+        staged: ids and tokens of the runs that are prepared in the output.
 
     Returns:
         What is wrong, in sentences; nothing where all is well.
     """
+    damaged = list(_files(registry))
+    if damaged:
+        return damaged  # what else is wrong cannot be read
     return [
-        *_files(registry),
         *_twice(registry, "device_id", "is registered more than once under one id"),
         *_twice(registry, "hardware_hash_id", "is the hash of more than one registration"),
-        *(_runs(registry, output) if output else ()),
+        *(_runs(registry, output, staged) if output else ()),
     ]
+
+
+def unpublished(registry: Registry, output: Path) -> list[str]:
+    """What is worth knowing and not wrong: runs that are committed, and not in the output, in sentences."""
+    events = registry.scan().filter(pl.col("event") == REGISTERED)
+    committed = set(events.select("run_id").drop_nulls().unique().collect(engine="streaming")["run_id"])
+    missing = sorted(committed - _published(output))
+    told = f"is committed, and not in {output}; it was removed, or published elsewhere"
+    return [f"run {run_id}: {told}" for run_id in missing]
 
 
 def _files(registry: Registry) -> Iterator[str]:
@@ -64,15 +76,18 @@ def _twice(registry: Registry, name: str, told: str) -> Iterator[str]:
         yield f"and {shared.height - _MOST_NAMED:,} more"
 
 
-def _runs(registry: Registry, output: Path) -> Iterator[str]:
-    published = {manifest.parent.name for manifest in output.glob("*/run.json") if _is_final(manifest)}
-    events = registry.scan().filter(pl.col("event") == REGISTERED)
-    committed = set(events.select("run_id").drop_nulls().unique().collect(engine="streaming")["run_id"])
+def _runs(registry: Registry, output: Path, staged: Collection[tuple[str, int]]) -> Iterator[str]:
+    published = _published(output)
     for run_id in sorted(published):
         if registry.committed(run_id) is None:
             yield f"run {run_id}: is published in {output}, and this registry does not know it; was it restored?"
-    for run_id in sorted(committed - published):
-        yield f"run {run_id}: is committed, and not published in {output}; start it again under its id"
+    for run_id, token in sorted(staged):
+        if run_id not in published and registry.committed(run_id) == token:
+            yield f"run {run_id}: is committed, and waits in {output} to be published; the next run does it"
+
+
+def _published(output: Path) -> set[str]:
+    return {manifest.parent.name for manifest in output.glob("*/run.json") if _is_final(manifest)}
 
 
 def _is_final(manifest: Path) -> bool:

@@ -1,6 +1,5 @@
 """Writes the data files of the registry."""
 
-import json
 import uuid
 from pathlib import Path
 from typing import Self
@@ -8,9 +7,9 @@ from typing import Self
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake.transaction import AddAction
 
 from pipeline.durable import sync
+from pipeline.registry import log
 from pipeline.registry.digests import DigestingFile
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
 
@@ -69,7 +68,7 @@ class RegistryWriter:
         self._writer.write_table(records)
         self._rows += records.num_rows
 
-    def hand_over(self) -> list[AddAction]:
+    def hand_over(self) -> list[log.Action]:
         """Finish the file and make it durable; what the commit has to name."""
         self._handed_over = True
         if self._file is None or self._writer is None:
@@ -80,17 +79,7 @@ class RegistryWriter:
         begun, self._path = self._path, self._file.named(self._path)
         begun.rename(self._path)
         sync(self._path)
-        stat = self._path.stat()
-        return [
-            AddAction(
-                path=self._path.name,
-                size=stat.st_size,
-                partition_values={},
-                modification_time=int(stat.st_mtime * 1_000),
-                data_change=True,
-                stats=json.dumps({"numRecords": self._rows}),
-            )
-        ]
+        return [log.add(self._path, self._rows)]
 
     def files(self) -> list[Path]:
         """The files that hold the records; none where there are no records."""

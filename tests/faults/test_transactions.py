@@ -83,7 +83,8 @@ def test_a_stale_handle_cannot_commit(world):
 def test_another_registry_s_unfinished_run_is_left_alone(world):
     deliver_devices(world, 1)
     output = world.home / "runs"
-    with workspace.workspace(output, "other", "elsewhere") as place:
+    elsewhere = Registry.open(world.home / "elsewhere", create=True)
+    with workspace.workspace(output, "other", elsewhere) as place:
         place.in_doubt = True
     world.run()
     assert [path.name.split("-")[0] for path in leftovers(world)] == ["other"]
@@ -92,7 +93,7 @@ def test_another_registry_s_unfinished_run_is_left_alone(world):
 def test_a_run_that_ends_while_it_is_looked_at_is_no_fault(world, monkeypatch):
     registry = Registry.open(world.registry, create=True)
     output = world.home / "runs"
-    with workspace.workspace(output, "ending", registry.name) as place:
+    with workspace.workspace(output, "ending", registry) as place:
         place.in_doubt = True
     (place.folder / "lock").unlink()
     assert workspace.recover(output, registry) == []
@@ -111,7 +112,8 @@ def test_half_a_workspace_is_removed_once_nobody_can_be_at_it(world, ending, age
 
 def test_a_living_run_is_left_alone(world):
     deliver_devices(world, 1)
-    with workspace.workspace(world.home / "runs", "alive", str(world.registry)) as place:
+    registry = Registry.open(world.registry, create=True)
+    with workspace.workspace(world.home / "runs", "alive", registry) as place:
         place.begin_publication()
         world.run()
         assert place.publication.exists()

@@ -3,10 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.errors import Fault
+from pipeline.outputs import output_at
 from pipeline.registry import Registry, index, lookup, serials
-from pipeline.registry.verifying import verify
+from pipeline.registry.verifying import unpublished, verify
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.night import INTUNE
+from pipeline.workspace import Workspace
 from tests.conftest import OTHER_TENANT, TENANT
 
 
@@ -32,9 +35,29 @@ def test_a_run_that_the_registry_does_not_know_is_named(published):
     assert [told.split(":")[0] for told in findings(published)] == ["run other"]
 
 
-def test_a_run_that_is_not_published_is_named(published):
+def test_a_run_that_was_removed_is_told_and_no_finding(published):
     (published.home / "runs" / "night" / "run.json").unlink()
-    assert [told.split(":")[0] for told in findings(published)] == ["run night"]
+    assert findings(published) == []
+    registry = Registry.open(published.registry, create=False)
+    assert [told.split(":")[0] for told in unpublished(registry, published.home / "runs")] == ["run night"]
+
+
+def test_a_run_that_waits_to_be_published_is_a_finding(published, monkeypatch):
+    def die(*_):
+        raise OSError(28, "No space left on device")
+
+    published.deliver(f"contoso/{TENANT}/b.csv", {INTUNE[2]: capture(published.factory.device())})
+    with monkeypatch.context() as patched, pytest.raises(Fault, match="is committed"):
+        patched.setattr(Workspace, "publish", die)
+        published.run(run_id="torn")
+    output = published.home / "runs"
+    registry = Registry.open(published.registry, create=False)
+    with output_at(output) as runs:
+        (told,) = verify(registry, output, runs.staged())
+    assert told.startswith("run torn: is committed, and waits")
+    assert published.run(run_id="torn").result.repeated
+    with output_at(output) as runs:
+        assert verify(registry.reopened(), output, runs.staged()) == []
 
 
 def test_a_device_that_is_registered_twice_is_named(published):
@@ -50,7 +73,7 @@ def test_a_data_file_that_cannot_be_read_is_named(published):
     registry = Registry.open(published.registry, create=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.registry.verifying._twice", lambda *_: [])
-        assert "cannot be read" in verify(registry)[0]
+        assert "is damaged" in verify(registry)[0]
 
 
 def test_a_look_up_of_other_records_is_named(published):
