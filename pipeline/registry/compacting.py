@@ -57,7 +57,7 @@ def compact(registry: Registry, listener: Listener | None = None) -> Compaction:
     merged = _groups(before)
     if merged:
         listener.stage("merge")
-        with registry.writer() as writer:
+        with registry.copier(merged) as writer:
             for file in _told(merged, before, listener):
                 require_sound(file)
                 with pq.ParquetFile(file) as source:

@@ -2,6 +2,7 @@
 
 A data file of the registry never changes, so a copy made from it is right for as long as the file exists. It lies
 beside the table, is named after its file, and says how large that is; a copy that says otherwise is not looked at.
+Whoever reads a part of one checks that part: a flipped bit would else make a registered device new.
 """
 
 import secrets
@@ -13,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.durable import sync
+from pipeline.errors import RegistryError
 from pipeline.registry.digests import require_sound
 
 FOLDER = "_lookup"
@@ -22,6 +24,7 @@ UNFINISHED = "unfinished-"
 """How the name of a copy begins while it is made, and of one that was never finished."""
 
 _SIZE = b"data file size"
+_DIGEST = b"digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,13 @@ class Copy:
         name: of the kind, part of the names of its files.
         schema: its columns, and metadata that tell it from what another version made under the name.
         made: its batches, made from a data file.
+        digest: a number of a batch that changes with any bit of it that has no check of its own.
     """
 
     name: str
     schema: pa.Schema
     made: Callable[[Path], Iterable[pa.RecordBatch]]
+    digest: Callable[[pa.RecordBatch], int]
 
     def place(self, data_file: Path) -> Path:
         """Where the copy of a data file lies, if there is one."""
@@ -56,7 +61,7 @@ class Copy:
         try:
             with pa.ipc.new_file(unfinished, schema) as writer:
                 for batch in self.made(data_file):
-                    writer.write_batch(batch)
+                    writer.write_batch(batch, custom_metadata={_DIGEST: str(self.digest(batch))})
             sync(unfinished)
             unfinished.rename(copy)
         finally:
@@ -73,6 +78,21 @@ class Copy:
         except pa.ArrowException:
             return None
         return copy if copy.schema.equals(self._schema_of(data_file), check_metadata=True) else None
+
+    def checked(self, data_file: Path, copy: pa.ipc.RecordBatchFileReader, at: int) -> pa.RecordBatch:
+        """A batch of a copy, looked at as a whole.
+
+        Raises:
+            RegistryError: it is damaged.
+        """
+        batch, told = copy.get_batch_with_custom_metadata(at)
+        if told is None or told.get(_DIGEST) != str(self.digest(batch)).encode():
+            raise self.damage(data_file)
+        return batch
+
+    def damage(self, data_file: Path) -> RegistryError:
+        """What is told of a copy that says something else than when it was made."""
+        return RegistryError(f"registry look-up {self.place(data_file)}: is damaged; remove it and compact again")
 
     def _schema_of(self, data_file: Path) -> pa.Schema:
         size = str(data_file.stat().st_size).encode()

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints
+from pipeline.match.keys import fingerprint
 from pipeline.registry.copies import Copy
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import RECORD_TYPES
@@ -17,24 +18,44 @@ COLUMNS = ("event", "device_id", "tenant_id", "partner_id", "registered_via", *C
 """What `records` is asked for."""
 
 _BATCH_ROWS = 65_536
-_SCHEMA = (
-    pl.DataFrame(schema={name: RECORD_TYPES[name] for name in COLUMNS})
-    .to_arrow(compat_level=pl.CompatLevel.oldest())
-    .schema
-)
+_CHECKED: dict[str, pl.DataType] = {**{name: RECORD_TYPES[name] for name in COLUMNS}, "check": pl.Int64()}
+_SCHEMA = pl.DataFrame(schema=_CHECKED).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+"""`check` is a fingerprint of the record and its position."""
+
+_ABSENT, _BETWEEN = "\0", "\x1e"
+"""What stands in a fingerprint for a value that is null, and between those of a list."""
 
 
 def _records(data_file: Path) -> Iterator[pa.RecordBatch]:
+    first = 0
     with pq.ParquetFile(data_file) as file:
         for batch in file.iter_batches(_BATCH_ROWS, columns=list(COLUMNS)):
-            yield batch.select(COLUMNS).cast(_SCHEMA)
+            rows = pl.DataFrame(batch).select(pl.col(name).cast(RECORD_TYPES[name]) for name in COLUMNS)
+            checked = rows.with_columns(_checks(rows, np.arange(first, first + rows.height)))
+            yield from checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_SCHEMA).combine_chunks().to_batches()
+            first += rows.height
 
 
-COPY = Copy("records", _SCHEMA, _records)
+def _checks(rows: pl.DataFrame, positions: Ints) -> pl.Series:
+    texts = [
+        pl.col(name).list.join(_BETWEEN) if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String)
+        for name, dtype in _CHECKED.items()
+        if name in COLUMNS
+    ]
+    numbered = rows.with_columns(position=pl.Series(positions).cast(pl.String))
+    checks = fingerprint("record", pl.col("position"), *(text.fill_null(_ABSENT) for text in texts))
+    return numbered.select(check=checks)["check"]
+
+
+COPY = Copy("records", _SCHEMA, _records, lambda _: 0)
 
 
 def take(data_file: Path, rows: Ints) -> pl.DataFrame | None:
-    """Rows of a data file by position, ascending, with the columns of `COLUMNS`; None where there is no copy."""
+    """Rows of a data file by position, ascending, with the columns of `COLUMNS`; None where there is no copy.
+
+    Raises:
+        RegistryError: one of them is damaged.
+    """
     copy = COPY.open(data_file)
     if copy is None:
         return None
@@ -44,5 +65,7 @@ def take(data_file: Path, rows: Ints) -> pl.DataFrame | None:
         first = ends[at - 1] if at else 0
         own = rows[(rows >= first) & (rows < ends[at])] - first
         taken.append(pa.Table.from_batches([copy.get_batch(at).take(pa.array(own))]).cast(_SCHEMA))
-    frame = pl.DataFrame(pa.concat_tables(taken))
-    return frame.select(pl.col(name).cast(RECORD_TYPES[name]) for name in COLUMNS)
+    frame = pl.DataFrame(pa.concat_tables(taken)).select(pl.col(name).cast(dtype) for name, dtype in _CHECKED.items())
+    if frame.height != len(rows) or not frame["check"].equals(_checks(frame, rows), check_names=False):
+        raise COPY.damage(data_file)
+    return frame.drop("check")

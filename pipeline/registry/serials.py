@@ -1,5 +1,6 @@
 """What the serial numbers of each manufacturer look like, summed up once for each data file."""
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,11 @@ def _summary(data_file: Path) -> list[pa.RecordBatch]:
     return batches
 
 
-COPY = Copy("serials", _SCHEMA, _summary)
+def _digest(batch: pa.RecordBatch) -> int:
+    return zlib.crc32(batch.serialize())
+
+
+COPY = Copy("serials", _SCHEMA, _summary, _digest)
 
 
 def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
@@ -34,7 +39,9 @@ def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
         if copy is None:
             unread.append(file)
         else:
-            summed.append(_read(copy).filter(pl.col("manufacturer").is_in(manufacturers.implode())))
+            batches = [COPY.checked(file, copy, at) for at in range(copy.num_record_batches)]
+            summary = pl.DataFrame(pa.Table.from_batches(batches, _SCHEMA))
+            summed.append(summary.filter(pl.col("manufacturer").is_in(manufacturers.implode())))
     if unread and len(manufacturers):
         summed.append(_forms_of(unread, pl.col("manufacturer").is_in(manufacturers.implode())))
     return _merged(summed)
@@ -44,10 +51,6 @@ def _forms_of(files: list[Path], wanted: pl.Expr | None = None) -> pl.DataFrame:
     records = scan_columns(files, "manufacturer", "serial_number")
     known = records.drop_nulls()
     return serial_forms(known if wanted is None else known.filter(wanted)).collect(engine="streaming")
-
-
-def _read(copy: pa.ipc.RecordBatchFileReader) -> pl.DataFrame:
-    return pl.DataFrame(copy.read_all())
 
 
 def _merged(forms: list[pl.DataFrame]) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from pipeline.durable import make_folder, sync_folder
@@ -299,6 +301,13 @@ class Registry:
     def writer(self) -> "RegistryWriter":
         """A new file of records for this registry; it counts for nothing until it is committed."""
         return RegistryWriter(self.folder, self.version + 1)
+
+    def copier(self, files: Iterable[Path]) -> "RegistryWriter":
+        """A new file for the records of some others; what a later version of the program added to them is kept."""
+        known = set(ARROW_SCHEMA.names)
+        added = [field for file in files for field in pq.read_schema(file) if field.name not in known]
+        wide = pa.unify_schemas([ARROW_SCHEMA, pa.schema(dict((field.name, field.type) for field in added))])
+        return RegistryWriter(self.folder, self.version + 1, wide)
 
 
 def _contents(table: DeltaTable) -> list[tuple[str, int]]:

@@ -35,17 +35,19 @@ class Wanted:
         """How many different keys."""
         return len(self._sorted)
 
-    def within(self, ascending: Ints) -> Ints:
-        """Positions in keys that are sorted, of those in the set."""
-        if len(ascending) <= _SPARSE * len(self):
-            return self.among(ascending)
-        first = np.searchsorted(ascending, self._sorted)
-        held = np.flatnonzero(ascending[np.minimum(first, len(ascending) - 1)] == self._sorted)
-        first, last = first[held], np.searchsorted(ascending, self._sorted[held], side="right")
+    def are_few_among(self, number: int) -> bool:
+        """Whether it takes less to search so many sorted keys for each of these than to look at all of them."""
+        return number > _SPARSE * len(self)
+
+    def searched(self, ascending: Ints) -> tuple[Ints, Ints]:
+        """Where each key of the set stands among sorted ones, or would stand; and the positions of those that do."""
+        begins = np.searchsorted(ascending, self._sorted)
+        held = np.flatnonzero(ascending[np.minimum(begins, len(ascending) - 1)] == self._sorted)
+        first, last = begins[held], np.searchsorted(ascending, self._sorted[held], side="right")
         sizes = last - first
         before = np.cumsum(sizes) - sizes
         positions: Ints = np.arange(sizes.sum()) + np.repeat(first - before, sizes)
-        return positions
+        return begins, positions
 
     def among(self, keys: Ints) -> Ints:
         """Positions of the keys that are in the set, ascending."""

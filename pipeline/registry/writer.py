@@ -22,13 +22,15 @@ ARROW_SCHEMA = pl.DataFrame(schema=RECORD_TYPES).to_arrow(compat_level=pl.Compat
 class RegistryWriter:
     """Writes one data file of the registry, batch by batch; a file that is not handed over is gone at the end."""
 
-    def __init__(self, folder: Path, version: int) -> None:
+    def __init__(self, folder: Path, version: int, schema: pa.Schema = ARROW_SCHEMA) -> None:
         """Begin a file.
 
         Args:
             folder: the registry's.
             version: the one that the commit of these records will make.
+            schema: its columns, with those that a later version of the program has added.
         """
+        self._schema = schema
         self._version = version
         self._path = folder / f"part-{uuid.uuid4()}.parquet"
         self._file: DigestingFile | None = None
@@ -57,14 +59,16 @@ class RegistryWriter:
         """Add records of another file of the registry, as they are; columns that it lacks are null."""
         columns = [
             batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
-            for field in ARROW_SCHEMA
+            for field in self._schema
         ]
-        self._append(pa.Table.from_arrays(columns, names=ARROW_SCHEMA.names).cast(ARROW_SCHEMA))
+        self._append(pa.Table.from_arrays(columns, names=self._schema.names).cast(self._schema))
 
     def _append(self, records: pa.Table) -> None:
         if self._file is None or self._writer is None:
             self._file = DigestingFile(self._path)
-            self._writer = pq.ParquetWriter(self._file, ARROW_SCHEMA, compression="zstd", use_dictionary=_OF_FEW_VALUES)
+            self._writer = pq.ParquetWriter(
+                self._file, self._schema, compression="zstd", use_dictionary=_OF_FEW_VALUES
+            )
         self._writer.write_table(records)
         self._rows += records.num_rows
 

@@ -364,7 +364,7 @@ def test_a_file_is_settled_only_by_runs_that_this_registry_knows(world):
     world.run()
     shutil.rmtree(world.registry)
     backup.rename(world.registry)
-    night = world.run()
+    night = world.run(accept_restored=True)
     assert dict(night.files.select("source_file", "disposition").rows()) == {
         f"contoso/{TENANT}/a.csv": "already_processed",
         f"contoso/{TENANT}/b.csv": "processed",

@@ -81,12 +81,16 @@ def require_strace():
     ("call", "number", "committed", "published"),
     [
         ("rename", 1, False, False),  # the workspace gets its name
+        ("rename", 2, False, False),  # that a run can be moved to its place is tried
+        ("rename", 3, False, False),  # the data file gets its name
         ("linkat", 1, False, False),  # the commit
         ("unlink", 1, True, False),  # behind it
-        ("rename", 2, True, False),  # the folder of the run
-        ("rename", 3, True, False),  # its run.json
-        ("rename", 4, True, True),  # the page of all runs
-        ("rename", 5, True, True),  # the end of the workspace
+        ("rename", 4, True, False),  # the folder of the run
+        ("rename", 5, True, False),  # its run.json
+        ("rename", 6, True, True),  # the note of the registry that it is published
+        ("rename", 7, True, True),  # that of the output
+        ("rename", 8, True, True),  # the page of all runs
+        ("rename", 9, True, True),  # the end of the workspace
     ],
 )
 def test_a_kill_around_the_commit_and_the_publication(world, call, number, committed, published):
