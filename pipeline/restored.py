@@ -41,9 +41,9 @@ class Known:
 
     @property
     def version(self) -> int:
-        """The newest version of any registry that a published run tells of; zero where none does."""
+        """The newest version of any registry that a published run tells of; negative where none does."""
         noted = [seen["version"] for seen in self.noted.values()]
-        return max([0, *noted, *(run["registry_version"]["after"] for run in self.runs)])
+        return max([-1, *noted, *(run["registry_version"]["after"] for run in self.runs)])
 
     def tells_of(self, config: RunConfig) -> bool:
         """Whether a published run tells of a registry where this one should be."""

@@ -164,6 +164,17 @@ def is_whole(path: Path) -> bool:
     return end.encode() in said[-_END_BYTES if version else 0 :] and digest in (None, zlib.crc32(said))
 
 
+def _is_torn(path: Path) -> bool:
+    """Whether a commit is none that any program would write: nothing, or lines without their ends."""
+    first, _, said = path.read_bytes().partition(b"\n")
+    try:
+        lines = [json.loads(line) for line in (first, *said.splitlines())]
+        digest = lines[0].get("commitInfo", {}).get(_DIGEST)
+    except (ValueError, AttributeError):
+        return True
+    return digest not in (None, zlib.crc32(said))
+
+
 def set_torn_aside(folder: Path, published: int) -> list[str]:
     """Take a newest commit that cannot be read out of the log, if a power cut came before it was durable.
 
@@ -171,13 +182,13 @@ def set_torn_aside(folder: Path, published: int) -> list[str]:
 
     Args:
         folder: the registry.
-        published: the newest version of which a published run tells.
+        published: the newest version of which a published run tells; negative where none does.
 
     Returns:
         What was done, in sentences.
     """
     newest = max((path for path in (folder / LOG).glob("*.json") if path.stem.isdigit()), default=None)
-    if newest is None or is_whole(newest) or int(newest.stem) <= max(published, settled(folder)):
+    if newest is None or not _is_torn(newest) or int(newest.stem) <= max(published, settled(folder)):
         return []
     newest.rename(newest.with_suffix(".torn"))
     sync_folder(folder / LOG)
@@ -195,11 +206,11 @@ def settle(folder: Path, version: int) -> None:
 
 
 def settled(folder: Path) -> int:
-    """The newest version that was noted; zero where none was."""
+    """The newest version that was noted; negative where none was."""
     try:
         return int((folder / _SETTLED).read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return 0
+        return -1
 
 
 def _line(action: Action) -> str:

@@ -105,13 +105,12 @@ def answers(registry, truth):
 
 def test_damage_is_not_copied(registered):
     file = data_file(registered)
+    registered.import_existing({"tenant_id": TENANT, "registered_via": "intune", "windows_product_id": "3305123456789"})
     flip(file, file.stat().st_size // 3)
     registry = Registry.open(registered.registry, create=False)
     for kind in (index, lookup, serials):
         with pytest.raises(RegistryError, match="is damaged"):
             kind.COPY.write(file)
-    registered.import_existing({"tenant_id": TENANT, "registered_via": "intune", "windows_product_id": "3305123456789"})
-    registry = registry.reopened()
     with pytest.raises(RegistryError, match="is damaged"):
         compact(registry)
     assert registry.reopened().version == registry.version

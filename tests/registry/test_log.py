@@ -47,12 +47,8 @@ def test_a_newest_commit_that_a_power_cut_emptied_is_set_aside(published, monkey
     assert len(devices_in(published.registry)) == 3
 
 
-def test_it_is_told(published, capsys):
+def test_it_is_told(published):
     log.place_of(published.registry, 3).touch()
-
-    class Listener:
-        told: list[str] = []
-
     (notice,) = log.set_torn_aside(published.registry, 2)
     assert "is set aside" in notice
     assert opened(published).version == 2
@@ -77,9 +73,9 @@ def test_an_emptied_commit_of_a_finished_command_is_a_damage(published):
 
 
 def test_an_older_commit_is_never_set_aside(published, monkeypatch):
-    monkeypatch.setattr(log, "settled", lambda _: 0)
+    monkeypatch.setattr(log, "settled", lambda _: -1)
     os.truncate(log.place_of(published.registry, 1), 0)
-    assert log.set_torn_aside(published.registry, 0) == []
+    assert log.set_torn_aside(published.registry, -1) == []
     with pytest.raises(RegistryError, match="cut off"):
         published.run()
 
