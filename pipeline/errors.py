@@ -2,8 +2,8 @@
 
     IntakeError
     ├── UsageError             exit 2: arguments or configuration
-    │   ├── RegistryAbsent     there is no registry where one was named
-    │   └── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
+    │   ├── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
+    │   └── NoRegistryError    exit 2: there is none, and none shall be made
     └── Fault                  exit 3: store, disk, another run; nothing of this run was published
         ├── RegistryError      the registry is missing, damaged, or no registry
         └── RegistryConflict   another run committed first
@@ -24,12 +24,12 @@ class UsageError(IntakeError):
     exit_code = 2
 
 
-class RegistryAbsent(UsageError):  # noqa: N818 - what is so is said, as of a conflict
-    """There is no registry where one was named."""
-
-
 class ReferenceDataError(UsageError):
     """Reference data that cannot be relied on, named by file, line and column."""
+
+
+class NoRegistryError(UsageError):
+    """There is no registry, and none shall be made."""
 
 
 class Fault(IntakeError):  # noqa: N818 - a fault is what the contract calls it

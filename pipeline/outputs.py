@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.config import DRY_RUNS
+from pipeline.errors import Fault
 from pipeline.objects import Location, Prefix, is_uri
 from pipeline.registry import Registry
 from pipeline.restored import NOTE
 from pipeline.scratch import Scratch
-from pipeline.errors import Fault
 from pipeline.workspace import MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
 from pipeline.workspace import recover as recover_here
 

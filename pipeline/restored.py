@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from pipeline.config import RunConfig
 from pipeline.durable import replace_text, sync
-from pipeline.errors import Fault, RegistryAbsent, RegistryError
+from pipeline.errors import Fault, NoRegistryError, RegistryError, UsageError
 from pipeline.objects import Location, is_uri
 from pipeline.registry import Registry
 from pipeline.workspace import MANIFEST
@@ -72,23 +72,23 @@ def open_registry(config: RunConfig, output: Path) -> tuple[Registry, list[str]]
         The registry, and what is to be told of it, in sentences.
 
     Raises:
-        UsageError: there is none, and there was one or none shall be created.
+        NoRegistryError: there is none, and none shall be created.
+        UsageError: there is none, and there was one.
         RegistryError: it is damaged, or older than what is published.
     """
     known = recall(output)
     is_gone = known.tells_of(config) and not config.accept_restored
     try:
-        registry = Registry.open(
-            config.registry, create=config.create_registry and not is_gone, published=known.version
-        )
-    except RegistryAbsent as error:
+        may_create = config.create_registry and not config.dry_run and not is_gone
+        registry = Registry.open(config.registry, create=may_create, published=known.version)
+    except NoRegistryError as error:
         if not is_gone:
             raise
         message = (
             f"registry {config.registry}: is gone, and runs published in {config.output} tell of it; restore it from "
             "a backup, name it with --registry, or begin a new one with --accept-restored"
         )
-        raise RegistryAbsent(message) from error
+        raise UsageError(message) from error
     if not known.is_ahead_of(registry):
         return registry, list(registry.notices)
     lost = _lost(registry, output)
@@ -119,9 +119,7 @@ def remember(output: Path, registry: Registry, run_id: str) -> str:
     """Note that a run which this registry was opened for has been committed and published; the name of the note."""
     note = output / NOTE
     seen: Sighting = {"registry": registry.name, "version": registry.version + 1, "run_id": run_id}
-    others = {
-        identity: other for identity, other in (_read(note) or {}).items() if other["registry"] != registry.name
-    }
+    others = {identity: other for identity, other in (_read(note) or {}).items() if other["registry"] != registry.name}
     replace_text(note, json.dumps({**others, registry.identity: seen}, indent=2) + "\n")
     sync(note)
     return NOTE

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from pipeline import restored
-from pipeline.errors import RegistryAbsent, RegistryError
+from pipeline.errors import RegistryError, UsageError
 from pipeline.registry import Registry
 from tests.faults.killing import deliver_devices
 
@@ -35,7 +35,9 @@ def test_a_registry_of_an_older_backup_is_refused_until_that_is_accepted(nights,
     restore(nights)
     if not noted:
         forget(nights)
-    with pytest.raises(RegistryError, match=r"lacks 2 published runs with 2 devices \(night-2, night-3\).*--accept-restored"):
+    with pytest.raises(
+        RegistryError, match=r"lacks 2 published runs with 2 devices \(night-2, night-3\).*--accept-restored"
+    ):
         nights.run(run_id="no")
     assert not (nights.home / "runs" / "no").exists()
     night = nights.run(run_id="on", accept_restored=True)
@@ -61,7 +63,7 @@ def test_a_registry_that_is_gone_is_not_made_anew_unsaid(nights, noted):
     if not noted:
         forget(nights)
     for options in ({}, {"create_registry": True}):
-        with pytest.raises(RegistryAbsent, match="is gone.*--accept-restored"):
+        with pytest.raises(UsageError, match="is gone.*--accept-restored"):
             nights.run(**options)
     assert not nights.registry.exists()
     assert nights.run(accept_restored=True).registered.height == 3

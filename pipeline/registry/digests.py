@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pipeline.arrays import Ints
 from pipeline.errors import RegistryError
 
-_NAME = re.compile(r"part-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-(?P<footer>[0-9a-f]{8})\.parquet")
+_NAME = re.compile(r"(?:part|requests)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-(?P<footer>[0-9a-f]{8})\.parquet")
 _KEY = b"autopilot-intake digests"
 
 _BLOCK = 1 << 16
@@ -141,4 +141,4 @@ def _blocks_of(footer: _Footer, columns: Collection[str]) -> Ints:
 
 def _column(metadata: pq.FileMetaData, at: int) -> str:
     path: str = metadata.schema.column(at).path
-    return path.split(".")[0]
+    return path.split(".", maxsplit=1)[0]

@@ -1,6 +1,8 @@
-"""Reads the registry's data files, of whichever version of the program, and none that is damaged."""
+"""The registry's data files: which hold devices and which requests, how they are read whoever wrote them, and none
+that is damaged.
+"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +10,18 @@ from polars.io.plugins import register_io_source
 
 from pipeline.registry.digests import require_sound
 from schemas.registry import RECORD_TYPES
+from schemas.requests import REQUEST_TYPES
+
+DEVICES, REQUESTS = "part-", "requests-"
+"""How the names of data files begin, by what they hold. What a night looks through is then what it is looking for."""
+
+TABLE_TYPES = {**RECORD_TYPES, **REQUEST_TYPES}
+"""Columns of the table: a file has those of its kind, the others are null in it."""
+
+
+def holds_requests(name: str) -> bool:
+    """Whether a data file of this name holds requests, not devices."""
+    return name.startswith(REQUESTS)
 
 
 def scan_records(files: Iterable[Path]) -> pl.LazyFrame:
@@ -18,17 +32,12 @@ def scan_records(files: Iterable[Path]) -> pl.LazyFrame:
     Raises:
         RegistryError: while it is collected: a file is damaged.
     """
-    names = list(files)
+    return _scan(list(files), RECORD_TYPES)
 
-    def read(
-        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
-    ) -> Iterator[pl.DataFrame]:
-        wanted = scan_columns(names, *(RECORD_TYPES if columns is None else columns))
-        limited = wanted if rows is None else wanted.head(rows)
-        filtered = limited if predicate is None else limited.filter(predicate)
-        yield from filtered.collect_batches(maintain_order=True)
 
-    return register_io_source(read, schema=RECORD_TYPES)
+def scan_requests(files: Iterable[Path]) -> pl.LazyFrame:
+    """The same of files of requests, with the columns of `REQUEST_TYPES`."""
+    return _scan(list(files), REQUEST_TYPES)
 
 
 def scan_columns(files: Iterable[Path], *columns: str) -> pl.LazyFrame:
@@ -37,10 +46,25 @@ def scan_columns(files: Iterable[Path], *columns: str) -> pl.LazyFrame:
     Raises:
         RegistryError: a file is damaged.
     """
-    names = list(files)
-    if not names:
-        return pl.LazyFrame(schema={name: RECORD_TYPES[name] for name in columns})
-    for file in names:
+    return _checked(list(files), RECORD_TYPES, columns)
+
+
+def _scan(files: list[Path], types: dict[str, pl.DataType]) -> pl.LazyFrame:
+    def read(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_rows: int | None
+    ) -> Iterator[pl.DataFrame]:
+        wanted = _checked(files, types, list(types) if columns is None else columns)
+        limited = wanted if rows is None else wanted.head(rows)
+        filtered = limited if predicate is None else limited.filter(predicate)
+        yield from filtered.collect_batches(maintain_order=True)
+
+    return register_io_source(read, schema=types)
+
+
+def _checked(files: list[Path], types: dict[str, pl.DataType], columns: Sequence[str]) -> pl.LazyFrame:
+    if not files:
+        return pl.LazyFrame(schema={name: types[name] for name in columns})
+    for file in files:
         require_sound(file, columns)
-    found = pl.scan_parquet(names, schema=RECORD_TYPES, glob=False, missing_columns="insert", extra_columns="ignore")
+    found = pl.scan_parquet(files, schema=types, glob=False, missing_columns="insert", extra_columns="ignore")
     return found.select(columns)

@@ -32,7 +32,9 @@ def _records(data_file: Path) -> Iterator[pa.RecordBatch]:
         for batch in file.iter_batches(_BATCH_ROWS, columns=list(COLUMNS)):
             rows = pl.DataFrame(batch).select(pl.col(name).cast(RECORD_TYPES[name]) for name in COLUMNS)
             checked = rows.with_columns(_checks(rows, np.arange(first, first + rows.height)))
-            yield from checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_SCHEMA).combine_chunks().to_batches()
+            yield from (
+                checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_SCHEMA).combine_chunks().to_batches()
+            )
             first += rows.height
 
 

@@ -64,6 +64,11 @@ def _files(registry: Registry) -> Iterator[str]:
             yield f"data file {file}: holds {ids.num_rows:,} records instead of {records:,}; restore it from a backup"
         elif not all(copy.agrees(file) for copy in COPIES):
             yield f"look-up of {file}: does not hold the same records; remove {FOLDER}/ and compact again"
+    for file in registry.request_files():
+        try:
+            require_sound(file)
+        except RegistryError as error:
+            yield str(error)
 
 
 def _twice(registry: Registry, name: str, told: str) -> Iterator[str]:

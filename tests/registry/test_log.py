@@ -205,4 +205,6 @@ def test_foreign_readers_see_what_is_there(published):
     table = DeltaTable(published.registry)
     assert table.to_pyarrow_table(columns=["device_id"]).num_rows == 2
     assert [entry["operation"] for entry in table.history()][:1] == ["WRITE"]
-    assert deltalake.Schema.from_arrow(Registry.open(published.registry, create=False).scan().collect().to_arrow().schema)
+    assert deltalake.Schema.from_arrow(
+        Registry.open(published.registry, create=False).scan().collect().to_arrow().schema
+    )

@@ -41,7 +41,9 @@ def test_it_is_opened_and_knows_its_devices(old):
 def test_a_night_on_it_knows_its_devices_and_adds_the_columns(old):
     night = old.run(run_id="new")
     reasons = {line: codes for (file, line), codes in night.reasons().items() if file.endswith("c.csv")}
-    assert [reasons[line] for line in (2, 3, 4)] == [["ALREADY_REGISTERED"]] * 3 or reasons[2] == ["REGISTERED_BY_CUSTOMER"]
+    assert [reasons[line] for line in (2, 3, 4)] == [["ALREADY_REGISTERED"]] * 3 or reasons[2] == [
+        "REGISTERED_BY_CUSTOMER"
+    ]
     assert reasons[6] == []
     table = DeltaTable(old.registry)
     assert [field.name for field in table.schema().fields] == ARROW_SCHEMA.names
@@ -68,9 +70,7 @@ def newer(registry):
     table = DeltaTable(registry)
     version = opened.version + 1
     wide = row.to_arrow().schema
-    log.commit(
-        registry, version, [*log.widened(table, wide), log.add(path, 1), log.transaction(log.WRITER, version)]
-    )
+    log.commit(registry, version, [*log.widened(table, wide), log.add(path, 1), log.transaction(log.WRITER, version)])
     return path
 
 
