@@ -87,6 +87,14 @@ def slices(flat: Bytes, start: Ints, size: Ints, dtype: type[pl.DataType] = pl.B
     )
 
 
+def ranges(first: Ints, last: Ints) -> Ints:
+    """Every number of each [first, last), one after another."""
+    sizes = last - first
+    before = np.cumsum(sizes) - sizes
+    numbers: Ints = np.arange(sizes.sum()) + np.repeat(first - before, sizes)
+    return numbers
+
+
 def positions(numbers: Ints) -> pl.Series:
     """Numbers from zero as a column, null where they are negative."""
     series = pl.Series(numbers)

@@ -202,7 +202,7 @@ def _conclude(
         output.show(name)
         return RunResult(below(config.output, name), manifest)
     try:
-        output.stage(place, config.run_id, registry)
+        output.stage(place, config.run_id)
     except Fault as fault:
         if registry.reopened().committed(config.run_id) is None:
             raise

@@ -43,7 +43,7 @@ class Output(Protocol):
         """Ids and tokens of the runs that are prepared."""
         ...
 
-    def stage(self, place: Workspace, run_id: str, registry: Registry) -> None:
+    def stage(self, place: Workspace, run_id: str) -> None:
         """Take a prepared run to where it will be published from, before its commit.
 
         Raises:
@@ -76,7 +76,7 @@ class _Here:
     def staged(self) -> list[tuple[str, int]]:
         return _attempts(path.name for path in (self.folder / STAGING).glob("*"))
 
-    def stage(self, place: Workspace, run_id: str, registry: Registry) -> None:
+    def stage(self, place: Workspace, run_id: str) -> None:
         place.require_way_to(self.folder / run_id)
 
     def publish(self, place: Workspace, run_id: str) -> None:
@@ -122,7 +122,7 @@ class _Store:
     def staged(self) -> list[tuple[str, int]]:
         return _attempts(self._prefix.folders(STAGING))
 
-    def stage(self, place: Workspace, run_id: str, registry: Registry) -> None:
+    def stage(self, place: Workspace, run_id: str) -> None:
         if self._prefix.names(run_id):
             message = f"output {self._prefix.uri}/{run_id}: was made meanwhile; nothing was registered, use another id"
             raise Fault(message)

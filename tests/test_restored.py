@@ -63,7 +63,7 @@ def test_a_registry_that_is_gone_is_not_made_anew_unsaid(nights, noted):
     if not noted:
         forget(nights)
     for options in ({}, {"create_registry": True}):
-        with pytest.raises(UsageError, match="is gone.*--accept-restored"):
+        with pytest.raises(UsageError, match=r"is gone.*--accept-restored"):
             nights.run(**options)
     assert not nights.registry.exists()
     assert nights.run(accept_restored=True).registered.height == 3

@@ -23,7 +23,7 @@ _NAME = re.compile(r"(?:part|requests)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{1
 _KEY = b"autopilot-intake digests"
 
 _BLOCK = 1 << 16
-"""Bytes of a block: a column of a large file is read with little around it, and 5,000,000 records have 80 KB of them."""
+"""Bytes of a block: a column of a large file is read with little around it, and a GB has 64 KB of digests."""
 
 _TAIL = 8
 """Bytes at the end of a Parquet file: the footer's size and a magic number."""

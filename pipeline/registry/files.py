@@ -1,6 +1,4 @@
-"""The registry's data files: which hold devices and which requests, how they are read whoever wrote them, and none
-that is damaged.
-"""
+"""The registry's data files: which hold devices and which requests; they are read whoever wrote them, once checked."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

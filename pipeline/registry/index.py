@@ -37,7 +37,7 @@ def _checks(key: Ints, record: npt.NDArray[np.uint32], following: Ints) -> npt.N
     parts = (key.view(np.uint64), following.view(np.uint64), record.astype(np.uint64))
     products = [part * factor for part, factor in zip(parts, _ODD, strict=True)]
     mixed = products[0] ^ products[1] ^ products[2]
-    return (mixed >> np.uint64(32)).astype(np.uint32)
+    return np.asarray(mixed >> np.uint64(32), np.uint32)
 
 
 def _folded(batch: pa.RecordBatch) -> int:

@@ -192,10 +192,8 @@ def set_torn_aside(folder: Path, published: int) -> list[str]:
         return []
     newest.rename(newest.with_suffix(".torn"))
     sync_folder(folder / LOG)
-    return [
-        f"registry log {newest}: was not on the disk when the machine stopped, and counts for nothing; "
-        "it is set aside, and what it would have registered is read again"
-    ]
+    told = "was not on the disk when the machine stopped; it is set aside, and what it was to register is read again"
+    return [f"registry log {newest}: {told}"]
 
 
 def settle(folder: Path, version: int) -> None:

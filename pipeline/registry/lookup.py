@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Ints
+from pipeline.arrays import Ints, ranges
 from pipeline.match.keys import fingerprint
 from pipeline.registry.copies import Copy
 from schemas.device import COMPONENT_TYPES
@@ -66,8 +66,26 @@ def take(data_file: Path, rows: Ints) -> pl.DataFrame | None:
     for at in np.unique(np.searchsorted(ends, rows, side="right")):
         first = ends[at - 1] if at else 0
         own = rows[(rows >= first) & (rows < ends[at])] - first
-        taken.append(pa.Table.from_batches([copy.get_batch(at).take(pa.array(own))]).cast(_SCHEMA))
+        batch = copy.get_batch(at)
+        if not all(_holds(column, own) for column in batch.columns):
+            raise COPY.damage(data_file)
+        taken.append(pa.Table.from_batches([batch.take(pa.array(own))]).cast(_SCHEMA))
     frame = pl.DataFrame(pa.concat_tables(taken)).select(pl.col(name).cast(dtype) for name, dtype in _CHECKED.items())
     if frame.height != len(rows) or not frame["check"].equals(_checks(frame, rows), check_names=False):
         raise COPY.damage(data_file)
     return frame.drop("check")
+
+
+def _holds(column: pa.Array, rows: Ints) -> bool:
+    """Whether the values of some rows lie within what a column holds: a library follows an offset wherever it leads."""
+    is_list = pa.types.is_large_list(column.type)
+    if not rows.size or not (is_list or pa.types.is_large_string(column.type)):
+        return True
+    offsets = np.frombuffer(column.buffers()[1], np.int64)
+    if len(offsets) < rows.max() + 2:
+        return False
+    first, last = offsets[rows], offsets[rows + 1]
+    size = len(column.values) if is_list else len(column.buffers()[2] or b"")
+    if (first < 0).any() or (last < first).any() or (last > size).any():
+        return False
+    return not is_list or _holds(column.values, ranges(first, last))

@@ -198,8 +198,8 @@ class Registry:
     @cached_property
     def _history(self) -> "_History":
         """What became of registrations: few of them, so all of it is held."""
-        events = scan_columns(self._records, "event", "device_id", "version").with_row_index("record")
-        events = events.filter(pl.col("event") != REGISTERED).collect(engine="streaming")
+        every = scan_columns(self._records, "event", "device_id", "version").with_row_index("record")
+        events = every.filter(pl.col("event") != REGISTERED).collect(engine="streaming")
         latest = events.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
         states = events.filter(pl.col("event").is_in(list(STATES)))
         renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()

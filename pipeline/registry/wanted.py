@@ -43,11 +43,7 @@ class Wanted:
         """Where each key of the set stands among sorted ones, or would stand; and the positions of those that do."""
         begins = np.searchsorted(ascending, self._sorted)
         held = np.flatnonzero(ascending[np.minimum(begins, len(ascending) - 1)] == self._sorted)
-        first, last = begins[held], np.searchsorted(ascending, self._sorted[held], side="right")
-        sizes = last - first
-        before = np.cumsum(sizes) - sizes
-        positions: Ints = np.arange(sizes.sum()) + np.repeat(first - before, sizes)
-        return begins, positions
+        return begins, arrays.ranges(begins[held], np.searchsorted(ascending, self._sorted[held], side="right"))
 
     def among(self, keys: Ints) -> Ints:
         """Positions of the keys that are in the set, ascending."""

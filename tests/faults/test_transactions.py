@@ -1,4 +1,5 @@
 import os
+import pathlib
 import shutil
 import time
 
@@ -7,12 +8,12 @@ import polars as pl
 import pytest
 
 from pipeline import publish, workspace
-from pipeline.config import parse_moment
-from pipeline.errors import Fault, RegistryConflict, RegistryError
+from pipeline.config import RunConfig, parse_moment
+from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
 from pipeline.registry import Registry
 from pipeline.registry.writer import ARROW_SCHEMA
 from pipeline.synthesize.night import INTUNE
-from tests.conftest import AS_OF, read_published
+from tests.conftest import AS_OF, make_world, read_published
 from tests.faults.killing import deliver_devices, devices_in, finish, leftovers, start
 
 HASH = INTUNE[2]
@@ -221,3 +222,86 @@ def test_any_folder_will_do(world, name):
 
 def test_as_of_has_a_zone():
     assert parse_moment("2026-01-15T03:00:00+01:00") == AS_OF
+
+
+def leave_torn(world, monkeypatch):
+    """Commit a run and do not publish it."""
+
+    def die(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace.Workspace, "publish", die)
+        with pytest.raises(Fault, match="is committed"):
+            world.run(run_id="torn")
+
+
+def moved(world, to):
+    """The same folders elsewhere."""
+    there = type(world)(to, world.factory)
+    world.home.rename(there.home)
+    return there
+
+
+def test_a_committed_run_is_published_after_its_folders_were_moved(tmp_path, factory, monkeypatch):
+    (tmp_path / "here").mkdir()
+    world = make_world(tmp_path / "here", factory)
+    deliver_devices(world, 2)
+    leave_torn(world, monkeypatch)
+    there = moved(world, tmp_path / "there")
+    assert there.run(run_id="torn").result.repeated
+    assert read_published(there.home / "runs" / "torn", None).registered.height == 2
+    assert leftovers(there) == []
+
+
+def test_a_copy_of_a_registry_removes_nothing_that_it_did_not_commit(world, monkeypatch):
+    deliver_devices(world, 1, name="a")
+    world.run(run_id="first")
+    copy = world.home / "copy"
+    shutil.copytree(world.registry, copy)
+    deliver_devices(world, 1, name="b")
+    leave_torn(world, monkeypatch)
+    world.run(run_id="try", registry=copy)
+    assert [path.name.split("-")[0] for path in leftovers(world)] == ["torn"]
+    assert world.run(run_id="torn").result.repeated
+
+
+@pytest.mark.parametrize(
+    ("registry", "output"), [("both", "both"), ("registry", "registry/runs"), ("runs/registry", "runs")]
+)
+def test_output_and_registry_do_not_lie_in_one_another(world, registry, output):
+    with pytest.raises(UsageError, match="in one another"):
+        world.run(registry=world.home / registry, output=world.home / output, create_registry=True)
+    with pytest.raises(UsageError, match="in one another"):
+        RunConfig.beside("s3://bucket/inbox", registry=f"s3://bucket/{registry}", output=f"s3://bucket/{output}")
+
+
+def test_a_run_learns_before_its_commit_that_its_place_is_taken(world, monkeypatch):
+    deliver_devices(world, 1)
+    real = workspace.Workspace.seal
+
+    def seal(place, *arguments, **options):
+        real(place, *arguments, **options)
+        (world.home / "runs" / "night").mkdir()
+
+    monkeypatch.setattr(workspace.Workspace, "seal", seal)
+    with pytest.raises(Fault, match="nothing was registered"):
+        world.run(run_id="night")
+    assert devices_in(world.registry) == []
+    assert leftovers(world) == []
+
+
+def test_a_run_learns_before_its_commit_that_it_cannot_publish(world, monkeypatch):
+    deliver_devices(world, 1)
+    real = pathlib.Path.rename
+
+    def rename(path, target):
+        if path.name == "tried":
+            raise OSError(18, "Invalid cross-device link")
+        return real(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", rename)
+    with pytest.raises(Fault, match=r"cross-device.*nothing was registered"):
+        world.run(run_id="night")
+    assert devices_in(world.registry) == []
+    assert leftovers(world) == []

@@ -47,9 +47,10 @@ def test_a_run_that_waits_to_be_published_is_a_finding(published, monkeypatch):
         raise OSError(28, "No space left on device")
 
     published.deliver(f"contoso/{TENANT}/b.csv", {INTUNE[2]: capture(published.factory.device())})
-    with monkeypatch.context() as patched, pytest.raises(Fault, match="is committed"):
+    with monkeypatch.context() as patched:
         patched.setattr(Workspace, "publish", die)
-        published.run(run_id="torn")
+        with pytest.raises(Fault, match="is committed"):
+            published.run(run_id="torn")
     output = published.home / "runs"
     registry = Registry.open(published.registry, create=False)
     with output_at(output) as runs:

@@ -15,7 +15,7 @@ import pytest
 from obstore.store import from_url
 
 from pipeline import RunConfig, outputs, run
-from pipeline.errors import Fault
+from pipeline.errors import Fault, RegistryError, UsageError
 from pipeline.objects import Prefix, TakenError, at_hand
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
@@ -208,6 +208,43 @@ def test_an_object_that_goes_while_it_is_fetched_is_a_fault(store, monkeypatch):
 def test_no_name_leads_out_of_the_folder(store, tmp_path):
     with pytest.raises(Fault, match="rename the object"):
         Prefix(store.base).fetch(["../outside"], tmp_path)
+
+
+def test_two_registries_may_share_an_output(store, monkeypatch):
+    store.deliver_devices(2)
+    leave_torn(store, monkeypatch)
+    monkeypatch.setattr(outputs, "_SURELY_DEAD", outputs.timedelta())
+    second = store.config("second", registry=f"{store.base}/second", create_registry=True)
+    assert run(second).manifest["rows"]["registered"] == 2
+    assert store.names("runs/.staging")
+    assert run(store.config("torn")).repeated
+    assert store.published("torn").height == 2
+    assert store.names("runs/.staging") == set()
+
+
+def test_a_registry_that_was_restored_or_is_gone_is_refused(store):
+    for night in range(2):
+        store.deliver_devices(1, name=str(night))
+        run(store.config(f"night-{night}"))
+    prefix = Prefix(f"{store.base}/registry")
+    prefix.delete([f"_delta_log/{2:020}.json"])
+    with pytest.raises(RegistryError, match="lacks 1 published runs with 1 devices"):
+        run(store.config("no"))
+    prefix.delete(list(prefix.names()))
+    with pytest.raises(UsageError, match="is gone"):
+        run(store.config("no"))
+    assert run(store.config("on", accept_restored=True)).manifest["rows"]["registered"] == 2
+
+
+def test_a_flipped_bit_is_told_by_the_name_in_the_store(store):
+    store.deliver_devices(1)
+    run(store.config("night"))
+    (name,) = (name for name in store.names("registry") if name.rsplit("/", 1)[-1].startswith("part-"))
+    content = bytearray(Prefix(store.base).read(name))
+    content[len(content) // 3] ^= 1
+    obstore.put(from_url(store.base), name, bytes(content))
+    with pytest.raises(RegistryError, match=f"{store.base}/{name}: is damaged"):
+        run(store.config("next"))
 
 
 def test_what_a_dead_run_left_is_removed_once_it_is_old(store, monkeypatch):
