@@ -97,8 +97,7 @@ def require_sound(file: Path, columns: Collection[str] | None = None) -> None:
     name = _NAME.fullmatch(file.name)
     if name is None:
         return
-    status = file.stat()
-    footer = _footer(file, int(name["footer"], 16), status.st_size, status.st_mtime_ns, status.st_ino)
+    footer = _footer_of(file, name["footer"])
     blocks = np.arange(len(footer.digests)) if columns is None else _blocks_of(footer, columns)
     with file.open("rb") as opened:
         for block in blocks.tolist():
@@ -108,8 +107,26 @@ def require_sound(file: Path, columns: Collection[str] | None = None) -> None:
                 raise _damage(file)
 
 
+def holds_only(file: Path, column: str, value: str) -> bool:
+    """Whether a data file says of every group of its records that they have this value, and no other, in a column.
+
+    Raises:
+        RegistryError: what it says of them is damaged.
+    """
+    name = _NAME.fullmatch(file.name)
+    metadata = _footer_of(file, name["footer"]).metadata if name else pq.read_metadata(file)
+    at = next(at for at in range(metadata.num_columns) if _column(metadata, at) == column)
+    told = (metadata.row_group(number).column(at).statistics for number in range(metadata.num_row_groups))
+    return all(one is not None and one.null_count == 0 and one.min == one.max == value for one in told)
+
+
 def _damage(file: Path) -> RegistryError:
     return RegistryError(f"registry file {file}: is damaged, its digest does not fit; restore it from a backup")
+
+
+def _footer_of(file: Path, digest: str) -> _Footer:
+    status = file.stat()
+    return _footer(file, int(digest, 16), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(_MOST_FOOTERS)

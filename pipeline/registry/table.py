@@ -15,6 +15,7 @@ from pipeline.durable import make_folder, sync_folder
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, RegistryError
 from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import log, lookup
+from pipeline.registry.digests import holds_only
 from pipeline.registry.files import holds_requests, scan_columns, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.mirror import Mirror
@@ -198,14 +199,25 @@ class Registry:
     @cached_property
     def _history(self) -> "_History":
         """What became of registrations: few of them, so all of it is held."""
-        every = scan_columns(self._records, "event", "device_id", "version").with_row_index("record")
-        events = every.filter(pl.col("event") != REGISTERED).collect(engine="streaming")
+        events = self._later_events()
         latest = events.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
         states = events.filter(pl.col("event").is_in(list(STATES)))
         renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
         return _History(
             renewed=renewed.select("device_id", "record"), ended=latest.filter(pl.col("event") == REMOVED)["device_id"]
         )
+
+    def _later_events(self) -> pl.DataFrame:
+        """Events other than `registered`: `record`, `event`, `device_id`, `version`. Most files say that they have none."""
+        columns = ("event", "device_id", "version")
+        found = [pl.LazyFrame(schema={"record": pl.UInt32, **{name: RECORD_TYPES[name] for name in columns}})]
+        first = 0
+        for file, records in self._records.items():
+            if not holds_only(file, "event", REGISTERED):
+                own = scan_columns([file], *columns).with_row_index("record", first)
+                found.append(own.filter(pl.col("event") != REGISTERED))
+            first += records
+        return pl.concat(found).collect(engine="streaming")
 
     def data_files(self) -> dict[Path, int]:
         """The files that hold the records, and how many each holds."""

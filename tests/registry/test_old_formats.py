@@ -41,14 +41,12 @@ def test_it_is_opened_and_knows_its_devices(old):
 def test_a_night_on_it_knows_its_devices_and_adds_the_columns(old):
     night = old.run(run_id="new")
     reasons = {line: codes for (file, line), codes in night.reasons().items() if file.endswith("c.csv")}
-    assert [reasons[line] for line in (2, 3, 4)] == [["ALREADY_REGISTERED"]] * 3 or reasons[2] == [
-        "REGISTERED_BY_CUSTOMER"
-    ]
+    assert [reasons[line][0] for line in (2, 3, 4)] == ["REGISTERED_BY_CUSTOMER", *["ALREADY_REGISTERED"] * 2]
     assert reasons[6] == []
     table = DeltaTable(old.registry)
     assert [field.name for field in table.schema().fields] == ARROW_SCHEMA.names
     registry = Registry.open(old.registry, create=False)
-    assert registry.version == 5
+    assert registry.version == 6  # what the old runs knew of requests is taken over first
     assert verify(registry, old.home / "runs") == []
     compact(registry)
     now = registry.reopened()
