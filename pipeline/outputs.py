@@ -95,7 +95,8 @@ class _Store:
     def __init__(self, uri: str, folder: Path) -> None:
         self._prefix, self.folder = Prefix(uri), folder
         runs = [name for name in self._prefix.folders() if not name.startswith(".") and name != DRY_RUNS]
-        self._prefix.fetch([NOTE, *(f"{run}/{name}" for run in runs for name in _NEEDED)], folder)
+        self._prefix.fetch([f"{run}/{name}" for run in runs for name in _NEEDED], folder)
+        self._prefix.fetch([NOTE], folder)  # after the runs that it counts, which have the time of their coming here
 
     def recover(self, registry: Registry) -> list[str]:
         notices = []
