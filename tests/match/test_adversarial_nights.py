@@ -177,7 +177,7 @@ def nothing_agrees(left, right):
 def test_the_order_of_rows_and_registrations_decides_nothing(night, chance):
     rows, known = night
     told(rows, known)
-    # Each hash has a moment of its own and each weak row a twin only where it is equal: then no tie is left to the place.
+    # Each row has a moment of its own, so that no tie is left to its place.
     rows = [row | {"captured_at": datetime(2025, 1, 1 + at, tzinfo=UTC)} for at, row in enumerate(rows)]
     _, before = decided(rows, known)
     order = list(range(len(rows)))

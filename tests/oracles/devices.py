@@ -126,7 +126,7 @@ def _units(night):
         device = devices[0] if devices else frozenset()
         if night.torn(group, device):
             unmerged |= group
-        # Reading: a torn group still belongs: a claim of another tenant in it stops the device (review, not a stranger).
+        # Reading: a torn group still belongs, so that a claim of another tenant in it stops the device.
         if devices:
             members[device] |= group
         else:
@@ -195,7 +195,7 @@ def _lent(night, row, unit, mates, found):
         found[pointed[0]] = {"same"}
 
 
-def _against_registry(night, row, unit, unmerged):
+def _against_registry(night, row, unit, unmerged):  # noqa: PLR0911 - the rules, line by line
     found = _verdicts(night, row, unit, unmerged)
     pointing = {r: verdicts & POINTING for r, verdicts in found.items() if verdicts & POINTING}
     if not pointing:

@@ -41,7 +41,7 @@ def weak_record(device, via="partner_center"):
 
 
 def play(world, *rows, tenant=TENANT, others=()):
-    """A night with these rows alone, each in its file; the primary reasons in their order, None for a registered row."""
+    """A night with these rows alone, each in its file: their primary reasons, None for a registered row."""
     for path in world.inbox.rglob("*.csv"):
         path.unlink()
     claims = [(tenant, row) for row in rows] + [(OTHER_TENANT, row) for row in others]
