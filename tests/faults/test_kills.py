@@ -82,15 +82,15 @@ def require_strace():
     [
         ("rename", 1, False, False),  # the workspace gets its name
         ("rename", 2, False, False),  # that a run can be moved to its place is tried
-        ("rename", 3, False, False),  # the data file gets its name
+        ("rename", 4, False, False),  # a data file gets its name
         ("linkat", 1, False, False),  # the commit
         ("unlink", 1, True, False),  # behind it
-        ("rename", 4, True, False),  # the folder of the run
-        ("rename", 5, True, False),  # its run.json
-        ("rename", 6, True, True),  # the note of the registry that it is published
-        ("rename", 7, True, True),  # that of the output
-        ("rename", 8, True, True),  # the page of all runs
-        ("rename", 9, True, True),  # the end of the workspace
+        ("rename", 5, True, False),  # the folder of the run
+        ("rename", 6, True, False),  # its run.json
+        ("rename", 7, True, True),  # the note of the registry that it is published
+        ("rename", 8, True, True),  # that of the output
+        ("rename", 9, True, True),  # the page of all runs
+        ("rename", 10, True, True),  # the end of the workspace
     ],
 )
 def test_a_kill_around_the_commit_and_the_publication(world, call, number, committed, published):
