@@ -208,7 +208,7 @@ class Registry:
         )
 
     def _later_events(self) -> pl.DataFrame:
-        """Events other than `registered`: `record`, `event`, `device_id`, `version`. Most files say that they have none."""
+        """Events but `registered`: `record`, `event`, `device_id`, `version`. Most files say that they have none."""
         columns = ("event", "device_id", "version")
         found = [pl.LazyFrame(schema={"record": pl.UInt32, **{name: RECORD_TYPES[name] for name in columns}})]
         first = 0
