@@ -84,7 +84,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
         opened, told = held.enter_context(_opened(config, output))
         registry = _with_what_runs_knew(config, opened, output)
         listener = listener or Silence()
-        for notice in (*tables.notices, *told):
+        for notice in (*tables.notices, *told, *output.recover(registry)):
             listener.notice(notice)
         return _run(config, find_manifests(inboxes), tables, registry, output, listener)
 
@@ -93,8 +93,6 @@ def _run(
     config: RunConfig, inbox: Inbox, reference: Reference, registry: Registry, output: Output, listener: Listener
 ) -> RunResult:
     clock = _Clock(listener)
-    for notice in output.recover(registry):
-        listener.notice(notice)
     if registry.committed(config.run_id) is not None:
         return _finished_before(config, output)
     _require_free(config, output)
@@ -141,9 +139,8 @@ def _run(
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
-                    _remember(config, output, registry, listener)
                     again = delivered_again(files, summary.files["disposition"], night)
-                    _tell_afterwards(config, output, listener, again)
+                    _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()
             night = _docket(config, registry)
@@ -231,23 +228,24 @@ def _conclude(
     return RunResult(destination, manifest)
 
 
-def _remember(config: RunConfig, output: Output, registry: Registry, listener: Listener) -> None:
+def _remember(output: Output, registry: Registry, run_id: str, listener: Listener) -> None:
     """Note which version is published; the run stands without it."""
-    if config.dry_run:
-        return
     try:
         registry.settle(registry.version + 1)
-        output.show(remember(output.folder, registry, config.run_id))
+        output.show(remember(output.folder, registry, run_id))
     except (OSError, Fault) as error:
         listener.notice(f"what the output knows of the registry was not renewed ({error}); the next run does it")
 
 
-def _tell_afterwards(config: RunConfig, output: Output, listener: Listener, notices: list[str]) -> None:
+def _tell_afterwards(
+    config: RunConfig, output: Output, registry: Registry, listener: Listener, notices: list[str]
+) -> None:
     """Tell the operator, and renew the page of the latest runs; what was published stands without both."""
     for notice in notices:
         listener.notice(notice)
     if config.dry_run:
         return
+    _remember(output, registry, config.run_id, listener)
     try:
         runs = [run.manifest for run in published_runs(output.folder, MOST_LISTED)]
         name = write_history(output.folder, runs, count_published(output.folder))
