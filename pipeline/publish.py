@@ -53,14 +53,14 @@ class Stamp:
     Attributes:
         run_id: the run's id.
         as_of: the moment that counts.
-        channels: `partner_id` and `channel` of all partners.
+        partners: `partner_id` and `channel` of all partners.
         learning: the registrations that learn a hash, as they are, with the columns of
             `schemas.registry.RECORD_TYPES`.
     """
 
     run_id: str
     as_of: datetime
-    channels: pl.DataFrame
+    partners: pl.DataFrame
     learning: pl.DataFrame
 
 
@@ -98,7 +98,7 @@ def publish_sets(
         refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
         registered.write(kept)
         rejected.write(reporter.write(kept, refused))
-        records.write(registry_records(kept, stamp.channels))
+        records.write(registry_records(kept, stamp.partners.select("partner_id", "channel")))
         records.write(learned(rows, stamp.learning))
         records.record(carried_out(kept, refused, files))
     registered.close()
