@@ -7,8 +7,6 @@ from pipeline.decide.within import colliding_edges, conflict_edges
 from pipeline.match import Matches
 from pipeline.match.compare import Verdict
 
-_LONG = {"row": pl.UInt32, "met": pl.UInt32, "rank": pl.UInt8}
-
 
 def met_rows(
     devices: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame, claims: pl.DataFrame, matches: Matches
@@ -34,10 +32,7 @@ def met_rows(
         _mates(devices, found, told),
         _colliding(devices, matches),
     ]
-    ranked = [
-        part.with_columns(rank=pl.lit(rank)).select(pl.col(name).cast(dtype) for name, dtype in _LONG.items())
-        for rank, part in enumerate(parts)
-    ]
+    ranked = [part.select("row", "met", rank=pl.lit(rank, pl.UInt8)) for rank, part in enumerate(parts)]
     return (
         pl.concat(ranked)
         .filter(pl.col("row") != pl.col("met"))
