@@ -60,11 +60,11 @@ def _with_makers(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
 
     A manufacturer that is not known is taken as it is, unless the row is a tuple and it is nearly a known one.
     """
-    for name, exact in (("manufacturer", "exact_manufacturer"), ("hash_manufacturer", "exact_hash_manufacturer")):
+    for name, own in (("manufacturer", "exact_manufacturer"), ("hash_manufacturer", "exact_hash_manufacturer")):
         rows = (
             rows.with_columns(spelling=pl.col(name).str.to_lowercase())
             .join(
-                spellings.rename({"manufacturer": exact}),
+                spellings.rename({"manufacturer": own}),
                 on="spelling",
                 how="left",
                 maintain_order="left",

@@ -91,7 +91,7 @@ _APART = r"[-./ ]{1,2}"
 _DAMAGE = (
     # An error value: the ones that end as such, and the translations that do not.
     r"^#[¡\p{Lu}][\p{Lu}0-9/_¡ ]*(?:[!?]|/A)$",
-    r"^#(?:NV|N/[DBV]|I/T|YOK|HIÁNYZIK|NENÍ_K_DISPOZICI|Н/Д|GETTING_DATA)$",
+    r"^#(?:NV|N/[DBV]|I/T|YOK|HIÁNYZIK|NENÍ_K_DISPOZICI|\x{41d}/\x{414}|GETTING_DATA)$",
     # A number in scientific notation, which always has a sign there: 12E4567 is a genuine tag.
     r"(?i)^[0-9]+(?:[.,][0-9]+)?E[+-][0-9]+$",
     r"^[0-9]+[.,]0+$",

@@ -20,7 +20,7 @@ KINDS = {
         *ERRORS.split(),
         *("1.23457E+11", "1,23E+11", "1E+05", "3.2e-7", "12345678.0", "4812,0"),
         *("MAR-24", "24-Mar", "2024-03-01", "01/03/2024", "1.3.2024", "24. März 2024", "2024-03-01 00:00:00", "SEP-02"),
-        *("'0012345", "’0012345", "`12", "＇77001"),
+        *("'0012345", "\u20190012345", "`12", "\uff0777001"),
     ),
     PLACEHOLDER: (
         *("TBD", "n/a", "N.A.", "see delivery note", "SEE INVOICE", "follows later", "Not yet known", "no serial"),
@@ -29,13 +29,13 @@ KINDS = {
     ),
     FORMAT: (
         *("{serialNumber}", "<SN-1>", "[TAG]", "Device Serial Number", "device_serial_number:", "PKID", "Service Tag"),
-        *("A1B / C2D", "A1B;C2D", "A1B, C2D", "A1B & C2D", "A1B|C2D", r"A1B\C2D", "“067496475982”", "O’Hara1", "A#1"),
-        *("SN=55AB", "PF1*", "A" * 32 + "B" * 33, "T0GABAEAHAAAA" * 300),
+        *("A1B / C2D", "A1B;C2D", "A1B, C2D", "A1B & C2D", "A1B|C2D", r"A1B\C2D", "A#1", "SN=55AB", "PF1*"),
+        *("\u201c067496475982\u201d", "O\u2019Hara1", "A" * 32 + "B" * 33, "T0GABAEAHAAAA" * 300),
     ),
     SHIFTED: ("LENOVO", "hp", "HP Inc.", "dell", "Microsoft Corporation", "acer"),
     None: (
-        *("12E4567", "BCDFGHJ", "5CG1234ABC", "057476635029", "PF-1A2B3C", "VMware-56 4d 1f 8e aa 01", "TBD-1", "A.B.C"),
-        *("1234.5", "2024-13-41", "24MAR01", "E+11", "12E", "MARCH", "JUNE-X1", "Parallels-1A 2B", "A" * 32 + "B" * 32),
+        *("12E4567", "BCDFGHJ", "5CG1234ABC", "057476635029", "PF-1A2B3C", "VMware-56 4d 1f 8e aa 01", "TBD-1", "12E"),
+        *("1234.5", "2024-13-41", "24MAR01", "E+11", "MARCH", "JUNE-X1", "Parallels-1A 2B", "AB" * 32, "A.B.C"),
     ),
 }  # fmt: skip
 
@@ -143,9 +143,7 @@ def _refused(source, number):
 
 
 def test_genuine_serials_stay_genuine():
-    assert _refused(np.random.default_rng(5), 20_000) == dict.fromkeys(
-        ("HP", "Dell Inc.", "LENOVO", "Microsoft Corporation"), []
-    )
+    assert not any(_refused(np.random.default_rng(5), 20_000).values())
 
 
 def test_nor_are_those_of_made_up_devices_refused():
