@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest
+from pipeline.ingest.inbox import printable
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Silence
@@ -70,7 +71,7 @@ def check(config: CheckConfig) -> Checked:
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = _reference(config)
-    manifests = [Manifest(path, name, config.partner, config.tenant) for name, path in config.files.items()]
+    manifests = [Manifest(path, printable(name), config.partner, config.tenant) for name, path in config.files.items()]
     delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:
