@@ -191,9 +191,8 @@ def _exposed(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.Series:
     """Which rows hold a product key. A hardware hash is asked for keys in groups alone: a run is in many by chance."""
     others = [name for name in (*cells, "other_cells") if name != _HASH]
     split = pl.concat_str(others, separator="\n", ignore_nulls=True)
-    without_hash = (
-        pl.when(pl.col("record_fault").is_null()).then(pl.coalesce("raw_rest", split)).otherwise("raw_record")
-    )
+    has_cells = pl.col("record_fault").is_null() & pl.col("form").is_not_null()
+    without_hash = pl.when(has_cells).then(pl.coalesce("raw_rest", split)).otherwise("raw_record")
     found, suspect = rows.select(
         found=holds_product_key(without_hash).fill_null(value=False),
         suspect=may_hold_groups(pl.col(_HASH)).fill_null(value=False),
