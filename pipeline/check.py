@@ -17,7 +17,8 @@ from pipeline.match import match
 from pipeline.match.existing import NoRecords
 from pipeline.objects import Location, at_hand
 from pipeline.reading.stage import Delivered
-from pipeline.reference import Reference, is_reference_name, load_reference, no_reference
+from pipeline.reference import Reference, load_reference, no_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
 from pipeline.staging import Staging

@@ -27,7 +27,8 @@ from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
 from pipeline.reading.stage import Delivered
-from pipeline.reference import Reference, is_reference_name, load_reference
+from pipeline.reference import Reference, load_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import Reporter, Summary, summarize, tell_cases, write_history
 from pipeline.staging import Staging

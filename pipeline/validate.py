@@ -6,7 +6,8 @@ import polars as pl
 from pipeline.errors import Fault
 from pipeline.hardware_hash.components import is_virtual, known
 from pipeline.hardware_hash.layout import OS_TYPE_WINPE, USUAL_BYTES
-from pipeline.reference import Reference, meant_makers
+from pipeline.makers import meant_makers
+from pipeline.reference import Reference
 from schemas.identities import is_placeholder, is_product_id, is_spreadsheet_damage, says_nothing, with_tuple_faults
 from schemas.manifest import COLUMNS, FORMULA, HIDDEN, MANIFEST_ROW, ONE_LINE_CELLS, RULES, TEXT_CELLS
 

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
-from pipeline.reference import meant_makers, no_reference
+from pipeline.makers import meant_makers
+from pipeline.reference import no_reference
 from pipeline.synthesize.devices import _LENOVO, _NO_VOWELS, Factory
 from schemas.identities import is_placeholder, name_fault, serial_fault, with_tuple_faults
 from schemas.manufacturers import BUILT_IN_MAKERS

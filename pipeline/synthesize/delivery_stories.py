@@ -95,19 +95,19 @@ def bad_fields(night: Night) -> None:
 
 def bad_tuples(night: Night) -> None:
     """Values that stand for none where serial number, manufacturer and model are all that names the device."""
-    tenant = night.tenant()
-    for scenario, reason, cells in (
-        ("placeholder serial in the tuple", "SERIAL_PLACEHOLDER", {"serial": "Default string"}),
-        ("a word for want of a serial", "SERIAL_PLACEHOLDER", {"serial": "see delivery note"}),
-        ("serial rounded by a spreadsheet", "SPREADSHEET_DAMAGE", {"serial": "1.23457E+11"}),
-        ("failed look-up for a model", "SPREADSHEET_DAMAGE", {"model": "#N/A"}),
-        ("two serials in one cell", "SERIAL_FORMAT", {"serial": "PF1A2B3C / PF1A2B3D"}),
-        ("word for want of a model", "TUPLE_PLACEHOLDER", {"model": "System Product Name"}),
-        ("maker in place of the serial", "COLUMNS_SHIFTED", {"serial": LENOVO.name, "maker": "PF1A2B3C"}),
-        ("maker's other name", "MANUFACTURER_SPELLING", {"maker": HP.alias}),
-        ("maker misspelled", "MANUFACTURER_SPELLING", {"maker": "Lenvo"}),
+    tenant, make = night.tenant(), night.factory.device
+    for scenario, reason, device in (
+        ("placeholder serial in the tuple", "SERIAL_PLACEHOLDER", replace(make(HP), serial="Default string")),
+        ("a word for want of a serial", "SERIAL_PLACEHOLDER", replace(make(HP), serial="see delivery note")),
+        ("serial rounded by a spreadsheet", "SPREADSHEET_DAMAGE", replace(make(HP), serial="1.23457E+11")),
+        ("failed look-up for a model", "SPREADSHEET_DAMAGE", replace(make(HP), model="#N/A")),
+        ("two serials in one cell", "SERIAL_FORMAT", replace(make(HP), serial="PF1A2B3C / PF1A2B3D")),
+        ("word for want of a model", "TUPLE_PLACEHOLDER", replace(make(HP), model="System Product Name")),
+        ("maker in place of the serial", "COLUMNS_SHIFTED", replace(make(HP), serial=LENOVO.name, maker="PF1A2B3C")),
+        ("maker's other name", "MANUFACTURER_SPELLING", replace(make(HP), maker=HP.alias)),
+        ("maker misspelled", "MANUFACTURER_SPELLING", replace(make(HP), maker="Lenvo")),
     ):
-        night.by_tuple(Truth(scenario, (reason,)), tenant, replace(night.factory.device(HP), **cells))
+        night.by_tuple(Truth(scenario, (reason,)), tenant, device)
 
 
 def excluded(night: Night) -> None:
