@@ -90,7 +90,10 @@ def check(config: CheckConfig) -> Checked:
             how="horizontal",
         )
         nothing = findings(rows.clear())
-        told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
+        told = [
+            findings(_with_cells(rows, wide), mask_identity=False, spellings=reference.manufacturers)
+            for wide in staging.batches()
+        ]
     return Checked(rows, pl.concat([nothing, *told]))
 
 

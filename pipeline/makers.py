@@ -5,6 +5,8 @@ import polars as pl
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from schemas.manufacturers import ALIASES
+
 _NO_LETTERS = r"[^\p{L}\p{N}]"
 _NEAR_FROM, _LONG_FROM = 5, 12
 """Letters and digits from which a name is near another by one edit, and by two."""
@@ -43,3 +45,36 @@ def _nearest(names: pl.Series, spellings: pl.DataFrame) -> dict[str, str]:
 
 def _folded(names: pl.Series) -> pl.Series:
     return names.str.to_lowercase().str.replace_all(_NO_LETTERS, "")
+
+
+def known_spellings(given: pl.DataFrame) -> pl.DataFrame:
+    """Every spelling, the exact one included, folded to lower case, with the exact one.
+
+    Args:
+        given: one row an alias: `manufacturer` (exact) and `alias`.
+    """
+    exact = given.select("manufacturer", alias="manufacturer")
+    return (
+        pl.concat([exact, given.select("manufacturer", "alias")])
+        .select(pl.col("alias").str.to_lowercase().alias("spelling"), "manufacturer")
+        .unique("spelling", keep="first", maintain_order=True)
+    )
+
+
+BUILT_IN_SPELLINGS = known_spellings(
+    pl.DataFrame(
+        [(name, alias) for name, aliases in ALIASES.items() for alias in aliases],
+        {"manufacturer": pl.String, "alias": pl.String},
+        orient="row",
+    )
+)
+"""Those of the built-in list."""
+
+
+def did_you_mean(written: pl.Series, spellings: pl.DataFrame) -> pl.Series:
+    """The exact spelling of the manufacturer that each name is one of, or nearly; null for others."""
+    exact = dict(spellings.select("spelling", "manufacturer").iter_rows())
+    names = written.drop_nulls().unique()
+    unknown = names.filter(~names.str.to_lowercase().is_in(list(exact)))
+    meant = {name: exact[name.lower()] for name in names if name.lower() in exact} | meant_makers(unknown, spellings)
+    return written.replace_strict(meant, default=None, return_dtype=pl.String)

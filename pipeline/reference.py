@@ -9,9 +9,8 @@ import pandera.errors
 import polars as pl
 
 from pipeline.errors import ReferenceDataError
-from pipeline.makers import meant_makers
+from pipeline.makers import BUILT_IN_SPELLINGS, known_spellings, meant_makers
 from pipeline.reference_files import check_names, is_there, read_table
-from schemas.manufacturers import ALIASES
 from schemas.reference import AUTHORIZATIONS, EXCLUSIONS, MANUFACTURERS, PARTNERS, TENANTS, ReferenceTable
 
 _Check = Callable[[pl.DataFrame], list[tuple[int, str]]]
@@ -59,7 +58,7 @@ def load_reference(folder: Path) -> Reference:
     tenants = _load_optional(folder, TENANTS)
     exclusions = _load_optional(folder, EXCLUSIONS)
     manufacturers = _load_optional(folder, MANUFACTURERS, _check_manufacturers)
-    spellings = _spellings(manufacturers)
+    spellings = BUILT_IN_SPELLINGS if manufacturers is None else known_spellings(manufacturers)
     return Reference(
         partners=partners,
         authorizations=authorizations.with_columns(
@@ -201,19 +200,6 @@ def _exclusions(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
     return folded.with_columns(pl.col("manufacturer").replace(exact)).unique(maintain_order=True)
 
 
-def _spellings(given: pl.DataFrame | None) -> pl.DataFrame:
-    """Every spelling, the exact one included, folded to lower case, with the exact one."""
-    if given is None:
-        aliases = [(name, alias) for name, spellings in ALIASES.items() for alias in spellings]
-        given = pl.DataFrame(aliases, {"manufacturer": pl.String, "alias": pl.String}, orient="row")
-    exact = given.select("manufacturer", alias="manufacturer")
-    return (
-        pl.concat([exact, given.select("manufacturer", "alias")])
-        .select(pl.col("alias").str.to_lowercase().alias("spelling"), "manufacturer")
-        .unique("spelling", keep="first", maintain_order=True)
-    )
-
-
 def _empty(table: ReferenceTable) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(table.schema.columns, pl.String))
 
@@ -252,5 +238,5 @@ def no_reference(partner_id: str) -> Reference:
         authorizations=_empty(AUTHORIZATIONS).with_columns(_moment("granted_at"), _moment("revoked_at")),
         tenants=None,
         exclusions=_empty(EXCLUSIONS),
-        manufacturers=_spellings(None),
+        manufacturers=BUILT_IN_SPELLINGS,
     )
