@@ -18,8 +18,7 @@ A_HASH = "a hardware hash"
 
 _OF_CELLS = {
     _HARDWARE_HASH: (
-        "The hardware hash stands in another column: put it under Hardware Hash. A delimiter before it was lost, or one "
-        "was added."
+        "The hardware hash stands in another column: put it under Hardware Hash. A delimiter was lost or added."
     ),
     _TYPOGRAPHIC: (
         "Leave out the typographic quotation marks, or make them plain: a mail or text program put them there. The "

@@ -123,7 +123,7 @@ HASH = "T0GABAEAHAAAAAoASQdhSgAACgCdB2FKkFApMggCCQUCABAACQABAAQACAABAAAABQAZABAA
         ("SERIAL_FORMAT", {"serial_number": "\u2018A1B\u2019"}, None, "\u2018A1B\u2019", "typographic"),
         ("PRODUCT_ID_FORMAT", {"windows_product_id": HASH}, None, "a hardware hash", "under Hardware Hash"),
         ("SERIAL_FORMAT", {"serial_number": f'"{HASH}"'}, None, "a hardware hash", "under Hardware Hash"),
-        ("IDENTITY_PARTIAL_TUPLE", {"model": HASH}, None, None, "under Hardware Hash"),
+        ("IDENTITY_PARTIAL_TUPLE", {"serial_number": HASH}, None, "a hardware hash", "under Hardware Hash"),
         ("IDENTITY_MISSING", {"serial_number": None}, None, None, "Give the hardware hash"),
         ("PRODUCT_ID_FORMAT", {"windows_product_id": "33051"}, None, "33051", "13 digits"),
         ("MODEL_MISMATCH", {"model": "B\u00c3\u00bcro-PC"}, None, "B\u00c3\u00bcro-PC", "another"),
