@@ -10,20 +10,15 @@ import pyarrow.parquet as pq
 
 from pipeline.decide import listed
 from pipeline.errors import Fault
-from pipeline.hardware_hash.components import components
-from pipeline.match.keys import with_keys
+from pipeline.recording import carried_out, learned, registry_records
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import request_id
-from pipeline.registry.writer import fill
 from pipeline.report import Reporter
-from pipeline.requests import request_ids
 from pipeline.settle import WAITS
 from pipeline.staging import Staging, file_of, line_of, whole_record
-from schemas.identities import with_tuple_faults
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits
-from schemas.registry import REGISTERED
-from schemas.requests import CARRIED_OUT, DELIVERY
+from schemas.requests import DELIVERY
 
 _PROFILE = "default"
 """A device without an assigned profile gets this one."""
@@ -53,11 +48,20 @@ class PublishedSet:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every row of a run carries: the run's id, the moment that counts, and each partner's `channel`."""
+    """What rows of a run carry.
+
+    Attributes:
+        run_id: the run's id.
+        as_of: the moment that counts.
+        channels: `partner_id` and `channel` of all partners.
+        learning: the registrations that learn a hash, as they are, with the columns of
+            `schemas.registry.RECORD_TYPES`.
+    """
 
     run_id: str
     as_of: datetime
     channels: pl.DataFrame
+    learning: pl.DataFrame
 
 
 def publish_sets(
@@ -95,6 +99,7 @@ def publish_sets(
         registered.write(kept)
         rejected.write(reporter.write(kept, refused))
         records.write(registry_records(kept, stamp.channels))
+        records.write(learned(rows, stamp.learning))
         records.record(carried_out(kept, refused, files))
     registered.close()
     rejected.close()
@@ -144,62 +149,6 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         hardware_hash="hash_blob",
         device_id="request_id",
     )
-
-
-def carried_out(registered: pl.DataFrame, rejected: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
-    """What the registry records of the requests of a batch that have what they asked for.
-
-    Args:
-        registered: rows of `assemble` without a reason.
-        rejected: the others.
-        files: as in `publish_sets`.
-
-    Returns:
-        One row a request, with columns of `schemas.requests.REQUEST_TYPES`.
-    """
-    found = rejected.filter("is_done")
-    kept = found["kept_row"].drop_nulls()
-    of_kept = pl.DataFrame({"kept_row": kept, "device": request_ids(kept, files)}).unique("kept_row")
-    met = found.join(of_kept, on="kept_row", how="left", maintain_order="left", validate="m:1")
-    columns = ("event", "run_id", "request_id", "device_id", "tenant_id", "identity_key")
-    told = [
-        registered.with_columns(request_id=pl.lit(None, pl.String)),
-        met.with_columns(device_id=pl.coalesce("kept_device", "device")),
-    ]
-    return pl.concat([rows.with_columns(event=pl.lit(CARRIED_OUT)).select(columns) for rows in told])
-
-
-def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
-    """What the registry keeps of the devices of a batch.
-
-    Args:
-        registered: rows of `assemble` without a reason.
-        channels: `partner_id` and `channel` of all partners.
-
-    Returns:
-        One row for each device, with the columns of `schemas.registry.RECORD_TYPES`.
-    """
-    compared = components(
-        with_tuple_faults(registered.with_columns(hash_verified=pl.col("hardware_hash_id").is_not_null()))
-    )
-    own = registered.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1").select(
-        "device_id",
-        "tenant_id",
-        "partner_id",
-        "run_id",
-        "registered_at",
-        "group_tag",
-        "assigned_user",
-        "identity",
-        "hardware_hash",
-        "hardware_hash_id",
-        "captured_at",
-        event=pl.lit(REGISTERED),
-        registered_via=pl.when(pl.col("channel") == "oem_direct_api")
-        .then(pl.lit("oem_direct_api"))
-        .otherwise(pl.lit("partner_center")),
-    )
-    return fill(pl.concat([own, with_keys(compared)], how="horizontal"))
 
 
 def write_files(folder: Path, files: pl.DataFrame) -> None:

@@ -139,7 +139,7 @@ def bad_files(night: Night) -> None:
     unreadable = Truth("compressed file cut off", ("FILE_UNREADABLE",))
     night.file(f"{place}-cut.csv.gz", whole[:40], [(0, unreadable)])
     no_header = Truth("file without a header", ("FILE_HEADER_UNKNOWN",))
-    night.file(f"{place}-bare.csv", b"A1;B1\nA2;B2\n", [(1, no_header), (2, no_header)])
+    night.file(f"{place}-bare.csv", f"A1;{number}\nA2;B2\n".encode(), [(1, no_header), (2, no_header)])
     night.file(f"{place}-empty.csv", b"", [])
     night.file(f"{place}-header.csv", header.encode(), [])
     device = night.factory.device(HP)
