@@ -28,7 +28,8 @@ from pipeline.match import match
 from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
-from pipeline.reference import Reference, is_reference_name, load_reference
+from pipeline.reference import Reference, load_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import (
     MOST_LISTED,
