@@ -64,9 +64,7 @@ def load_reference(folder: Path) -> Reference:
     Raises:
         ReferenceDataError: a file is missing or holds something unknown; the message names every place.
     """
-    if not folder.is_dir():
-        message = f"reference folder {folder}: not found; create it with partners.csv and authorizations.csv"
-        raise ReferenceDataError(message)
+    _require_folder(folder)
     partners = _load(folder, PARTNERS, _check_partners)
     authorizations = _load(folder, AUTHORIZATIONS, _check_authorizations)
     tenants = _load_optional(folder, TENANTS)
@@ -82,6 +80,23 @@ def load_reference(folder: Path) -> Reference:
         manufacturers=_spellings(manufacturers),
         notices=tuple(_notices(folder, partners, authorizations, tenants)),
     )
+
+
+def manufacturer_spellings(folder: Path | None = None) -> pl.DataFrame:
+    """`Reference.manufacturers` alone: of a reference folder, or, without one or its file, the built-in ones.
+
+    Raises:
+        ReferenceDataError: the folder is missing, or the file holds something unknown.
+    """
+    if folder is not None:
+        _require_folder(folder)
+    return _spellings(_load_optional(folder, MANUFACTURERS) if folder else None)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        message = f"reference folder {folder}: not found; create it with partners.csv and authorizations.csv"
+        raise ReferenceDataError(message)
 
 
 def _load_optional(folder: Path, table: ReferenceTable) -> pl.DataFrame | None:
