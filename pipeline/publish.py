@@ -17,6 +17,7 @@ from pipeline.registry.identifiers import device_id
 from pipeline.registry.writer import fill
 from pipeline.report import Reporter
 from pipeline.staging import Staging, whole_record
+from schemas.identities import with_tuple_faults
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES
 from schemas.registry import REGISTERED
@@ -140,9 +141,7 @@ def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.Dat
         One row for each device, with the columns of `schemas.registry.RECORD_TYPES`.
     """
     compared = components(
-        registered.with_columns(
-            hash_verified=pl.col("hardware_hash_id").is_not_null(), product_id=pl.col("windows_product_id")
-        )
+        with_tuple_faults(registered.with_columns(hash_verified=pl.col("hardware_hash_id").is_not_null()))
     )
     own = registered.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1").select(
         "device_id",

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandera.errors
 import polars as pl
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import cdist
 
 from pipeline.errors import ReferenceDataError
+from schemas.manufacturers import ALIASES
 from schemas.reference import AUTHORIZATIONS, EXCLUSIONS, MANUFACTURERS, PARTNERS, TENANTS, ReferenceTable
 
 _MOST_ERRORS = 20
@@ -17,17 +21,10 @@ _MOST_ERRORS = 20
 
 _FILES = ("partners.csv", "authorizations.csv", "tenants.csv", "exclusions.csv", "manufacturers.csv")
 
-# Exact SMBIOS spelling of a manufacturer, and what people write instead.
-_BUILT_IN_ALIASES: dict[str, tuple[str, ...]] = {
-    "HP": ("HP Inc.", "HP Inc", "Hp"),
-    "Dell Inc.": ("Dell", "DELL", "Dell Inc"),
-    "LENOVO": ("Lenovo", "Lenovo Group Limited"),
-    "Microsoft Corporation": ("Microsoft", "Microsoft Corp", "Microsoft Corp."),
-    "ASUSTeK COMPUTER INC.": ("ASUS", "Asus", "ASUSTeK"),
-    "Acer": ("ACER", "acer", "Acer Inc."),
-    "Dynabook Inc.": ("Dynabook", "dynabook"),
-    "FUJITSU CLIENT COMPUTING LIMITED": ("Fujitsu",),
-}
+_NO_LETTERS = r"[^\p{L}\p{N}]"
+_NEAR_FROM, _LONG_FROM = 5, 12
+"""Letters and digits from which a name is near another by one edit, and by two."""
+_MOST_EDITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +219,7 @@ def _tenants(rows: pl.DataFrame) -> pl.DataFrame:
 def _spellings(given: pl.DataFrame | None) -> pl.DataFrame:
     """Every spelling, the exact one included, folded to lower case, with the exact one."""
     if given is None:
-        aliases = [(name, alias) for name, spellings in _BUILT_IN_ALIASES.items() for alias in spellings]
+        aliases = [(name, alias) for name, spellings in ALIASES.items() for alias in spellings]
         given = pl.DataFrame(aliases, {"manufacturer": pl.String, "alias": pl.String}, orient="row")
     exact = given.select("manufacturer", alias="manufacturer")
     return (
@@ -230,6 +227,30 @@ def _spellings(given: pl.DataFrame | None) -> pl.DataFrame:
         .select(pl.col("alias").str.to_lowercase().alias("spelling"), "manufacturer")
         .unique("spelling", keep="first", maintain_order=True)
     )
+
+
+def meant_makers(unknown: pl.Series, spellings: pl.DataFrame) -> dict[str, str]:
+    """Find which known manufacturers are meant by names that are nearly theirs.
+
+    Args:
+        unknown: names as written, none of them a known spelling.
+        spellings: `Reference.manufacturers`.
+
+    Returns:
+        For each name that is one or two edits from a known spelling, apart from case, blanks and punctuation, the
+        exact spelling of the nearest. A short name is near nothing.
+    """
+    known = spellings["spelling"].str.replace_all(_NO_LETTERS, "")
+    names = unknown.unique()
+    folded = names.str.to_lowercase().str.replace_all(_NO_LETTERS, "")
+    if names.is_empty() or known.is_empty():
+        return {}
+    distances = cdist(folded.to_list(), known.to_list(), scorer=OSA.distance, score_cutoff=_MOST_EDITS, dtype=np.uint8)
+    nearest, edits = distances.argmin(axis=1), distances.min(axis=1)
+    lengths = folded.str.len_chars().to_numpy()
+    near = (lengths > 0) & (edits <= (lengths >= _LONG_FROM).astype(int) + (lengths >= _NEAR_FROM))
+    exact = spellings["manufacturer"]
+    return {names[int(at)]: exact[int(nearest[at])] for at in np.flatnonzero(near)}
 
 
 def _empty(table: ReferenceTable) -> pl.DataFrame:

@@ -4,11 +4,12 @@ import polars as pl
 
 from pipeline.hardware_hash.components import components
 from pipeline.hardware_hash.decode import decode
+from pipeline.reference import meant_makers
 from pipeline.registry.identifiers import device_id
 from schemas.device import COMPONENT_TYPES, DECODED_TYPES
-from schemas.manifest import FORMULA, GUID, HIDDEN, NO_TENANT, PRODUCT_ID, ROUNDED_PRODUCT_ID
+from schemas.identities import TUPLE_FAULTS, is_placeholder, is_product_id, with_tuple_faults
+from schemas.manifest import FORMULA, GUID, HIDDEN, NO_TENANT
 from schemas.registry import IMPORT_COLUMNS, REGISTERED_VIA
-from schemas.tuple_values import is_placeholder, name_fault, serial_fault
 
 RECORD_TYPES: dict[str, pl.DataType] = {
     "source_line": pl.UInt32(),
@@ -47,7 +48,8 @@ _UNIDENTIFIED = (
 _MEANT_AS_NOTHING = ["SERIAL_PLACEHOLDER", "TUPLE_PLACEHOLDER"]
 """Beside a usable identity such a value is as good as an empty cell."""
 
-_FAULTS = ("hardware_hash", "windows_product_id", "serial_number", "manufacturer", "model")
+_FAULTS = {"hardware_hash": "hash_fault", "windows_product_id": "product_id_fault", **TUPLE_FAULTS}
+"""The identity cells, and the columns that say what is wrong with each."""
 
 
 def judged(rows: pl.DataFrame, spellings: pl.DataFrame, salt: str) -> pl.DataFrame:
@@ -117,56 +119,43 @@ def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_cells(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
-    """Add `told_faults`, and leave of the cells what identifies a device, the manufacturer by its exact spelling."""
-    cells = rows.with_columns(
-        _product_id_fault().alias("windows_product_id_fault"),
-        pl.col("hash_fault").alias("hardware_hash_fault"),
-        _cell_fault("serial_number", serial_fault(pl.col("serial_number"), spellings["spelling"])),
-        _cell_fault("manufacturer", name_fault(pl.col("manufacturer"))),
-        _cell_fault("model", name_fault(pl.col("model"))),
-    ).with_columns(told_faults=_told_faults(), spelling=pl.col("manufacturer").str.to_lowercase())
+    """Add the columns of `_FAULTS`, `told_faults` and `moment`; a manufacturer gets its exact spelling."""
+    cells = with_tuple_faults(rows, spellings["spelling"]).with_columns(spelling=pl.col("manufacturer").str.to_lowercase())
     exact = spellings.rename({"manufacturer": "exact_manufacturer"})
     named = cells.join(exact, on="spelling", how="left", maintain_order="left", validate="m:1")
-    return named.with_columns(
-        pl.col("tenant_id").str.to_lowercase(),
-        _sound("serial_number"),
-        _sound("model"),
-        moment=pl.col("registered_at").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False),
-        manufacturer=pl.when(pl.col("manufacturer_fault").is_null()).then(
-            pl.coalesce("exact_manufacturer", "manufacturer")
-        ),
-        product_id=pl.when(pl.col("windows_product_id_fault").is_null()).then("windows_product_id"),
-    )
-
-
-def _product_id_fault() -> pl.Expr:
+    unknown = named.filter(pl.col("exact_manufacturer").is_null())["manufacturer"].drop_nulls()
+    misspelled = pl.col("manufacturer").is_in(list(meant_makers(unknown, spellings)))
     product_id = pl.col("windows_product_id")
-    usable = product_id.str.contains(PRODUCT_ID) & ~product_id.str.contains(ROUNDED_PRODUCT_ID)
-    return pl.when(~usable).then(pl.lit("PRODUCT_ID_FORMAT"))
+    faulty = named.with_columns(
+        *(_cell_fault(name, pl.col(fault)) for name, fault in TUPLE_FAULTS.items()),
+        product_id_fault=pl.when(~is_product_id(product_id)).then(pl.lit("PRODUCT_ID_FORMAT")),
+    ).with_columns(
+        manufacturer_fault=pl.coalesce("manufacturer_fault", pl.when(misspelled).then(pl.lit("MANUFACTURER_SPELLING")))
+    )
+    return faulty.with_columns(told_faults=_told_faults()).with_columns(
+        pl.col("tenant_id").str.to_lowercase(),
+        manufacturer=pl.coalesce("exact_manufacturer", "manufacturer"),
+        moment=pl.col("registered_at").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False),
+    )
 
 
 def _cell_fault(name: str, fault: pl.Expr) -> pl.Expr:
     cell = pl.col(name)
     return (
-        pl.when(cell.str.contains(HIDDEN))
+        pl.when(cell.str.contains(HIDDEN) | cell.str.contains("\n", literal=True))
         .then(pl.lit("HIDDEN_CHARACTER"))
         .when(cell.str.contains(FORMULA))
         .then(pl.lit("FORMULA_CELL"))
         .otherwise(fault)
-        .alias(f"{name}_fault")
+        .alias(TUPLE_FAULTS[name])
     )
-
-
-def _sound(name: str) -> pl.Expr:
-    return pl.when(pl.col(f"{name}_fault").is_null()).then(name).alias(name)
 
 
 def _told_faults() -> pl.Expr:
     """What to say of the cells; a usable hash makes up for all but a hidden or damaged serial number of its own."""
     has_hash = pl.col("hash_verified")
-    product_id = pl.col("windows_product_id_fault").is_null() & pl.col("windows_product_id").is_not_null()
-    in_tuple = pl.col("serial_number_fault").is_null() & pl.col("manufacturer_fault").is_null()
-    usable = has_hash | product_id | (in_tuple & pl.all_horizontal(pl.col("serial_number", "manufacturer").is_not_null()))
+    sound = {name: pl.col(name).is_not_null() & pl.col(fault).is_null() for name, fault in _FAULTS.items()}
+    usable = has_hash | sound["windows_product_id"] | (sound["serial_number"] & sound["manufacturer"])
     made_up_for = {
         "hardware_hash": pl.lit(value=False),
         "windows_product_id": has_hash,
@@ -175,8 +164,8 @@ def _told_faults() -> pl.Expr:
         "model": has_hash,
     }
     told = []
-    for name in _FAULTS:
-        fault = pl.col(f"{name}_fault")
+    for name, column in _FAULTS.items():
+        fault = pl.col(column)
         nothing = (usable & fault.is_in(_MEANT_AS_NOTHING) & (name != "hardware_hash")) | made_up_for[name]
         told.append(pl.when(~nothing.fill_null(value=False)).then(pl.format("{}: {}", pl.lit(name), fault)))
     exposed = pl.when("product_key_exposed").then(pl.lit("PRODUCT_KEY_EXPOSED"))

@@ -8,8 +8,9 @@ from datetime import datetime
 
 import polars as pl
 
-from pipeline.hardware_hash.components import is_placeholder, known
+from pipeline.hardware_hash.components import known
 from pipeline.match.keys import fingerprint
+from schemas.identities import is_placeholder
 from schemas.outcome import UNFIXED_TYPES
 from schemas.reasons import Outcome
 
