@@ -247,11 +247,11 @@ def test_registry_commands(world):
     (world.home / "existing.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
     done = command("registry", "import", "existing.csv", cwd=world.home)
     assert done.returncode == 1
-    assert [line.split(":")[1] for line in done.stdout.splitlines()[:-1]] == ["4", "5", "6", "7", "8"]
-    assert done.stdout.splitlines()[-1] == "2 imported, 0 changed, 0 restored, 0 unchanged, 5 refused"
+    assert [line.split(":")[1] for line in done.stdout.splitlines()[:-1]] == ["5", "6", "7", "8"]
+    assert done.stdout.splitlines()[-1] == "2 imported, 0 changed, 0 restored, 1 unchanged, 4 refused"
     again = json.loads(command("registry", "import", "existing.csv", "--format", "json", cwd=world.home).stdout)
-    assert (again["imported"], again["changed"], again["restored"], again["unchanged"]) == (0, 0, 0, 2)
-    assert [one["line"] for one in again["refused"]] == [4, 5, 6, 7, 8]
+    assert (again["imported"], again["changed"], again["restored"], again["unchanged"]) == (0, 0, 0, 3)
+    assert [one["line"] for one in again["refused"]] == [5, 6, 7, 8]
     assert again["listed"] == []
     stats = json.loads(command("registry", "stats", "--format", "json", cwd=world.home).stdout)
     assert (stats["version"], stats["registered"], stats["identity"]) == (1, 2, {"hash": 1, "tuple": 1})
