@@ -23,7 +23,7 @@ from schemas.registry import CHANGED, REGISTERED, RESTORED
 _WRITE_ROWS = 50_000
 """Records whose hashes are in memory at once, some 100 MB of them."""
 
-_RECOGNISED_BY = ("source_line", "tenant_id", "identity", "captured_at", "registered_at", *COMPONENT_TYPES)
+_RECOGNISED_BY = ("row", "source_line", "tenant_id", "identity", "captured_at", "registered_at", *COMPONENT_TYPES)
 _STAGED_TYPES = {"row": pl.UInt32(), **RECORD_TYPES}
 _STAGED_SCHEMA = pl.DataFrame(schema=_STAGED_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
@@ -73,7 +73,7 @@ def import_records(
     try:
         with _Staged(scratch.path / "records.parquet") as staged:
             read = _Read.of(read_records(path), spellings, str(registry.version + 1), known, staged)
-        decided = recognise(read.unknown, registry, restore=restore)
+        decided = recognise(staged.all_rows(_RECOGNISED_BY), registry, restore=restore)
         with registry.writer() as writer:
             counts = _write(decided, staged, registry, known, writer)
             if any(counts.values()):
@@ -98,6 +98,7 @@ class _Staged:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer = pq.ParquetWriter(path, _STAGED_SCHEMA, compression="lz4")
+        self._height = 0
 
     def __enter__(self) -> "_Staged":
         return self
@@ -106,8 +107,15 @@ class _Staged:
         self._writer.close()
 
     def write(self, records: pl.DataFrame) -> None:
-        own = records.select(list(_STAGED_TYPES))
-        self._writer.write_table(own.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_STAGED_SCHEMA))
+        """Add records; they are numbered."""
+        own = records.with_row_index("row", self._height).select(list(_STAGED_TYPES))
+        self._height += own.height
+        if own.height:
+            self._writer.write_table(own.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_STAGED_SCHEMA))
+
+    def all_rows(self, columns: tuple[str, ...]) -> pl.DataFrame:
+        """Some columns of all records, as read anew: those written hold on to the whole text that they stood in."""
+        return pl.read_parquet(self._path, columns=list(columns), glob=False)
 
     def rows(self, wanted: pl.Series) -> pl.DataFrame:
         """Records by `row`, some numbers of which are given in order."""
@@ -124,35 +132,28 @@ class _Read:
         rows: how many records.
         refused: records that are refused by themselves.
         damaged: records that are not, and of which something is damaged.
-        unknown: what usable records are recognised by that the registry does not hold as they are.
     """
 
     rows: int
     refused: list[tuple[int, str]]
     damaged: list[tuple[int, str]]
-    unknown: pl.DataFrame
 
     @classmethod
     def of(
         cls, batches: Iterator[pl.DataFrame], spellings: pl.DataFrame, salt: str, known: KnownStates, staged: _Staged
     ) -> "_Read":
-        """Read a file; the unknown records are staged."""
+        """Read a file; the usable records that the registry does not hold as they are are staged."""
         rows = 0
         refused: list[tuple[int, str]] = []
         damaged: list[tuple[int, str]] = []
-        unknown = [pl.DataFrame(schema={name: _STAGED_TYPES[name] for name in ("row", *_RECOGNISED_BY)})]
-        first_row = 0
         for batch in batches:
             records = judged(batch, spellings, salt)
             rows += records.height
             refused += records.drop_nulls("refusal").select("source_line", "refusal").iter_rows()
             usable = records.filter(pl.col("refusal").is_null())
             damaged += usable.drop_nulls("damage").select("source_line", "damage").iter_rows()
-            fresh = usable.filter(~known.meet(usable)).with_row_index("row", first_row)
-            first_row += fresh.height
-            staged.write(fresh)
-            unknown.append(fresh.select("row", *_RECOGNISED_BY))
-        return cls(rows, refused, damaged, pl.concat(unknown))
+            staged.write(usable.filter(~known.meet(usable)))
+        return cls(rows, refused, damaged)
 
 
 def _write(
