@@ -37,7 +37,7 @@ def export(rows):
     bare = [pl.when(pl.col("hardware_hash").is_null()).then(name).alias(name) for name in known.columns]
     return records.with_columns(
         *bare, tenant_id=pl.lit(TENANT), registered_via=pl.lit("intune"), group_tag=pl.lit("a")
-    ).with_columns(pl.lit("").alias(name) for name in ("partner_id", "registered_at"))
+    ).with_columns(pl.lit(None, pl.String).alias(name) for name in ("partner_id", "registered_at"))
 
 
 def timed(folder, path, told):
