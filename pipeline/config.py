@@ -16,6 +16,9 @@ GROUP_TAG_LIMIT = 128
 """Characters of a group tag: nothing is documented, and public validators use 64 or 128."""
 
 
+WAIT_DAYS = 90
+"""Days that a request waits for consent, settings or the registry: a quarter, in which such things are settled."""
+
 FILE_LIMIT = 8 << 30
 """Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
 
@@ -32,7 +35,8 @@ class RunConfig:
         as_of: the moment at which authorization is decided; now.
         run_id: name of the run, unique for good; from the clock.
         create_registry: create the registry where there is none, even elsewhere than at the default place.
-        reprocess: read files again that were taken in before.
+        reprocess: decide again what was final; what was carried out stays so.
+        wait_days: how long a request waits, from the run that read it first; then it is final.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
@@ -51,6 +55,7 @@ class RunConfig:
     run_id: str
     create_registry: bool = False
     reprocess: bool = False
+    wait_days: int = WAIT_DAYS
     dry_run: bool = False
     group_tag_limit: int = GROUP_TAG_LIMIT
     workers: int | None = None
@@ -87,6 +92,7 @@ class RunConfig:
         run_id: str | None = None,
         create_registry: bool = False,
         reprocess: bool = False,
+        wait_days: int = WAIT_DAYS,
         dry_run: bool = False,
         group_tag_limit: int = GROUP_TAG_LIMIT,
         workers: int | None = None,
@@ -107,6 +113,7 @@ class RunConfig:
             run_id=run_id or now.strftime("%Y%m%dT%H%M%S.%fZ"),
             create_registry=create_registry or at_home,
             reprocess=reprocess,
+            wait_days=wait_days,
             dry_run=dry_run,
             group_tag_limit=group_tag_limit,
             workers=workers,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import Fault, UsageError
 from pipeline.ingest.secrets import mask_in_name
-from pipeline.ingest.survey import state_of
+from pipeline.ingest.survey import State, state_of
 
 _MOST_MANIFESTS = 500_000
 """More files than that are no night but an accident, and what is known of each fills memory (about 3 KB)."""
@@ -31,9 +31,9 @@ class Manifest:
     partner_id: str | None
     tenant_folder: str | None
 
-    def size(self) -> int:
-        """Its bytes now; 0 where it cannot be found."""
-        return state_of(self.path).size
+    def state(self) -> State:
+        """The file as the system knows it now."""
+        return state_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,11 @@ _SAMPLE = 4_096
 
 
 class State(NamedTuple):
-    """What changes when a file does: its size in bytes, its time of change, its number."""
+    """What changes when a file does: its size in bytes, when its content and its entry changed, its number."""
 
     size: int
     changed: int
+    entry_changed: int
     number: int
 
 
@@ -81,7 +82,7 @@ def survey(path: Path, limit: int) -> Survey:
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
     observed, digest = _Observation(), hashlib.sha256()
-    state = State(0, 0, 0)
+    state = State(0, 0, 0, 0)
     readable = False
     try:
         with path.open("rb") as file:
@@ -110,6 +111,11 @@ def survey(path: Path, limit: int) -> Survey:
     )
 
 
+def known_survey(path: Path, sha256: str) -> Survey:
+    """What is known of a file that is not read again, since it is what it was."""
+    return Survey(None, ansi=True, newline=NEWLINE, readable=True, sha256=sha256, state=state_of(path))
+
+
 def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int) -> bool:
     """Look at chunks up to a limit; whether all could be read."""
     try:
@@ -132,11 +138,11 @@ def state_of(path: Path) -> State:
     try:
         return _state(path.stat())
     except OSError:
-        return State(0, 0, 0)
+        return State(0, 0, 0, 0)
 
 
 def _state(stat: os.stat_result) -> State:
-    return State(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return State(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 class _Digested:
