@@ -57,7 +57,9 @@ def import_(file: Path, registry: Location, reference: Location | None, form: st
         for name, lines_told in told.items():
             _tell_lines(file, name, lines_told)
         counts = ("imported", "changed", "restored", "unchanged")
-        click.echo(", ".join(f"{getattr(result, name):,} {name}" for name in counts) + f", {len(result.refused):,} refused")
+        click.echo(
+            ", ".join(f"{getattr(result, name):,} {name}" for name in counts) + f", {len(result.refused):,} refused"
+        )
     return _FINDINGS if result.refused or result.listed else 0
 
 

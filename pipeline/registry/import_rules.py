@@ -33,9 +33,9 @@ identity though it stands where one belongs; null where there is nothing to say.
 # What is wrong with a record that is refused, the first that holds.
 _REFUSALS = {
     "the line cannot be read by the header": pl.col("record_fault").is_not_null(),
-    "tenant_id is not a GUID": ~(
-        pl.col("tenant_id").str.contains(GUID) & (pl.col("tenant_id") != NO_TENANT)
-    ).fill_null(value=False),
+    "tenant_id is not a GUID": ~(pl.col("tenant_id").str.contains(GUID) & (pl.col("tenant_id") != NO_TENANT)).fill_null(
+        value=False
+    ),
     "registered_via is none of " + ", ".join(REGISTERED_VIA): ~pl.col("registered_via")
     .is_in(list(REGISTERED_VIA))
     .fill_null(value=False),
@@ -115,12 +115,16 @@ def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
     usable = pl.col("hash_verified") & pl.col("hash_fault").is_null()
     believed = [pl.when(usable).then(name).alias(name) for name in DECODED_TYPES if name != "hash_fault"]
     believed_only = decoded.with_columns(hash_fault=fault).with_columns(*believed)
-    return pl.concat([rows, believed_only.with_columns(pl.col("hash_verified").fill_null(value=False))], how="horizontal")
+    return pl.concat(
+        [rows, believed_only.with_columns(pl.col("hash_verified").fill_null(value=False))], how="horizontal"
+    )
 
 
 def _with_cells(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
     """Add the columns of `_FAULTS`, `told_faults` and `moment`; a manufacturer gets its exact spelling."""
-    cells = with_tuple_faults(rows, spellings["spelling"]).with_columns(spelling=pl.col("manufacturer").str.to_lowercase())
+    cells = with_tuple_faults(rows, spellings["spelling"]).with_columns(
+        spelling=pl.col("manufacturer").str.to_lowercase()
+    )
     exact = spellings.rename({"manufacturer": "exact_manufacturer"})
     named = cells.join(exact, on="spelling", how="left", maintain_order="left", validate="m:1")
     unknown = named.filter(pl.col("exact_manufacturer").is_null())["manufacturer"].drop_nulls()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -73,7 +74,7 @@ def import_records(
     try:
         with _Staged(scratch.path / "records.parquet") as staged:
             read = _Read.of(read_records(path), spellings, str(registry.version + 1), known, staged)
-        decided = recognise(staged.all_rows(_RECOGNISED_BY), registry, restore=restore)
+        decided = recognise(staged.all_rows(_RECOGNISED_BY), registry, spellings, restore=restore)
         with registry.writer() as writer:
             counts = _write(decided, staged, registry, known, writer)
             if any(counts.values()):
@@ -100,7 +101,7 @@ class _Staged:
         self._writer = pq.ParquetWriter(path, _STAGED_SCHEMA, compression="lz4")
         self._height = 0
 
-    def __enter__(self) -> "_Staged":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -54,7 +54,8 @@ def _states(registry: Registry, positions: pl.Series) -> pl.DataFrame:
     """The records at these positions, with `record`; what lies between the outermost is read."""
     if positions.is_empty():
         return pl.DataFrame(schema={"record": pl.UInt32, **RECORD_TYPES})
-    first, last = int(positions.min()), int(positions.max())
+    ordered = positions.sort()
+    first, last = int(ordered[0]), int(ordered[-1])
     between = registry.scan().slice(first, last - first + 1).with_row_index("record", first)
     return between.filter(pl.col("record").is_in(positions.implode())).collect(engine="streaming")
 

@@ -24,10 +24,10 @@ _REMOVED = pl.format("was registered as device {} and removed since; --restore m
 
 
 class _ByIdentity:
-    """The registry as an import is held against it: no model, no look-alikes, and on request what has ended."""
+    """The registry as an import is held against it: exact spellings, no model, no look-alikes."""
 
-    def __init__(self, registry: Registry, *, ended: bool) -> None:
-        self._registry, self._ended = registry, ended
+    def __init__(self, registry: Registry, spellings: pl.DataFrame, *, ended: bool = False) -> None:
+        self._registry, self._spellings, self._ended = registry, spellings, ended
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
         return self._registry.holders(name, wanted if name in STRONG_KEYS else wanted.clear())
@@ -36,16 +36,34 @@ class _ByIdentity:
         return pl.DataFrame(schema=SERIAL_FORM_TYPES)
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
-        return self._registry.records(positions, ended=self._ended).with_columns(_MODEL)
+        records = self._registry.records(positions, ended=self._ended).with_columns(_MODEL)
+        return records.with_columns(
+            pl.when("has_hash").then("manufacturer").otherwise(_exact(self._spellings)).alias("manufacturer")
+        )
 
 
-def recognise(records: pl.DataFrame, registry: Registry, *, restore: bool) -> pl.DataFrame:
+class _AsOnceSpelled(_ByIdentity):
+    """Of the registry only what has no hash, by the manufacturers that an earlier program took as they were written."""
+
+    def records(self, positions: pl.Series) -> pl.DataFrame:
+        return self._registry.records(positions).filter(~pl.col("has_hash")).with_columns(_MODEL)
+
+
+def _exact(spellings: pl.DataFrame) -> pl.Expr:
+    name = pl.col("manufacturer")
+    return name.str.to_lowercase().replace_strict(
+        spellings["spelling"], spellings["manufacturer"], default=name, return_dtype=pl.String
+    )
+
+
+def recognise(records: pl.DataFrame, registry: Registry, spellings: pl.DataFrame, *, restore: bool) -> pl.DataFrame:
     """Find out which registration each record is.
 
     Args:
         records: `row`, `source_line`, `tenant_id`, `identity`, `captured_at`, `registered_at` and the columns of
             `COMPONENT_TYPES`; each has a usable identity.
         registry: the registry.
+        spellings: `Reference.manufacturers`.
         restore: registrations that have ended may be live again.
 
     Returns:
@@ -54,11 +72,12 @@ def recognise(records: pl.DataFrame, registry: Registry, *, restore: bool) -> pl
         whether that one `ended`.
     """
     devices = records.select("row", *COMPONENT_TYPES).with_columns(_MODEL)
-    matches = match(devices, _ByIdentity(registry, ended=False))
+    matches = match(devices, _ByIdentity(registry, spellings))
     rows = records.drop(set(COMPONENT_TYPES) - {"has_hash"}).join(
         matches.profiles, on="row", how="left", maintain_order="left", validate="1:1"
     )
     pointed = _pointed(rows, matches)
+    pointed = pl.concat([pointed, _once_spelled(rows, devices, registry, spellings).select(pointed.columns)])
     refusals = [
         _crowded(rows, matches),
         *_within(rows, matches),
@@ -68,7 +87,7 @@ def recognise(records: pl.DataFrame, registry: Registry, *, restore: bool) -> pl
     if registry.removed_ids().len():
         unknown = rows.filter(~pl.col("device").is_in(same["device"].implode()))
         own = devices.join(unknown, on="row", how="semi", maintain_order="left")
-        ended = _ended(unknown, own, registry)
+        ended = _ended(unknown, own, registry, spellings)
         same = pl.concat([same, ended.select(same.columns)])
         if not restore:
             refusals.append(ended.select("device", refusal=_REMOVED))
@@ -110,11 +129,29 @@ def _kept(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pointed(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
-    """What the registry says of each row: `device`, `row`, `of_tenant`, and `record`, `device_id`, `verdict`, …"""
+    """What the registry says of each row: `device`, `row`, `of_tenant`, `record`, `device_id`, `verdict`, `score`."""
     registered = matches.registered.rename({"tenant_id": "of_tenant"})
     return rows.select("row", "device", "profile", "tenant_id", "has_hash").join(
         registered, on="profile", how="inner", maintain_order="left"
     )
+
+
+def _once_spelled(
+    rows: pl.DataFrame, devices: pl.DataFrame, registry: Registry, spellings: pl.DataFrame
+) -> pl.DataFrame:
+    """What the registry says of rows, as `_pointed`, by spellings that are none and that it has of their maker."""
+    held = registry.live().filter(~pl.col("has_hash")).select("manufacturer").drop_nulls().unique()
+    odd = held.with_columns(exact=_exact(spellings)).filter(pl.col("exact") != pl.col("manufacturer"))
+    meant = devices.join(
+        odd.collect(engine="streaming").rename({"manufacturer": "once"}), left_on="manufacturer", right_on="exact"
+    )
+    respelled = meant.with_columns(manufacturer="once").drop("once").rename({"row": "of_row"}).with_row_index("row")
+    matches = match(respelled.select("row", *COMPONENT_TYPES), _AsOnceSpelled(registry, spellings))
+    placed = matches.profiles.select("row", "profile").join(respelled.select("row", "of_row"), on="row", validate="1:1")
+    again = rows.drop("profile").join(
+        placed.select("profile", row="of_row"), on="row", how="inner", maintain_order="left", validate="1:m"
+    )
+    return _pointed(again, matches).filter(pl.col("verdict").is_in([Verdict.SAME, Verdict.PROBABLE]))
 
 
 def _crowded(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
@@ -198,7 +235,7 @@ def _against_registry(pointed: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _indirect(rows: pl.DataFrame, pointed: pl.DataFrame, same: pl.DataFrame) -> pl.DataFrame:
-    """Devices known by way of a row without a hash alone, although they have a hash, or against what another row says."""
+    """Devices known only by way of a row without a hash although they have one, or against what another row says."""
     known = same.select("device", "record").unique()
     heard = same.filter("has_hash")["device"]
     unheard = rows.filter("has_hash").join(known, on="device", how="semi")
@@ -208,9 +245,9 @@ def _indirect(rows: pl.DataFrame, pointed: pl.DataFrame, same: pl.DataFrame) -> 
     return pl.concat([unheard.select("device"), denied.select("device")]).with_columns(refusal=told)
 
 
-def _ended(rows: pl.DataFrame, devices: pl.DataFrame, registry: Registry) -> pl.DataFrame:
+def _ended(rows: pl.DataFrame, devices: pl.DataFrame, registry: Registry, spellings: pl.DataFrame) -> pl.DataFrame:
     """The rows that are a registration of their tenant that has ended; of several of one device, the latest first."""
-    matches = match(devices, _ByIdentity(registry, ended=True))
+    matches = match(devices, _ByIdentity(registry, spellings, ended=True))
     pointed = _pointed(rows, matches).filter(
         (pl.col("verdict") == Verdict.SAME) & (pl.col("of_tenant") == pl.col("tenant_id"))
     )

@@ -168,7 +168,10 @@ class Registry:
         return self.scan().with_row_index("record").filter(self._is_latest()).drop("record")
 
     def _is_latest(self, *, ended: bool = False) -> pl.Expr:
-        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live or ended registration."""
+        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration.
+
+        Or, where asked for, of one that has `ended`.
+        """
         ids, latest = self._history.renewed["device_id"], self._history.renewed["record"]
         original = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(ids.implode())
         is_latest = original | pl.col("record").is_in(latest.implode())

@@ -62,7 +62,11 @@ def imported(folder, path):
 def test_an_export_and_again_with_few_changes(request, tmp_path, capsys):
     rows = request.config.getoption("--rows")
     records, path, folder = export(rows), tmp_path / "export.csv", tmp_path / "registry"
-    tags = {"first": "a", "again": "a", "changed": pl.when(pl.col("record") % _CHANGED == 0).then(pl.lit("b")).otherwise("group_tag")}
+    tags = {
+        "first": "a",
+        "again": "a",
+        "changed": pl.when(pl.col("record") % _CHANGED == 0).then(pl.lit("b")).otherwise("group_tag"),
+    }
     changed = (rows + _CHANGED - 1) // _CHANGED
     expected = {"first": [rows, 0, 0, 0], "again": [0, 0, rows, 0], "changed": [0, changed, rows - changed, 0]}
     for name, tag in tags.items():

@@ -95,6 +95,21 @@ def test_a_manufacturer_has_its_exact_spelling_whatever_the_file_says(world, ali
     assert "another tenant" in result.refused[0][1]
 
 
+@pytest.mark.parametrize("more", [{}, {"windows_product_id": "3305123456789"}, {"model": ""}])
+def test_a_record_that_an_earlier_program_spelled_otherwise_is_known_and_mended(world, more):
+    device = replace(world.factory.device(), maker="LENOVO")
+    record, unheard_of = of(device, manufacturer="Lenovo") | more, manufacturer_spellings().clear()
+    path = world.home / "existing.csv"
+    world.import_existing()
+    pl.DataFrame([dict.fromkeys(IMPORT_COLUMNS, "") | record]).write_csv(path)
+    import_records(Registry.open(world.registry, create=True), path, unheard_of)
+    assert live(world)["manufacturer"].to_list() == ["Lenovo"]
+    assert lines(world.import_existing(record | {"tenant_id": OTHER_TENANT, "manufacturer": "LENOVO"}).refused) == [2]
+    assert world.import_existing(record).changed == 1
+    assert live(world)["manufacturer"].to_list() == ["LENOVO"]
+    assert world.import_existing(record).unchanged == 1
+
+
 def test_the_reference_says_how_manufacturers_are_spelled(world):
     world.reference("manufacturers.csv", "manufacturer,alias\nACME Corporation,ACME\n")
     path = world.home / "existing.csv"
@@ -142,7 +157,9 @@ def test_a_damaged_identity_is_refused_by_itself_and_listed_beside_a_usable_one(
     assert (result.imported, lines(result.refused), result.listed) == (0, [2], ())
     assert told in result.refused[0][1]
     assert "AAAAA" not in result.refused[0][1]
-    other = {"serial_number": device.serial} if "windows_product_id" in cells else {"windows_product_id": "3305987654321"}
+    other = (
+        {"serial_number": device.serial} if "windows_product_id" in cells else {"windows_product_id": "3305987654321"}
+    )
     result = world.import_existing(of(device) | cells | other)
     assert (result.imported, result.refused) == (1, ())
     is_listed = "PLACEHOLDER" not in told and told != "no usable identity"
@@ -247,9 +264,7 @@ def test_a_product_id_that_two_devices_share_makes_them_one_never(world):
     product_id = "3305123456789"
     first, second = (replace(world.factory.device(), product_id=product_id) for _ in range(2))
     bare = {"tenant_id": TENANT, "registered_via": "store", "windows_product_id": product_id}
-    world.import_existing(
-        of(first, hardware_hash=capture(first)), bare, of(second, hardware_hash=capture(second))
-    )
+    world.import_existing(of(first, hardware_hash=capture(first)), bare, of(second, hardware_hash=capture(second)))
     assert live(world).height == live(world)["serial_number"].n_unique()
     assert not live(world)["identity"].is_in(["product_id"]).any()
 
@@ -262,7 +277,7 @@ def test_a_removed_record_is_live_again_only_on_request(world):
     row = of(device, group_tag="new", model="")
     result = world.import_existing(row, of(other))
     assert (result.imported, result.restored, result.unchanged) == (0, 0, 1)
-    assert [(2, True)] == [(line, gone in told) for line, told in result.refused]
+    assert [(line, gone in told) for line, told in result.refused] == [(2, True)]
     assert live(world).height == 1
     result = world.import_existing(row, of(other), restore=True)
     assert (result.restored, result.unchanged, result.refused) == (1, 1, ())
