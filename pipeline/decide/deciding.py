@@ -125,11 +125,13 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
     by_customer = pl.col("registered_via").is_in(_CUSTOMER_PORTALS).fill_null(value=False)
     claimed = pl.col("two_tenants").fill_null(value=False)
     ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | contradicted | in_crowd
+    # Without a hash, the same as a device and as a registration that is another one: it repeats neither.
+    kept_row = pl.when(pl.col("has_hash") | ~pl.col("rival")).then("kept_row")
     at_odds = pl.col("in_doubt") | pl.col("rival") | contradicted | claimed
     return found.select(
         "row",
         CONFLICTING_CLAIMS=claimed,
-        DUPLICATE_IN_BATCH=pl.col("kept_row").is_not_null(),
+        DUPLICATE_IN_BATCH=kept_row.is_not_null(),
         REGISTERED_OTHER_TENANT=same & ~here,
         REGISTERED_BY_CUSTOMER=same & here & by_customer,
         ALREADY_REGISTERED=same & here & ~by_customer,
@@ -139,7 +141,7 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
         UUID_COLLISION="colliding",
         DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
         matched_device_id=pl.coalesce("device_id", "donor"),
-        matched_row=pl.coalesce("kept_row", pl.when(at_odds).then(pl.col("met_rows").list.first())),
+        matched_row=pl.coalesce(kept_row, pl.when(at_odds).then(pl.col("met_rows").list.first())),
         met_rows="met_rows",
         evidence=_evidence(),
         learnable=pl.when(same & here & pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),

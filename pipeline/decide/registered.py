@@ -29,15 +29,25 @@ def pointing(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """
     own = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
     known = devices.filter(pl.col("profile").is_in(own["profile"].implode()))["device"]
-    members = devices.filter(pl.col("device").is_in(known.implode())).select(
-        "profile", "device", "has_hash", "in_doubt"
-    ).unique()
+    members = (
+        devices.filter(pl.col("device").is_in(known.implode()))
+        .select("profile", "device", "has_hash", "in_doubt")
+        .unique()
+    )
     told = own.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
     sure = members.filter(~pl.col("in_doubt")).drop("in_doubt")
     said = (
         told.filter(~pl.col("in_doubt"))
         .with_columns(rank=_rank())
-        .sort("device", "record", "by_hash", "rank", "score", "profile", descending=[False, False, True, False, True, False])
+        .sort(
+            "device",
+            "record",
+            "by_hash",
+            "rank",
+            "score",
+            "profile",
+            descending=[False, False, True, False, True, False],
+        )
         .unique([*_PLACE, "by_hash"], keep="first", maintain_order=True)
         .drop("profile", "has_hash", "in_doubt", "rank")
     )
@@ -67,7 +77,9 @@ def _by_rows_without_hash(silent: pl.DataFrame, told: pl.DataFrame, devices: pl.
         .filter(pl.col("rival") != pl.col("device"))
     )
     return asked.filter(
-        (pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash") & pl.col("device").is_in(alone["device"].implode())
+        (pl.col("verdict") == Verdict.SAME)
+        & ~pl.col("registered_has_hash")
+        & pl.col("device").is_in(alone["device"].implode())
     ).join(rivals, on=list(_PLACE), how="anti")
 
 
@@ -155,7 +167,7 @@ def warnings(profiles: pl.Series, matches: Matches) -> pl.DataFrame:
         .group_by("profile", maintain_order=True)
         .agg(
             in_crowd=pl.lit(value=True),
-            crowd_evidence=pl.format("{} other records share its {}", "holders", "key").first(),
+            crowd_evidence=pl.format("{} records share its {}", "holders", "key").first(),
         )
     )
     return (

@@ -92,9 +92,7 @@ def conflict_edges(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     sides = pl.concat([found.select(turned.columns), turned.filter(pl.col("left") != pl.col("right"))])
     involved = devices.filter(pl.col("profile").is_in(sides["left"].implode()))
     kinds = involved.select("profile", "has_hash").unique()
-    harmed = involved.select(
-        left="profile", group="group", device="device", left_hash="has_hash"
-    ).unique()
+    harmed = involved.select(left="profile", group="group", device="device", left_hash="has_hash").unique()
     return (
         sides.join(kinds.select(right="profile", right_hash="has_hash"), on="right", how="left", validate="m:1")
         .join(harmed, on="left", how="left")
