@@ -49,9 +49,7 @@ def load_reference(folder: Path) -> Reference:
     Raises:
         ReferenceDataError: a file is missing or holds something unknown; the message names every place.
     """
-    if not folder.is_dir():
-        message = f"reference folder {folder}: not found; create it with partners.csv and authorizations.csv"
-        raise ReferenceDataError(message)
+    _require_folder(folder)
     check_names(folder)
     partners = _load(folder, PARTNERS, _check_partners)
     authorizations = _load(folder, AUTHORIZATIONS, _check_authorizations)
@@ -80,6 +78,24 @@ def load_reference(folder: Path) -> Reference:
             ),
         ),
     )
+
+
+def manufacturer_spellings(folder: Path | None = None) -> pl.DataFrame:
+    """`Reference.manufacturers` alone: of a reference folder, or, without one or its file, the built-in ones.
+
+    Raises:
+        ReferenceDataError: the folder is missing, or the file holds something unknown.
+    """
+    if folder is not None:
+        _require_folder(folder)
+    given = _load_optional(folder, MANUFACTURERS, _check_manufacturers) if folder else None
+    return BUILT_IN_SPELLINGS if given is None else known_spellings(given)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        message = f"reference folder {folder}: not found; create it with partners.csv and authorizations.csv"
+        raise ReferenceDataError(message)
 
 
 def _load_optional(folder: Path, table: ReferenceTable, check: _Check | None = None) -> pl.DataFrame | None:
