@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest
+from pipeline.ingest.inbox import printable
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Silence
@@ -16,7 +17,8 @@ from pipeline.match import match
 from pipeline.match.existing import NoRecords
 from pipeline.objects import Location, at_hand
 from pipeline.reading.stage import Delivered
-from pipeline.reference import Reference, is_reference_name, load_reference, no_reference
+from pipeline.reference import Reference, load_reference, no_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
 from pipeline.staging import Staging, rows_at
@@ -70,7 +72,7 @@ def check(config: CheckConfig) -> Checked:
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = _reference(config)
-    manifests = [Manifest(path, name, config.partner, config.tenant) for name, path in config.files.items()]
+    manifests = [Manifest(path, printable(name), config.partner, config.tenant) for name, path in config.files.items()]
     delivered = [Delivered(at, manifest, manifest.state().size) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:
@@ -88,7 +90,10 @@ def check(config: CheckConfig) -> Checked:
             how="horizontal",
         )
         nothing = findings(rows.clear())
-        told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
+        told = [
+            findings(_with_cells(rows, wide), mask_identity=False, spellings=reference.manufacturers)
+            for wide in staging.batches()
+        ]
     return Checked(rows.drop("row"), pl.concat([nothing, *told]))
 
 

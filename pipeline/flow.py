@@ -28,7 +28,8 @@ from pipeline.match import match
 from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
-from pipeline.reference import Reference, is_reference_name, load_reference
+from pipeline.reference import Reference, load_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import (
     MOST_LISTED,
@@ -123,9 +124,8 @@ def _run(
                     open_rows = OpenRows(night.requests, tonight)
                     publication = place.begin_publication()
                     reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
-                    channels = reference.partners.select("partner_id", "channel")
                     learning = registry.states(decisions["learns_device_id"].drop_nulls())
-                    stamp = Stamp(config.run_id, config.as_of, channels, learning)
+                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning)
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, night, config.run_id))
                     records.record(open_rows.events())

@@ -53,14 +53,14 @@ class Stamp:
     Attributes:
         run_id: the run's id.
         as_of: the moment that counts.
-        channels: `partner_id` and `channel` of all partners.
+        partners: `partner_id` and `channel` of all partners.
         learning: the registrations that learn a hash, as they are, with the columns of
             `schemas.registry.RECORD_TYPES`.
     """
 
     run_id: str
     as_of: datetime
-    channels: pl.DataFrame
+    partners: pl.DataFrame
     learning: pl.DataFrame
 
 
@@ -98,7 +98,7 @@ def publish_sets(
         refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
         registered.write(kept)
         rejected.write(reporter.write(kept, refused))
-        records.write(registry_records(kept, stamp.channels))
+        records.write(registry_records(kept, stamp.partners.select("partner_id", "channel")))
         records.write(learned(rows, stamp.learning))
         records.record(carried_out(kept, refused, files))
     registered.close()
@@ -135,7 +135,7 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
     has_match = pl.col("matched_row").is_not_null()
     waits = [pl.when(name).then(pl.lit(what.value)) for name, what in zip(WAITS, Waits, strict=True)]
     waits_for = pl.concat_list(waits).list.drop_nulls()
-    named = batch.with_columns(line="source_line").with_columns(request_id())
+    named = _with_places(batch, files).with_columns(line="source_line").with_columns(request_id())
     return named.with_columns(
         run_id=pl.lit(stamp.run_id),
         warnings=listed(WARNING_CODES),
@@ -148,6 +148,22 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         registered_at=pl.lit(stamp.as_of, pl.Datetime("us", "UTC")),
         hardware_hash="hash_blob",
         device_id="request_id",
+    )
+
+
+def _with_places(rows: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `evidence` that names where the rows of the batch stand that they met."""
+    met = rows.select("row", met="met_rows").explode("met").drop_nulls("met")
+    numbers, lines = met.select(file_of(pl.col("met"))).to_series(), met.select(line_of(pl.col("met"))).to_series()
+    places = met.select("row", place=pl.format("{}:{}", files["source_file"].gather(numbers), lines))
+    told = places.group_by("row").agg(places=pl.lit("met in this delivery: ") + pl.col("place").str.join(", "))
+    evidence = pl.concat_str("evidence", "places", separator=" | ", ignore_nulls=True)
+    return (
+        rows.join(told, on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(
+            evidence=pl.when(pl.col("evidence").is_not_null() | pl.col("places").is_not_null()).then(evidence)
+        )
+        .drop("places")
     )
 
 

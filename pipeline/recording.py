@@ -7,6 +7,7 @@ from pipeline.match.keys import with_keys
 from pipeline.registry.writer import fill
 from pipeline.requests import request_ids
 from schemas.device import COMPONENT_TYPES
+from schemas.identities import with_tuple_faults
 from schemas.registry import LEARNED, RECORD_TYPES, REGISTERED
 from schemas.requests import CARRIED_OUT
 
@@ -94,6 +95,4 @@ def learned(rows: pl.DataFrame, registrations: pl.DataFrame) -> pl.DataFrame:
 
 def _as_read(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with what `components` needs beside their cells."""
-    return rows.with_columns(
-        hash_verified=pl.col("hardware_hash_id").is_not_null(), product_id=pl.col("windows_product_id")
-    )
+    return with_tuple_faults(rows.with_columns(hash_verified=pl.col("hardware_hash_id").is_not_null()))

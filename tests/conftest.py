@@ -119,13 +119,13 @@ class World:
         writer.writerows([row.get(name, "") for name in header] for row in rows)
         return self.put(path, text.getvalue().encode("utf-8"))
 
-    def import_existing(self, *records: dict[str, str]) -> ImportResult:
+    def import_existing(self, *records: dict[str, str], restore: bool = False) -> ImportResult:
         path = self.home / "existing.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, IMPORT_COLUMNS, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(records)
-        return import_records(Registry.open(self.registry, create=True), path)
+        return import_records(Registry.open(self.registry, create=True), path, restore=restore)
 
     def run(self, *, as_of: datetime = AS_OF, **options: Any) -> Published:
         self.runs += 1

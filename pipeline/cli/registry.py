@@ -10,11 +10,11 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.progress import listening
-from pipeline.objects import Location
+from pipeline.objects import Location, at_hand
 
 _FINDINGS = 1
-_MOST_REFUSED = 50
-"""Refused records shown in text; JSON has all."""
+_MOST_LINES = 50
+"""Refused and listed records shown in text, of each kind; JSON has all."""
 
 _registry = options.option(
     "--registry", type=options.LOCATION, default=Path("registry"), show_default=True, help="Existing device records."
@@ -29,29 +29,46 @@ def registry() -> None:
 @registry.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @_registry
+@options.option(
+    "--reference",
+    type=options.LOCATION,
+    help="Folder whose manufacturers.csv says how manufacturers are spelled [what is built in].",
+)
+@options.option("--restore", is_flag=True, help="Removed registrations that stand in the file are live again.")
 @options.output_format
 @options.config
-def import_(file: Path, registry: Location, form: str) -> int:
+def import_(file: Path, registry: Location, reference: Location | None, form: str, *, restore: bool) -> int:
     """Add the records of a CSV or Parquet FILE; the registry is created where there is none.
 
-    Importing a file again changes nothing.
+    A record that is known changes its registration where it says something new; importing a file again changes nothing.
     """
+    from pipeline.reference import manufacturer_spellings  # noqa: PLC0415 - heavy
+    from pipeline.reference_files import is_reference_name  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.importing import import_records  # noqa: PLC0415 - heavy
 
-    result = import_records(Registry.open(registry, create=True), file)
+    with at_hand(reference, is_reference_name) if reference else nullcontext() as folder:
+        spellings = manufacturer_spellings(folder)
+    result = import_records(Registry.open(registry, create=True), file, spellings, restore=restore)
+    told = {"refused": result.refused, "listed": result.listed}
     if form == "json":
-        refused = [{"line": line, "reason": reason} for line, reason in result.refused]
-        click.echo(
-            json.dumps({"imported": result.imported, "unchanged": result.unchanged, "refused": refused}, indent=2)
-        )
+        lines = {name: [{"line": line, "reason": why} for line, why in pairs] for name, pairs in told.items()}
+        click.echo(json.dumps(asdict(result) | lines, indent=2))
     else:
-        for line, reason in result.refused[:_MOST_REFUSED]:
-            click.echo(f"{file}:{line}: refused: {reason}")
-        if len(result.refused) > _MOST_REFUSED:
-            click.echo(f"and {len(result.refused) - _MOST_REFUSED:,} more refused records")
-        click.echo(f"{result.imported:,} imported, {result.unchanged:,} unchanged, {len(result.refused):,} refused")
-    return _FINDINGS if result.refused else 0
+        for name, lines_told in told.items():
+            _tell_lines(file, name, lines_told)
+        counts = ("imported", "changed", "restored", "unchanged")
+        click.echo(
+            ", ".join(f"{getattr(result, name):,} {name}" for name in counts) + f", {len(result.refused):,} refused"
+        )
+    return _FINDINGS if result.refused or result.listed else 0
+
+
+def _tell_lines(file: Path, name: str, lines: tuple[tuple[int, str], ...]) -> None:
+    for line, reason in lines[:_MOST_LINES]:
+        click.echo(f"{file}:{line}: {name}: {reason}")
+    if len(lines) > _MOST_LINES:
+        click.echo(f"and {len(lines) - _MOST_LINES:,} more {name} records")
 
 
 @registry.command()

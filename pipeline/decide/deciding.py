@@ -137,7 +137,7 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
         ALREADY_REGISTERED=same & here & ~by_customer,
         BOARD_REPLACED=(pl.col("verdict") == Verdict.BOARD_REPLACED) & ~unsettled,
         AMBIGUOUS_MATCH=ambiguous,
-        PROBABLE_DUPLICATE=pl.col("verdict") == Verdict.PROBABLE,
+        PROBABLE_DUPLICATE=(pl.col("verdict") == Verdict.PROBABLE) & ~unsettled,
         UUID_COLLISION="colliding",
         DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
         matched_device_id=pl.coalesce("device_id", "donor"),

@@ -7,8 +7,6 @@ from pipeline.decide.within import colliding_edges, conflict_edges
 from pipeline.match import Matches
 from pipeline.match.compare import Verdict
 
-_LONG = {"row": pl.UInt32, "met": pl.UInt32, "rank": pl.UInt8}
-
 
 def met_rows(
     devices: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame, claims: pl.DataFrame, matches: Matches
@@ -34,10 +32,7 @@ def met_rows(
         _mates(devices, found, told),
         _colliding(devices, matches),
     ]
-    ranked = [
-        part.with_columns(rank=pl.lit(rank)).select(pl.col(name).cast(dtype) for name, dtype in _LONG.items())
-        for rank, part in enumerate(parts)
-    ]
+    ranked = [part.select("row", "met", rank=pl.lit(rank, pl.UInt8)) for rank, part in enumerate(parts)]
     return (
         pl.concat(ranked)
         .filter(pl.col("row") != pl.col("met"))
@@ -50,18 +45,19 @@ def met_rows(
 
 def _few(pairs: pl.DataFrame, *of: str) -> pl.DataFrame:
     """The first rows met of each: one more than are named, since a row may stand among those that it met."""
-    few = pairs.group_by(of).agg(met=pl.col("met").unique().bottom_k(MOST_NAMED + 1))
-    return few.explode("met").drop_nulls("met")
+    ordered = pairs.select(*of, "met").unique().sort(*of, "met")
+    return ordered.group_by(of, maintain_order=True).head(MOST_NAMED + 1)
 
 
-def _rows_of(devices: pl.DataFrame) -> pl.DataFrame:
-    return _few(devices.select("profile", met="row"), "profile")
+def _rows_of(devices: pl.DataFrame, profiles: pl.Series) -> pl.DataFrame:
+    named = devices.filter(pl.col("profile").is_in(profiles.implode()))
+    return _few(named.select("profile", met="row"), "profile")
 
 
 def _conflicting(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """Rows that contradict the row's group or the rows with a hash of its device."""
     edges = conflict_edges(devices, matches)
-    met = edges.join(_rows_of(devices), left_on="right", right_on="profile", how="inner")
+    met = edges.join(_rows_of(devices, edges["right"]), left_on="right", right_on="profile", how="inner")
     of_group, of_device = _few(met, "group"), _few(met.filter("left_hash"), "device")
     places = devices.select("row", "group", "device")
     return pl.concat(
@@ -108,7 +104,9 @@ def _of_one_registration(devices: pl.DataFrame, claims: pl.DataFrame) -> pl.Data
 def _mates(devices: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     """Rows of the row's own device, where there is more to it than copies of one device."""
     disputed = found.filter(pl.col("two_tenants") | pl.col("contradicted"))["row"]
-    chained = devices.filter(~pl.col("has_hash") & (pl.col("profile").n_unique().over("device") > 2))  # noqa: PLR2004 - two are no chain
+    bare = devices.filter(~pl.col("has_hash"))["device"]
+    contents = devices.filter(pl.col("device").is_in(bare.implode())).select("device", "profile").unique()
+    chained = contents.group_by("device").len().filter(pl.col("len") > 2)  # noqa: PLR2004 - two are no chain
     odd = pl.concat(
         [
             devices.filter(pl.col("in_doubt") | pl.col("row").is_in(disputed.implode()))["device"],
@@ -123,6 +121,7 @@ def _mates(devices: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> pl
 
 def _colliding(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """Rows of other devices with the row's UUID."""
-    met = colliding_edges(matches).join(_rows_of(devices), left_on="right", right_on="profile", how="inner")
+    edges = colliding_edges(matches)
+    met = edges.join(_rows_of(devices, edges["right"]), left_on="right", right_on="profile", how="inner")
     few = _few(met.select(profile="left", met="met"), "profile")
     return devices.select("row", "profile").join(few, on="profile", how="inner").select("row", "met")

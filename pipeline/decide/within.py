@@ -30,13 +30,14 @@ def duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     kept = ranked.unique(["device", "tenant_id"], keep="first", maintain_order=True).select(
         "device", "tenant_id", first_row="row"
     )
-    claims = kept.group_by("device").agg(
+    contested = kept.filter(pl.col("device").is_in(repeated(kept["device"]).implode()))
+    claims = contested.group_by("device").agg(
         claims=pl.len(), first_claim=pl.col("first_row").min(), next_claim=pl.col("first_row").bottom_k(2).max()
     )
     joined = ranked.join(kept, on=["device", "tenant_id"], how="left", maintain_order="left", validate="m:1").join(
         claims, on="device", how="left", maintain_order="left", validate="m:1"
     )
-    first, two_tenants = pl.col("first_row"), pl.col("claims") > 1
+    first, two_tenants = pl.col("first_row"), pl.col("claims").is_not_null()
     other_claim = pl.when(pl.col("first_claim") == first).then("next_claim").otherwise("first_claim")
     told = joined.with_columns(
         two_tenants=two_tenants,

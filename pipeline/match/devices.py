@@ -4,6 +4,7 @@ Rows with a hash form devices first. Those without one form groups, and a group 
 the same as: it can be claimed with it and repeated by it, and never changes what the rows with a hash are.
 """
 
+import numpy as np
 import polars as pl
 
 from pipeline.match.cluster import connected_components
@@ -90,7 +91,7 @@ def _renamed(labels: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
     """Labels, each of them a position among them, with some replaced by others."""
     if old.is_empty():
         return labels
-    names = pl.int_range(len(labels), dtype=labels.dtype, eager=True)
+    names = pl.Series(np.arange(len(labels)))
     return names.scatter(old, new).gather(labels)
 
 

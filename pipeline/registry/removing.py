@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.errors import UsageError
 from pipeline.registry.table import Registry
 from pipeline.registry.writer import fill
-from schemas.registry import REGISTERED, REMOVED
+from schemas.registry import REMOVED
 
 
 def remove_devices(registry: Registry, device_ids: list[str], reason: str, at: datetime) -> list[str]:
@@ -23,13 +23,13 @@ def remove_devices(registry: Registry, device_ids: list[str], reason: str, at: d
         message = "reason: empty; say why the registration is removed"
         raise UsageError(message)
     wanted = list(dict.fromkeys(device_id.strip().lower() for device_id in device_ids))
-    events = registry.scan().filter(pl.col("device_id").is_in(wanted)).select("device_id", "event").collect()
-    registered = set(events.filter(pl.col("event") == REGISTERED)["device_id"])
+    events = registry.scan().filter(pl.col("device_id").is_in(wanted)).select("device_id").collect()
+    registered = set(events["device_id"])
     missing = [device_id for device_id in wanted if device_id not in registered]
     if missing:
         message = f"device {missing[0]}: not in the registry {registry.folder}; nothing was removed"
         raise UsageError(message)
-    gone = set(events.filter(pl.col("event") == REMOVED)["device_id"])
+    gone = set(registry.removed_ids())
     removed = [device_id for device_id in wanted if device_id not in gone]
     if removed:
         told = pl.DataFrame({"device_id": removed}).with_columns(

@@ -3,11 +3,12 @@
 import polars as pl
 
 from pipeline.registry.table import Registry
-from schemas.registry import REGISTERED, REMOVED
+from schemas.registry import REGISTERED, REMOVED, STATES
 
 _TOLD = (
     "device_id",
     "event",
+    "version",
     "tenant_id",
     "partner_id",
     "registered_via",
@@ -35,18 +36,30 @@ def device_events(registry: Registry, value: str) -> pl.DataFrame:
         value: a serial number in any case, or a device ID.
 
     Returns:
-        One row an event, in order of device, its registration before its removal, with the columns of `_TOLD`.
+        One row an event, in order of device and of what happened, with the columns of `_TOLD`.
     """
     wanted = value.strip().lower()
     named = (pl.col("serial_number").str.to_lowercase() == wanted) | (pl.col("device_id") == wanted)
     devices = registry.scan().filter(named).select("device_id").unique()
     events = registry.scan().select(_TOLD).join(devices, on="device_id", how="semi").collect(engine="streaming")
-    return events.sort("device_id", pl.col("event") == REMOVED)
+    # Events without a version are of an earlier program, which knew a registration and its removal.
+    return events.sort("device_id", "version", pl.col("event") == REMOVED, nulls_last=False)
 
 
 def registrations(events: pl.DataFrame) -> pl.DataFrame:
-    """One row a device of `device_events`: its registration, with when and why it was removed if it was."""
-    removals = events.filter(pl.col("event") == REMOVED).select("device_id", "removed_at", "removal_reason")
-    own = events.filter(pl.col("event") == REGISTERED).drop("removed_at", "removal_reason")
-    found = own.join(removals.unique("device_id"), on="device_id", how="left", maintain_order="left")
-    return found.with_columns(event=pl.when(pl.col("removed_at").is_null()).then("event").otherwise(pl.lit(REMOVED)))
+    """One row a device of `device_events`: its latest state, and what has become of it.
+
+    Returns:
+        `device_id`, `state` (`registered`, or the event that ended it), and the columns of `_TOLD` but for the event.
+    """
+    states = events.filter(pl.col("event").is_in(list(STATES))).unique("device_id", keep="last", maintain_order=True)
+    last = events.unique("device_id", keep="last", maintain_order=True).select(
+        "device_id",
+        "removed_at",
+        "removal_reason",
+        state=pl.when(pl.col("event").is_in(list(STATES))).then(pl.lit(REGISTERED)).otherwise("event"),
+    )
+    found = states.drop("event", "removed_at", "removal_reason").join(
+        last, on="device_id", how="left", maintain_order="left", validate="1:1"
+    )
+    return found.select("device_id", "state", pl.exclude("device_id", "state"))

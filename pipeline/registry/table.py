@@ -158,12 +158,12 @@ class Registry:
         with damage_told(self.folder):
             return forms_of(self._records, manufacturers)
 
-    def records(self, positions: pl.Series) -> pl.DataFrame:
-        """The records at these positions that were not removed, by position."""
+    def records(self, positions: pl.Series, *, ended: bool = False) -> pl.DataFrame:
+        """The records at these positions that are the latest state of a live registration, or of one that `ended`."""
         with damage_told(self.folder):
-            return self._records_at(positions)
+            return self._records_at(positions, ended=ended)
 
-    def _records_at(self, positions: pl.Series) -> pl.DataFrame:
+    def _records_at(self, positions: pl.Series, *, ended: bool) -> pl.DataFrame:
         wanted = np.unique(positions.cast(pl.Int64).to_numpy())
         found: list[pl.DataFrame] = [pl.DataFrame(schema=_FOUND_TYPES)]
         to_read: list[Path] = []
@@ -183,18 +183,22 @@ class Registry:
         if to_read:
             found.append(_read(to_read, pl.concat(places)))
         together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
-        return together.filter(self._is_live()).drop("event").sort("record")
+        return together.filter(self._is_latest(ended=ended)).drop("event").sort("record")
 
     def live(self) -> pl.LazyFrame:
         """Every registration that was not removed, as it is now."""
-        return self.scan().with_row_index("record").filter(self._is_live()).drop("record")
+        return self.scan().with_row_index("record").filter(self._is_latest()).drop("record")
 
-    def _is_live(self) -> pl.Expr:
-        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration."""
+    def _is_latest(self, *, ended: bool = False) -> pl.Expr:
+        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration.
+
+        Or, where asked for, of one that has `ended`.
+        """
         ids, latest = self._history.renewed["device_id"], self._history.renewed["record"]
         original = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(ids.implode())
         is_latest = original | pl.col("record").is_in(latest.implode())
-        return is_latest & ~pl.col("device_id").is_in(self._history.ended.implode())
+        has_ended = pl.col("device_id").is_in(self._history.ended.implode())
+        return is_latest & (has_ended if ended else ~has_ended)
 
     @cached_property
     def _history(self) -> "_History":

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import pty
@@ -235,21 +236,23 @@ def test_registry_commands(world):
     device = world.factory.device()
     rows = [
         f"{TENANT},contoso,partner_center,,,,,{capture(device)},,2025-06-01T00:00:00Z",
-        f"{TENANT},contoso,partner_center,SN100,HP,M,,,,",
+        f"{TENANT},contoso,partner_center,SN100,HP,M1,,,,",
         f"{TENANT},contoso,partner_center,SN100,HP,,,,,",
-        f"{TENANT},contoso,fax,SN200,HP,M,,,,",
-        "nope,contoso,intune,SN300,HP,M,,,,",
-        f"{TENANT},contoso,intune,SN400,HP,M,,,,soon",
-        f"{TENANT},contoso,intune,Default string,HP,M,,,,",
+        f"{TENANT},contoso,fax,SN200,HP,M1,,,,",
+        "nope,contoso,intune,SN300,HP,M1,,,,",
+        f"{TENANT},contoso,intune,SN400,HP,M1,,,,soon",
+        f"{TENANT},contoso,intune,Default string,HP,M1,,,,",
     ]
     header = ",".join(IMPORT_COLUMNS)
     (world.home / "existing.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
     done = command("registry", "import", "existing.csv", cwd=world.home)
     assert done.returncode == 1
-    assert [line.split(":")[1] for line in done.stdout.splitlines()[:-1]] == ["4", "5", "6", "7", "8"]
-    assert done.stdout.splitlines()[-1] == "2 imported, 0 unchanged, 5 refused"
+    assert [line.split(":")[1] for line in done.stdout.splitlines()[:-1]] == ["5", "6", "7", "8"]
+    assert done.stdout.splitlines()[-1] == "2 imported, 0 changed, 0 restored, 1 unchanged, 4 refused"
     again = json.loads(command("registry", "import", "existing.csv", "--format", "json", cwd=world.home).stdout)
-    assert (again["imported"], again["unchanged"]) == (0, 2)
+    assert (again["imported"], again["changed"], again["restored"], again["unchanged"]) == (0, 0, 0, 3)
+    assert [one["line"] for one in again["refused"]] == [5, 6, 7, 8]
+    assert again["listed"] == []
     stats = json.loads(command("registry", "stats", "--format", "json", cwd=world.home).stdout)
     assert (stats["version"], stats["registered"], stats["identity"]) == (1, 2, {"hash": 1, "tuple": 1})
     world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(device)})
@@ -269,15 +272,35 @@ def test_a_device_is_found_by_serial_and_id_with_its_history(world):
         {"tenant_id": TENANT, "registered_via": "intune", "windows_product_id": "3305123456789"},
     )
     found = json.loads(command("registry", "find", device.serial.lower(), "--format", "json", cwd=world.home).stdout)
-    assert [one["event"] for one in found] == ["registered"]
+    assert [one["state"] for one in found] == ["registered"]
     device_id = found[0]["device_id"]
     command("registry", "remove", device_id, "--reason", "returned", cwd=world.home)
     compacted = json.loads(command("registry", "compact", "--format", "json", cwd=world.home).stdout)
     assert (compacted["files_before"], compacted["files_after"]) == (2, 1)
     found = json.loads(command("registry", "find", device_id.upper(), "--format", "json", cwd=world.home).stdout)
-    assert [(one["event"], one["removal_reason"]) for one in found] == [("removed", "returned")]
+    assert [(one["state"], one["removal_reason"]) for one in found] == [("removed", "returned")]
     told = json.loads(command("registry", "history", device.serial, "--format", "json", cwd=world.home).stdout)
     assert [one["event"] for one in told] == ["registered", "removed"]
+    row = {"tenant_id": TENANT, "registered_via": "partner_center", "serial_number": device.serial, "group_tag": "new"}
+    row |= {"manufacturer": device.maker}
+    with (world.home / "again.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, IMPORT_COLUMNS)
+        writer.writeheader()
+        writer.writerow(row)
+    refused = command("registry", "import", "again.csv", "--reference", "reference", cwd=world.home)
+    assert refused.returncode == 1
+    assert f"again.csv:2: refused: was registered as device {device_id}" in refused.stdout
+    restored = command("registry", "import", "again.csv", "--restore", cwd=world.home)
+    assert (restored.returncode, restored.stdout) == (
+        0,
+        "0 imported, 0 changed, 1 restored, 0 unchanged, 0 refused\n",
+    )
+    found = json.loads(command("registry", "find", device.serial, "--format", "json", cwd=world.home).stdout)
+    assert [(one["device_id"], one["state"], one["group_tag"], one["removed_at"]) for one in found] == [
+        (device_id, "registered", "new", None)
+    ]
+    told = json.loads(command("registry", "history", device_id, "--format", "json", cwd=world.home).stdout)
+    assert [one["event"] for one in told] == ["registered", "removed", "restored"]
     nothing = command("registry", "find", "stranger", cwd=world.home)
     assert (nothing.returncode, nothing.stdout) == (1, "stranger: not in the registry registry\n")
 

@@ -52,7 +52,7 @@ def test_a_row_is_known_again_until_it_is_fixed(world):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ({SERIAL: "5CG1234ABC"}, {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M"}),
+        ({SERIAL: "5CG1234ABC"}, {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M1"}),
         ({PRODUCT_ID: "3305123456789", TAG: "=x"}, {PRODUCT_ID: "3305123456789"}),
     ],
     ids=["serial", "product ID"],

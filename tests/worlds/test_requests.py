@@ -9,7 +9,7 @@ import pytest
 from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
 from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import with_board
+from pipeline.synthesize.devices import recaptured, with_board
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
 from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS
 
@@ -95,9 +95,7 @@ def test_a_new_capture_brings_a_device_back(world):
     device = world.factory.device()
     world.deliver(HERE + "a.csv", {HASH: capture(device)})
     remove(world, world.run().registered["device_id"], "sold")
-    later = (
-        world.factory.recaptured(device) if hasattr(world.factory, "recaptured") else with_board(device, world.factory)
-    )
+    later = recaptured(device, world.factory)
     world.deliver(HERE + "b.csv", {HASH: capture(later)})
     assert world.run().registered.height == 1
 
