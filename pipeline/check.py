@@ -70,7 +70,7 @@ def check(config: CheckConfig) -> Checked:
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = _reference(config)
-    manifests = [Manifest(path, name, config.partner, config.tenant) for name, path in config.files.items()]
+    manifests = [Manifest(path.resolve(), name, config.partner, config.tenant) for name, path in config.files.items()]
     delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:

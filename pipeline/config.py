@@ -20,6 +20,22 @@ GROUP_TAG_LIMIT = 128
 FILE_LIMIT = 8 << 30
 """Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
 
+ROW_LIMIT = 5_000_000
+"""Lines of the longest manifest: a row of one letter costs as much memory as any other, and compresses to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of one manifest is read.
+
+    Attributes:
+        text: most bytes of text.
+        rows: most lines below its first.
+    """
+
+    text: int = FILE_LIMIT
+    rows: int = ROW_LIMIT
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
@@ -37,7 +53,7 @@ class RunConfig:
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
-        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        limits: how much of one manifest is read; of one that is larger nothing is.
         shared: let the umask decide who may read what is published; else nobody but its owner may.
 
     Raises:
@@ -55,7 +71,7 @@ class RunConfig:
     dry_run: bool = False
     group_tag_limit: int = GROUP_TAG_LIMIT
     workers: int | None = None
-    file_limit: int = FILE_LIMIT
+    limits: Limits = Limits()
     shared: bool = False
 
     def __post_init__(self) -> None:
@@ -100,6 +116,7 @@ class RunConfig:
         group_tag_limit: int = GROUP_TAG_LIMIT,
         workers: int | None = None,
         file_limit: int = FILE_LIMIT,
+        row_limit: int = ROW_LIMIT,
         shared: bool = False,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
@@ -119,7 +136,7 @@ class RunConfig:
             dry_run=dry_run,
             group_tag_limit=group_tag_limit,
             workers=workers,
-            file_limit=file_limit,
+            limits=Limits(file_limit, row_limit),
             shared=shared,
         )
 

@@ -81,7 +81,7 @@ def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, 
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
-            work = Work(config.workers, config.file_limit)
+            work = Work(config.workers, config.limits)
             intake = take_in(_delivered(inbox, config, output, registry), rulebook, work, staging, listener)
         for _ in range(_COMMIT_TRIES):
             # Barrier: matching needs the components of every row that may be registered.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.config import FILE_LIMIT
+from pipeline.config import Limits
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
 from pipeline.judge import Rulebook, judge
@@ -24,6 +24,7 @@ from schemas.outcome import FILE_TYPES
 _FILE_CODES = (
     "FILE_TYPE_UNKNOWN",
     "FILE_UNREADABLE",
+    "FILE_TOO_LARGE",
     "FILE_HEADER_UNKNOWN",
     "HEADER_NOT_CANONICAL",
     "ENCODING_NOT_ANSI",
@@ -43,11 +44,11 @@ class Work:
 
     Attributes:
         workers: worker processes; 1 for none but this, None for as many as the work is worth.
-        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        limits: how much of one manifest is read.
     """
 
     workers: int | None = None
-    file_limit: int = FILE_LIMIT
+    limits: Limits = Limits()
 
     def crew(self, size: int) -> Crew:
         """Who works on so many bytes."""
@@ -115,7 +116,7 @@ def _read(
     size = sum(one.size for one in delivered)
     listener.reading(len(delivered), size)
     with work.crew(size) as crew:
-        for taken in read_all(delivered, work.file_limit, crew, staging):
+        for taken in read_all(delivered, work.limits, crew, staging):
             files += taken.files
             for staged in taken.staged:
                 if staged.rows:

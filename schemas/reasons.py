@@ -87,6 +87,15 @@ REASONS: tuple[Reason, ...] = (
         expected="a folder named as a partner of partners.csv",
     ),
     Reason(
+        "FILE_TOO_LARGE",
+        "file",
+        "The file has more text, lines, columns or different headers than are read of one file.",
+        "Send the rows in several files, without columns of your own.",
+        _P,
+        _INVALID,
+        expected="a file within the limits of text, lines, columns and headers",
+    ),
+    Reason(
         "FILE_HEADER_UNKNOWN",
         "file",
         "The first line is not a header that names a hardware hash, a product ID, or serial, manufacturer and model.",

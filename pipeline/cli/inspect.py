@@ -56,7 +56,7 @@ def _read(given: str, row: int) -> str:
         return given
     from pipeline.ingest import Forms, Manifest, begin_reading, read_rows  # noqa: PLC0415 - heavy
 
-    reading = begin_reading(Manifest(Path(given), given, None, None), FILE_LIMIT)
+    reading = begin_reading(Manifest(Path(given).resolve(), given, None, None), FILE_LIMIT)
     seen = 0
     for rows in read_rows([reading], Forms()):
         if reading.course.headers and seen + rows.height >= row:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT
+from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT, ROW_LIMIT
 from pipeline.errors import UsageError
 from pipeline.objects import Location, is_uri
 
@@ -128,5 +128,13 @@ file_limit = option(
     default=FILE_LIMIT,
     show_default=True,
     metavar="BYTES",
-    help="Most bytes of text of one manifest, once decompressed; a larger one counts as unreadable.",
+    help="Most bytes of text of one manifest, once decompressed; a larger one is not read.",
+)
+row_limit = option(
+    "--row-limit",
+    type=click.IntRange(min=1),
+    default=ROW_LIMIT,
+    show_default=True,
+    metavar="ROWS",
+    help="Most lines of one manifest below its first; a longer one is not read.",
 )

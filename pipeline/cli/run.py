@@ -45,6 +45,7 @@ _FINDINGS = 1
 @options.group_tag_limit
 @options.workers
 @options.file_limit
+@options.row_limit
 @options.option("--shared", is_flag=True, help="Let the umask decide who may read what is published [its owner alone].")
 @options.option(
     "--log-format",

@@ -4,6 +4,7 @@ import codecs
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class Survey:
         sha256: hex digest of the file as delivered; None where it cannot be read.
         state: that of the file before it was read.
         cuts: where the parts of a large file end, but the last.
+        too_large: it has more text than is read.
     """
 
     encoding: str | None
@@ -71,33 +73,37 @@ class Survey:
     sha256: str | None
     state: State
     cuts: tuple[Cut, ...] = ()
+    too_large: bool = False
 
 
-def survey(path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None) -> Survey:
+def survey(
+    path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None, most_lines: int = sys.maxsize
+) -> Survey:
     """Read a file through once. Never raises for what the file is at fault for.
 
     Args:
         path: the file.
         opened: opens it; None for a file that the user named.
+        most_lines: most lines; of a file with more of them nothing is read either.
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
     observed, digest = _Observation(), hashlib.sha256()
     state = State(0, 0, 0)
-    readable = False
+    readable = complete = False
     try:
         with opened() if opened else path.open("rb") as file:
             # Of the file that is open, not of what its name may have come to stand for since.
             state = state_of_open(file)
             source = _Digested(file, digest)
-            readable = _observe(chunks(source, path), observed, limit)
-            if observed.size <= limit:
+            readable = _observe(chunks(source, path), observed, limit, most_lines)
+            if not observed.exceeds(limit, most_lines):
                 source.finish()
-            complete = observed.size <= limit
+                complete = True
     except OSError:
         readable = complete = False
     observed.close()
-    if observed.size > limit:
-        return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state)
+    if observed.exceeds(limit, most_lines):
+        return unread(state, too_large=True)
     newline = b"\r" if observed.has_cr and not observed.has_lf else NEWLINE
     plain = compression(path) is None and newline == NEWLINE
     return Survey(
@@ -111,12 +117,17 @@ def survey(path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None)
     )
 
 
-def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int) -> bool:
+def unread(state: State, *, too_large: bool = False) -> Survey:
+    """The survey of a file that is not looked into."""
+    return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state, too_large=too_large)
+
+
+def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int, most_lines: int) -> bool:
     """Look at chunks up to a limit; whether all could be read."""
     try:
         for chunk in _with_whole_head(chunks):
             observed.add(chunk)
-            if observed.size > limit:
+            if observed.exceeds(limit, most_lines):
                 return False
     except UNREADABLE:
         return False
@@ -193,12 +204,16 @@ class _Observation:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._valid, self._ascii, self._multi_byte = True, True, False
         self._tail = self._rest = b""
-        self.size = self._lines = 0
+        self.size = self._lines = self._returns = 0
         self.cuts: list[Cut] = []
 
     @property
     def ansi(self) -> bool:
         return self.encoding in {None, "cp1252"} or (self.encoding == "utf-8" and self._ascii)
+
+    def exceeds(self, limit: int, most_lines: int) -> bool:
+        """Whether that is too much, of bytes or of lines, whatever ends them."""
+        return self.size > limit or (self._lines if self.has_lf else self._returns) > most_lines
 
     def add(self, chunk: bytes) -> None:
         if self.encoding is None:
@@ -210,6 +225,7 @@ class _Observation:
             text = self._transcoder.feed(chunk)
             self.has_lf = NEWLINE in text
             self.has_cr = self.has_cr or b"\r" in text
+            self._returns += text.count(b"\r")
         self._count(chunk)
 
     def _count(self, chunk: bytes) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.config import Limits
 from pipeline.hardware_hash.decode import decode
 from pipeline.ingest import Forms, Manifest, Reading, begin_reading, read_rows, unread_rows
 from pipeline.staging import PartWriter
@@ -43,21 +44,21 @@ class Delivered:
     settled: frozenset[str]
 
 
-def look_through(delivered: Delivered, limit: int) -> Reading:
+def look_through(delivered: Delivered, limits: Limits) -> Reading:
     """Survey a manifest and find its first record, to read it in parts."""
-    reading = begin_reading(delivered.manifest, limit)
+    reading = begin_reading(delivered.manifest, limits.text, limits.rows)
     next(reading.sections(Forms()), None)
     return reading
 
 
-def stage_manifests(delivered: list[Delivered], limit: int, path: Path) -> Staged:
+def stage_manifests(delivered: list[Delivered], limits: Limits, path: Path) -> Staged:
     """Read whole manifests."""
     readings: list[Reading] = []
     numbers: list[int] = []
 
     def unsettled() -> Iterator[Reading]:
         for one in delivered:
-            reading = begin_reading(one.manifest, limit)
+            reading = begin_reading(one.manifest, limits.text, limits.rows)
             readings.append(reading)
             if reading.survey.sha256 not in one.settled:
                 numbers.append(one.number)
