@@ -5,7 +5,7 @@ The wide part of a row goes to staging as soon as it is decoded. What is kept is
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -48,7 +48,7 @@ class Work:
     """
 
     workers: int | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     def crew(self, size: int) -> Crew:
         """Who works on so many bytes."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell
 from pipeline.errors import UsageError
 
 _FILES = {
@@ -58,5 +59,5 @@ def init(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        click.echo(path)
-    click.echo(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run inbox`")
+        tell(str(path))
+    tell(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run inbox`")

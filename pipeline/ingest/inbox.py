@@ -171,8 +171,8 @@ def _list_folder(inbox: Path, found: _Listing) -> None:
                 found.ignored += 1
             elif not entry.is_dir(follow_symlinks=False):
                 found.entries.append(_local(entry, name, inbox))
-            elif fault := fault_of(name):
-                found.entries.append(_Entry(name, Path(entry.path), inbox, fault, is_folder=True))
+            elif wrong := fault_of(name):
+                found.entries.append(_Entry(name, Path(entry.path), inbox, wrong, is_folder=True))
             else:
                 folders.append(name)
 

@@ -114,9 +114,9 @@ def test_lines_of_delimiters_alone_do_not_fill_memory(tmp_path, monkeypatch):
 
 
 def test_many_unknown_columns_are_kept_together(tmp_path):
-    names = ",".join(f"x{at}" for at in range(20_000))
-    _, rows = read(tmp_path, f"PKID,{names}\n1{',=' * 20_000}\n".encode())
-    assert rows["other_cells"][0] == "\n".join(["="] * 20_000)
+    names = ",".join(f"x{at}" for at in range(900))
+    _, rows = read(tmp_path, f"PKID,{names}\n1{',=' * 900}\n".encode())
+    assert rows["other_cells"][0] == "\n".join(["="] * 900)
 
 
 def test_a_file_without_a_header_is_all_records(tmp_path):
