@@ -27,10 +27,24 @@ from pipeline.cli import (
 )
 from pipeline.cli.failures import failure
 from pipeline.cli.printing import finish, is_heard, ready, warn
-from pipeline.errors import UsageError
+from pipeline.errors import Fault, UsageError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Commands of which no broken pipe looks like findings."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if is_heard():
+                message = "a pipe to another process was closed; start again"
+                raise Fault(message) from error
+            return 0
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("autopilot-intake"), prog_name="autopilot-intake")
 def cli() -> None:
     """Take in device manifests for Windows Autopilot: validate, authorize, match, publish."""
@@ -64,6 +78,8 @@ def _exit_code() -> int:
     try:
         code = _run()
         finish()
+    except SystemExit:
+        raise
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
@@ -85,10 +101,10 @@ def _run() -> int:
         return int(cli.main(prog_name="autopilot-intake", standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError) and not is_heard():  # of help, which click prints
-            return 0
-        raise ended.__context__ or ended from None
+    except SystemExit:  # click's, of a pipe that was closed while it printed help
+        if is_heard():
+            raise
+        return 0
 
 
 def _require_text() -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import select
 import sys
 from typing import IO
 
@@ -92,11 +93,13 @@ def ready() -> None:
 
 def is_heard() -> bool:
     """Whether anybody still reads standard output, to which something was printed by others."""
-    try:
-        if sys.__stdout__:
-            sys.__stdout__.flush()
-    except BrokenPipeError:
-        _silence(sys.__stdout__)
+    stream = sys.__stdout__
+    if stream is None:
+        return False
+    asked = select.poll()
+    asked.register(stream.fileno(), select.POLLOUT)
+    if any(told & select.POLLERR for _, told in asked.poll(0)):
+        _silence(stream)
         return False
     return True
 
