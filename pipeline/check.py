@@ -19,7 +19,7 @@ from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, is_reference_name, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
-from pipeline.staging import Staging
+from pipeline.staging import Staging, rows_at
 from schemas.device import COMPONENT_TYPES
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
 
@@ -71,7 +71,7 @@ def check(config: CheckConfig) -> Checked:
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     reference = _reference(config)
     manifests = [Manifest(path.resolve(), name, config.partner, config.tenant) for name, path in config.files.items()]
-    delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
+    delivered = [Delivered(at, manifest, manifest.state().size) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:
         staging = Staging(Path(folder) / "rows")
@@ -82,14 +82,14 @@ def check(config: CheckConfig) -> Checked:
         rows = pl.concat(
             [
                 intake.files[intake.rows["file_no"]].select("source_file"),
-                intake.rows.select("source_line"),
+                intake.rows.select("row", "source_line"),
                 decisions.select(reasons=listed(REASON_CODES), warnings=listed(WARNING_CODES)),
             ],
             how="horizontal",
         )
         nothing = findings(rows.clear())
         told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
-    return Checked(rows, pl.concat([nothing, *told]))
+    return Checked(rows.drop("row"), pl.concat([nothing, *told]))
 
 
 def _reference(config: CheckConfig) -> Reference:
@@ -101,8 +101,7 @@ def _reference(config: CheckConfig) -> Reference:
 
 def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
     """The judged rows that some staged rows are, with their cells."""
-    here = rows[wide["row"][0] : wide["row"][-1] + 1]
-    return pl.concat([here, wide.drop("source_line")], how="horizontal")
+    return pl.concat([rows_at(rows, wide["row"]).drop("row"), wide.drop("source_line")], how="horizontal")
 
 
 def _unchecked(config: CheckConfig) -> list[str]:

@@ -24,6 +24,16 @@ class Outcome(StrEnum):
     EXCLUDED = "excluded"
     DUPLICATE = "duplicate"
     REVIEW = "review"
+    STRUCTURE = "structure"
+
+
+class Waits(StrEnum):
+    """What could mend a finding, so that its row is decided again: all but a new delivery do so while the row waits."""
+
+    REFERENCE = "reference"
+    SETTINGS = "settings"
+    REGISTRY = "registry"
+    DELIVERY = "delivery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class Reason:
         microsoft: the error that the deployment service would have given; empty where there is none.
         field: the column that it is about; `*` for whichever has it, empty for the whole line or file.
         expected: what would have been right there.
+        waits_for: what could mend it; the row is final where that is a new delivery.
     """
 
     code: str
@@ -51,10 +62,11 @@ class Reason:
     microsoft: str = ""
     field: str = ""
     expected: str = ""
+    waits_for: Waits = Waits.DELIVERY
 
 
 _P, _C, _O = Owner.PARTNER, Owner.CUSTOMER, Owner.OPERATOR
-_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW = Outcome
+_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW, _STRUCTURE = Outcome
 _BAD_HASH = "802 InvalidZtdHardwareHash"
 _CAPTURE_AGAIN = "Capture the hash again on the device and send the file unopened."
 
@@ -85,6 +97,7 @@ REASONS: tuple[Reason, ...] = (
         _O,
         _INVALID,
         expected="a folder named as a partner of partners.csv",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "FILE_TOO_LARGE",
@@ -128,7 +141,7 @@ REASONS: tuple[Reason, ...] = (
         "The header stands again in the middle of the file.",
         "Nothing is lost: the rows after it were read by it. Send files one by one to avoid it.",
         _P,
-        _INVALID,
+        _STRUCTURE,
         expected="a row",
     ),
     Reason(
@@ -171,6 +184,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that has authorized this partner",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_PENDING",
@@ -181,6 +195,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that has authorized this partner",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_REMOVED",
@@ -191,6 +206,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that authorizes this partner still",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_NOT_YET_VALID",
@@ -201,6 +217,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that authorizes this partner already",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_CHANNEL",
@@ -211,6 +228,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a channel that this type of partner may use",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_REGION",
@@ -221,6 +239,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer in the partner's region",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_CLOUD",
@@ -231,6 +250,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer in the public cloud",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "PRODUCT_KEY_EXPOSED",
@@ -250,6 +270,7 @@ REASONS: tuple[Reason, ...] = (
         _INVALID,
         field="hardware_hash",
         expected="nothing; this channel takes product IDs and tuples",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "IDENTITY_MISSING",
@@ -441,6 +462,7 @@ REASONS: tuple[Reason, ...] = (
         "812 ZtdDeviceNotFound",
         field="manufacturer",
         expected="the spelling that its devices report",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "GROUP_TAG_TOO_LONG",
@@ -451,6 +473,7 @@ REASONS: tuple[Reason, ...] = (
         _INVALID,
         field="group_tag",
         expected="at most as many characters as --group-tag-limit allows",
+        waits_for=Waits.SETTINGS,
     ),
     Reason(
         "USER_FORMAT",
@@ -471,6 +494,7 @@ REASONS: tuple[Reason, ...] = (
         _INVALID,
         field="assigned_user",
         expected="a verified domain of the customer",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "EXCLUDED_WORKPLACE_JOINED",
@@ -481,6 +505,7 @@ REASONS: tuple[Reason, ...] = (
         _EXCLUDED,
         field="serial_number",
         expected="a device that is not registered as a personal one",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "EXCLUDED_MDM_ONLY",
@@ -491,6 +516,7 @@ REASONS: tuple[Reason, ...] = (
         _EXCLUDED,
         field="serial_number",
         expected="a device that is not enrolled as a personal one",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "EXCLUDED_DIRECTORY_OBJECT",
@@ -502,6 +528,7 @@ REASONS: tuple[Reason, ...] = (
         "814 ZtdDeviceAlreadyAadRegistered",
         field="serial_number",
         expected="a device without a directory object",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "CONFLICTING_CLAIMS",
@@ -512,6 +539,7 @@ REASONS: tuple[Reason, ...] = (
         _REVIEW,
         field="tenant_id",
         expected="one customer for one device",
+        waits_for=Waits.REGISTRY,
     ),
     Reason(
         "DUPLICATE_IN_BATCH",
@@ -534,6 +562,7 @@ REASONS: tuple[Reason, ...] = (
         "808 ZtdDeviceAssignedToOtherTenant",
         field="serial_number",
         expected="a device that nobody has registered",
+        waits_for=Waits.REGISTRY,
     ),
     Reason(
         "REGISTERED_BY_CUSTOMER",
@@ -565,6 +594,7 @@ REASONS: tuple[Reason, ...] = (
         _REVIEW,
         field="serial_number",
         expected="the board that was registered, or its registration removed",
+        waits_for=Waits.REGISTRY,
     ),
     Reason(
         "AMBIGUOUS_MATCH",
@@ -576,6 +606,17 @@ REASONS: tuple[Reason, ...] = (
         "813 ZtdDeviceIsNotUnique",
         field="serial_number",
         expected="components of one device",
+        waits_for=Waits.REGISTRY,
+    ),
+    Reason(
+        "DEVICE_LEFT",
+        "against the registry",
+        "The row was delivered and carried out before, and its device has left since.",
+        "If the device is back, capture its hash anew and send that; else leave the row out of the list.",
+        _P,
+        _REVIEW,
+        field="serial_number",
+        expected="a device that has not left, or a new capture of it",
     ),
     Reason(
         "PROBABLE_DUPLICATE",

@@ -5,7 +5,10 @@ import polars as pl
 
 from schemas.device import COMPONENT_TYPES, KEY_TYPES
 
-REGISTERED, REMOVED = "registered", "removed"
+REGISTERED, CHANGED, LEARNED, RESTORED, REMOVED = "registered", "changed", "learned", "restored", "removed"
+STATES = (REGISTERED, CHANGED, LEARNED, RESTORED)
+"""Events that carry the whole state of a registration: the latest of a device counts, earlier ones match nothing."""
+
 REGISTERED_VIA = ("partner_center", "oem_direct_api", "intune", "microsoft_365", "store")
 IDENTITIES = ("hash", "product_id", "tuple")
 
@@ -43,7 +46,11 @@ RECORD_TYPES: dict[str, pl.DataType] = {
     **KEY_TYPES,
     "removed_at": _MOMENT,
     "removal_reason": pl.String(),
+    "version": pl.Int64(),
 }
+"""`version` is the registry's version that the event's commit made, by which events follow each other; null stands
+before all others. Columns are only ever added: those that a file of an earlier program lacks are null.
+"""
 
 _REQUIRED = {"event", "device_id"}
 
@@ -55,7 +62,7 @@ REGISTRY_RECORD = pa.DataFrameSchema(
     checks=[
         pa.Check(
             lambda data: data.lazyframe.select(
-                (pl.col("event") == REMOVED)
+                ~pl.col("event").is_in(list(STATES))
                 | pl.all_horizontal(
                     pl.col("tenant_id").is_not_null(),
                     pl.col("registered_via").is_in(list(REGISTERED_VIA)),
@@ -67,4 +74,5 @@ REGISTRY_RECORD = pa.DataFrameSchema(
     ],
     strict=True,
 )
-"""One row is one event of one device: its registration, or that it was removed. Rows are only ever added."""
+"""One row is one event of one device: its registration, what became of it, or that it was removed. Rows are only ever
+added."""

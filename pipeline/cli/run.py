@@ -12,7 +12,7 @@ from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
 from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
 from pipeline.cli.progress import listening
-from pipeline.config import DRY_RUNS, RunConfig, parse_moment
+from pipeline.config import DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
 from pipeline.errors import IntakeError
 from pipeline.objects import Location, at_hand, below
 from schemas.run import RunManifest
@@ -42,7 +42,14 @@ _FINDINGS = 1
     expose_value=False,
     help="Where the work runs.",
 )
-@options.option("--reprocess", is_flag=True, help="Read files again that were taken in before.")
+@options.option("--reprocess", is_flag=True, help="Decide again what was final; what was carried out stays so.")
+@options.option(
+    "--wait-days",
+    type=click.IntRange(min=1),
+    default=WAIT_DAYS,
+    show_default=True,
+    help="How long a request waits for consent, settings or the registry; then it is final.",
+)
 @options.option("--dry-run", is_flag=True, help="Do everything but register; the result is under dry-run/.")
 @options.option(
     "--max-reject-rate",

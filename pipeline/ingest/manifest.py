@@ -13,7 +13,7 @@ from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
 from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
-from pipeline.ingest.survey import State, Survey, state_of, state_of_open, survey, unread
+from pipeline.ingest.survey import Survey, state_of, state_of_open, survey, unread
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ def begin_reading(manifest: Manifest, limit: int, most_rows: int = ROW_LIMIT) ->
         most_rows: most lines below the first, likewise.
     """
     if manifest.refused:
-        return Reading(manifest, unread(State(manifest.size(), 0, 0)))
+        return Reading(manifest, unread(manifest.state()))
     surveyed = survey(manifest.path, limit, manifest.open, most_rows + 1)
     return Reading(manifest, surveyed, failed=not surveyed.readable)
 

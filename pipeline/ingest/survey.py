@@ -31,10 +31,11 @@ _SAMPLE = 4_096
 
 
 class State(NamedTuple):
-    """What changes when a file does: its size in bytes, its time of change, its number."""
+    """What changes when a file does: its size in bytes, when its content and its entry changed, its number."""
 
     size: int
     changed: int
+    entry_changed: int
     number: int
 
 
@@ -88,7 +89,7 @@ def survey(
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
     observed, digest = _Observation(), hashlib.sha256()
-    state = State(0, 0, 0)
+    state = State(0, 0, 0, 0)
     readable = complete = False
     try:
         with opened() if opened else path.open("rb") as file:
@@ -122,6 +123,11 @@ def unread(state: State, *, too_large: bool = False) -> Survey:
     return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state, too_large=too_large)
 
 
+def known_survey(state: State, sha256: str) -> Survey:
+    """What is known of a file that is not read again, since it is what it was."""
+    return Survey(None, ansi=True, newline=NEWLINE, readable=True, sha256=sha256, state=state)
+
+
 def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int, most_lines: int) -> bool:
     """Look at chunks up to a limit; whether all could be read."""
     try:
@@ -144,7 +150,7 @@ def state_of(path: Path) -> State:
     try:
         return _state(path.lstat())
     except OSError:
-        return State(0, 0, 0)
+        return State(0, 0, 0, 0)
 
 
 def state_of_open(file: BinaryIO) -> State:
@@ -153,7 +159,7 @@ def state_of_open(file: BinaryIO) -> State:
 
 
 def _state(stat: os.stat_result) -> State:
-    return State(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return State(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 class _Digested:

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.registry import index
+from pipeline.registry.files import scan_records
 from pipeline.registry.wanted import Wanted
-from schemas.registry import RECORD_TYPES
 
 _CHUNK_RECORDS = 8_000_000
 """Records whose keys are in memory at once: 64 MB of them."""
@@ -48,7 +48,7 @@ def holders(files: dict[Path, int], name: str, keys: pl.Series) -> pl.DataFrame:
 
 def _pass_over(files: dict[Path, int], name: str, wanted: Wanted) -> pl.DataFrame:
     """Look at every key of some files, taken as one."""
-    column = pl.scan_parquet(list(files), schema=RECORD_TYPES, glob=False).select(name)
+    column = scan_records(files).select(name)
     found = []
     for first in range(0, sum(files.values()), _CHUNK_RECORDS):
         record, key = index.flat_keys(column.slice(first, _CHUNK_RECORDS).collect(engine="streaming")[name])

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from pipeline.match.damaged import serial_forms
 from pipeline.registry.copies import Copy
+from pipeline.registry.files import scan_records
 from schemas.device import SERIAL_FORM_TYPES
-from schemas.registry import RECORD_TYPES
 
 _SCHEMA = pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
@@ -41,7 +41,7 @@ def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
 
 
 def _forms_of(files: list[Path], wanted: pl.Expr | None = None) -> pl.DataFrame:
-    records = pl.scan_parquet(files, schema=RECORD_TYPES, glob=False).select("manufacturer", "serial_number")
+    records = scan_records(files).select("manufacturer", "serial_number")
     known = records.drop_nulls()
     return serial_forms(known if wanted is None else known.filter(wanted)).collect(engine="streaming")
 

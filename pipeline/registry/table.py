@@ -3,7 +3,9 @@
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,9 +14,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipeline.durable import sync, sync_folder
-from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
+from pipeline.errors import Fault, NoRegistryError, RegistryConflict, RegistryError
 from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import lookup
+from pipeline.registry.files import holds_requests, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
@@ -27,11 +30,31 @@ from pipeline.registry.opening import (
     require_vacant,
     require_whole_log,
 )
+from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests
 from pipeline.registry.serials import forms_of
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
-from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED
+from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED, STATES
+from schemas.requests import REQUEST_TYPES
+
+_NIGHTS = "nights"
+"""Application transaction that counts the runs that were committed."""
+
+_KEEPS_REQUESTS = "requests"
+"""Application transaction of every commit since the registry keeps requests."""
 
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
+
+
+class _History(NamedTuple):
+    """What became of registrations since they were made.
+
+    Attributes:
+        renewed: one row a registration that has a later state: `device_id`, and the position of the latest, `record`.
+        ended: ids of those that were removed.
+    """
+
+    renewed: pl.DataFrame
+    ended: pl.Series
 
 
 class Registry:
@@ -40,15 +63,16 @@ class Registry:
     def __init__(self, folder: Path, table: DeltaTable, mirror: Mirror | None) -> None:
         self.folder = folder
         self._table, self._mirror = table, mirror
-        self._records = {folder / path: records for path, records in sorted(_contents(table))}
-        self._files = [str(file) for file in self._records]
+        contents = sorted(_contents(table))
+        self._records = {folder / path: records for path, records in contents if not holds_requests(path)}
+        self._requests = {folder / path: events for path, events in contents if holds_requests(path)}
 
     @classmethod
     def open(cls, location: Location, *, create: bool) -> "Registry":
         """Open the registry, or create it where there is none and `create` is set.
 
         Raises:
-            UsageError: there is none and it shall not be created.
+            NoRegistryError: there is none and it shall not be created.
             RegistryError: what is there is no registry, or is damaged.
             Fault: the object store that it is in cannot be reached.
         """
@@ -68,7 +92,7 @@ class Registry:
             require_vacant(folder)
             if not create:
                 message = f"registry {folder}: not found; check the path, or create it with --create-registry"
-                raise UsageError(message)
+                raise NoRegistryError(message)
             with damage_told(folder):
                 _create(folder)
             if mirror:
@@ -79,7 +103,7 @@ class Registry:
             require_format(folder, table)
             registry = cls(folder, table, mirror)
             if mirror:
-                mirror.pull(list(registry.data_files()))
+                mirror.pull([*registry.data_files(), *registry.request_files()])
             registry._require_files()
         return registry
 
@@ -136,18 +160,80 @@ class Registry:
             first += records
         if to_read:
             found.append(_read(to_read, pl.concat(places)))
-        live = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(self.removed_ids().implode())
         together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
-        return together.filter(live).drop("event").sort("record")
+        return together.filter(self._is_live()).drop("event").sort("record")
 
     def live(self) -> pl.LazyFrame:
-        """Every registration that was not removed."""
-        removed = self.removed_ids()
-        return self.scan().filter((pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(removed.implode()))
+        """Every registration that was not removed, as it is now."""
+        return self.scan().with_row_index("record").filter(self._is_live()).drop("record")
+
+    def _is_live(self) -> pl.Expr:
+        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration."""
+        ids, latest = self._history.renewed["device_id"], self._history.renewed["record"]
+        original = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(ids.implode())
+        is_latest = original | pl.col("record").is_in(latest.implode())
+        return is_latest & ~pl.col("device_id").is_in(self._history.ended.implode())
+
+    @cached_property
+    def _history(self) -> "_History":
+        """What became of registrations: few of them, so all of it is held."""
+        later = self.scan().with_row_index("record").filter(pl.col("event") != REGISTERED)
+        events = later.select("record", "device_id", "event", "version").collect(engine="streaming")
+        latest = events.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
+        states = events.filter(pl.col("event").is_in(list(STATES)))
+        renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
+        return _History(
+            renewed=renewed.select("device_id", "record"), ended=latest.filter(pl.col("event") == REMOVED)["device_id"]
+        )
 
     def data_files(self) -> dict[Path, int]:
         """The files that hold the records, and how many each holds."""
         return dict(self._records)
+
+    def request_files(self) -> dict[Path, int]:
+        """The files that hold requests, and how many events each holds."""
+        return dict(self._requests)
+
+    @property
+    def keeps_requests(self) -> bool:
+        """Whether it keeps requests; one of an earlier version does not, until what its runs knew is taken over."""
+        return self._table.transaction_version(_KEEPS_REQUESTS) is not None
+
+    def requests(self) -> Requests:
+        """What is known of requests."""
+        return read_requests(list(self._requests), self._table.transaction_version(_NIGHTS) or 0)
+
+    def departed(self, identities: pl.DataFrame) -> pl.DataFrame:
+        """For which registrations that have ended somebody has asked before by some identity cells.
+
+        Args:
+            identities: one row an identity: `tenant_id`, `identity_key`.
+
+        Returns:
+            One row an identity of which no such registration is live: `tenant_id`, `identity_key`, `device_id`.
+        """
+        ended = self.removed_ids()
+        if ended.is_empty():
+            names = ("tenant_id", "identity_key", "device_id")
+            return pl.DataFrame(schema={name: REQUEST_TYPES[name] for name in names})
+        asked = carried_out_for(list(self._requests), identities)
+        is_over = pl.col("device_id").is_in(ended.implode())
+        over = asked.with_columns(is_over.all().over("tenant_id", "identity_key").alias("over")).filter("over")
+        return over.sort("device_id").unique(["tenant_id", "identity_key"], keep="first").drop("over")
+
+    def carried_out(self) -> pl.Series:
+        """Ids of all requests that were carried out."""
+        return carried_out_ids(list(self._requests))
+
+    def states(self, device_ids: pl.Series) -> pl.DataFrame:
+        """The live registrations of these ids, with the columns of `schemas.registry.RECORD_TYPES`."""
+        return self.live().filter(pl.col("device_id").is_in(device_ids.implode())).collect(engine="streaming")
+
+    def removals(self) -> pl.DataFrame:
+        """One row a registration that has ended: `device_id`, and the `removal_reason` it ended with last."""
+        ends = self.scan().filter(pl.col("event") == REMOVED).select("device_id", "removal_reason", "version")
+        last = ends.collect(engine="streaming").sort("version", maintain_order=True).unique("device_id", keep="last")
+        return last.filter(pl.col("device_id").is_in(self.removed_ids().implode())).drop("version")
 
     def unnamed_files(self, hours: int) -> dict[Path, int]:
         """Data files that neither this version names nor one of so many hours ago did, and their bytes."""
@@ -165,15 +251,12 @@ class Registry:
             file.unlink(missing_ok=True)
 
     def removed_ids(self) -> pl.Series:
-        """Ids of the devices whose registration was removed."""
-        removed = self.scan().filter(pl.col("event") == REMOVED).select("device_id")
-        return removed.collect(engine="streaming")["device_id"].unique()
+        """Ids of the devices whose registration was removed, and not restored since."""
+        return self._history.ended
 
     def scan(self) -> pl.LazyFrame:
         """Every event, by the columns of `schemas.registry.RECORD_TYPES`."""
-        if not self._files:
-            return pl.LazyFrame(schema=RECORD_TYPES)
-        return pl.scan_parquet(self._files, schema=RECORD_TYPES, glob=False)
+        return scan_records(self._records)
 
     def _require_files(self) -> None:
         sizes = pl.DataFrame(self._table.get_add_actions()).select("path", "size_bytes")
@@ -204,9 +287,11 @@ class Registry:
             Fault: the store failed.
         """
         counter = self._table.transaction_version(WRITER) or 0
-        of_run = [Transaction(f"run:{run_id}", token)] if run_id else []
+        nights = (self._table.transaction_version(_NIGHTS) or 0) + 1
+        of_run = [Transaction(f"run:{run_id}", token), Transaction(_NIGHTS, nights)] if run_id else []
+        own = [Transaction(_KEEPS_REQUESTS, 1)] if run_id or writer.holds_requests else []
         properties = CommitProperties(
-            app_transactions=[*of_run, Transaction(WRITER, counter + 1)], max_commit_retries=0
+            app_transactions=[*of_run, *own, Transaction(WRITER, counter + 1)], max_commit_retries=0
         )
         version = self.version + 1
         actions: list[AddAction | RemoveAction] = [*writer.hand_over(), *(_removal(file) for file in replaced)]
@@ -235,7 +320,7 @@ class Registry:
 
     def writer(self) -> "RegistryWriter":
         """A new file of records for this registry; it counts for nothing until it is committed."""
-        return RegistryWriter(self.folder)
+        return RegistryWriter(self.folder, self.version + 1)
 
 
 def _contents(table: DeltaTable) -> list[tuple[str, int]]:
@@ -245,7 +330,7 @@ def _contents(table: DeltaTable) -> list[tuple[str, int]]:
 
 def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
     """Records of files, taken as one, `at` given places; whole columns are read."""
-    rows = pl.scan_parquet(files, schema=RECORD_TYPES, glob=False).with_row_index("at").select("at", *lookup.COLUMNS)
+    rows = scan_records(files).with_row_index("at").select("at", *lookup.COLUMNS)
     return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")
 
 

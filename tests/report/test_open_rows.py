@@ -2,8 +2,8 @@ import json
 
 import polars as pl
 import pytest
-
 from pipeline.report.unfixed import Unfixed
+
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import with_tpm
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
