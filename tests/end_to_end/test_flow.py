@@ -350,7 +350,12 @@ def test_what_is_no_manifest_is_told(world):
     }
     told = night.files.select("source_file", "bytes", "rows_read", "rows_rejected", "disposition").rows()
     assert (f"contoso/{TENANT}/list.zip", 2, 1, 1, "not_a_manifest") in told
-    assert night.manifest["rows"] == {"read": 3, "registered": 1, "rejected": 2}
+    assert [night.manifest["rows"][name] for name in ("read", "registered", "rejected")] == [3, 1, 2]
+    again = world.run()
+    assert again.reasons() == {}
+    assert (again.manifest["rows"]["read"], again.manifest["files"]["already_processed"]) == (0, 3)
+    world.put(f"contoso/{TENANT}/list.zip", b"PK and more")
+    assert world.run().reasons() == {(f"contoso/{TENANT}/list.zip", 0): ["FILE_TYPE_UNKNOWN"]}
     errors = (night.result.folder / "report" / "contoso" / "errors.csv").read_text()
     assert "list.zip" in errors
     assert "FILE_TYPE_UNKNOWN" in errors
