@@ -5,6 +5,7 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.reference import Reference
+from schemas.identities import says_nothing
 from schemas.reference import CHANNELS_BY_TYPE
 
 # How far a partner has come with a customer. Only the last authorizes; a provider takes the best of its resellers.
@@ -106,19 +107,21 @@ def standings(reference: Reference, as_of: datetime) -> pl.DataFrame:
 
 
 def _own_standings(authorizations: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """One row for each pair, by its own statements alone; the file's last statement of a pair is its latest."""
+    """One row for each pair, by its own statements alone: a removal that counts ends what stands before it."""
     granted = pl.col("granted_at") <= as_of
     lasting = pl.col("revoked_at").is_null() | (pl.col("revoked_at") > as_of)
-    active = pl.col("status") == "active"
-    latest = pl.col("status").last()
-    begins_later = pl.col("granted_at").last() > as_of
+    active, removed = pl.col("status") == "active", pl.col("status") == "removed"
+    latest, place = pl.col("status").last(), pl.int_range(pl.len())
+    counts = pl.col("revoked_at").is_null() | (pl.col("revoked_at") <= as_of)
+    last_removed = pl.when(removed & counts).then(place).max()
+    stands = active & granted & lasting & (place > last_removed.fill_null(-1))
     return authorizations.group_by("partner_id", "tenant_id").agg(
         removed=latest == "removed",
-        standing=pl.when((active & granted & lasting).any())
+        standing=pl.when(stands.any())
         .then(_AUTHORIZED)
         .when(latest == "pending")
         .then(_PENDING)
-        .when((latest == "active") & begins_later)
+        .when((latest == "active") & (pl.col("granted_at").last() > as_of))
         .then(_NOT_YET_VALID)
         .otherwise(_REMOVED),
     )
@@ -127,27 +130,36 @@ def _own_standings(authorizations: pl.DataFrame, as_of: datetime) -> pl.DataFram
 def exclude(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     """Look for devices that must not be registered.
 
-    Serial and manufacturer are those of the verified hash, else the row's, compared without case; a manufacturer that
-    is unknown on either side matches any.
+    Serial and manufacturer are those of the verified hash, else the row's, compared without case and by the spelling
+    that the manufacturer's devices report; one that is not named matches any.
+
+    Args:
+        rows: as `pipeline.validate.derive` gives them, with `tenant_id`.
+        reference: the operator's data.
 
     Returns:
         One row for each, in order: a Boolean column for each exclusion code.
     """
-    exclusions = reference.exclusions.select(
-        pl.col("tenant_id", "serial_number", "manufacturer").str.to_lowercase(), "reason"
-    ).rename({"manufacturer": "excluded_manufacturer"})
+    exclusions = reference.exclusions
     verified = pl.col("hash_verified")
+    own_maker = pl.when(pl.col("manufacturer_fault").is_null()).then("exact_manufacturer")
+    inside = pl.when(~says_nothing(pl.col("hash_manufacturer"))).then("exact_hash_manufacturer")
     devices = rows.select(
         "tenant_id",
-        row=pl.int_range(pl.len()),
         serial_number=pl.when(verified).then("hash_serial_number").otherwise("serial_number").str.to_lowercase(),
-        manufacturer=pl.when(verified).then("hash_manufacturer").otherwise("manufacturer").str.to_lowercase(),
+        manufacturer=pl.when(verified).then(inside).otherwise(own_maker).str.to_lowercase(),
     )
-    any_maker = pl.col("manufacturer").is_null() | (pl.col("excluded_manufacturer") == "")
-    found = devices.join(exclusions, on=["tenant_id", "serial_number"], how="inner").filter(
-        any_maker | (pl.col("manufacturer") == pl.col("excluded_manufacturer"))
-    )
-    return devices.select(
-        pl.col("row").is_in(found.filter(pl.col("reason") == reason)["row"].implode()).alias(code)
-        for code, reason in _EXCLUSIONS.items()
-    )
+    device = ["tenant_id", "serial_number"]
+    suspect = devices.with_row_index("row").join(exclusions, on=device, how="semi", maintain_order="left")
+    found = {}
+    for code, reason in _EXCLUSIONS.items():
+        listed = exclusions.filter(pl.col("reason") == reason)
+        of_any = listed.filter(pl.col("manufacturer") == "")
+        nameless = suspect.filter(pl.col("manufacturer").is_null())
+        hits = (
+            suspect.join(listed, on=[*device, "manufacturer"], how="semi"),
+            suspect.join(of_any, on=device, how="semi"),
+            nameless.join(listed, on=device, how="semi"),
+        )
+        found[code] = pl.int_range(pl.len()).is_in(pl.concat(hits)["row"].implode())
+    return devices.select(**found)

@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest
+from pipeline.ingest.names import printable
 from pipeline.intake import Intake, Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Silence
@@ -17,7 +18,8 @@ from pipeline.match import match
 from pipeline.match.existing import NoRecords
 from pipeline.objects import Location, at_hand
 from pipeline.reading.stage import Delivered
-from pipeline.reference import Reference, is_reference_name, load_reference, no_reference
+from pipeline.reference import Reference, load_reference, no_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
 from pipeline.staging import Staging, rows_at
@@ -95,7 +97,10 @@ def check(config: CheckConfig) -> Checked:
             how="horizontal",
         )
         nothing = findings(rows.clear())
-        told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
+        told = [
+            findings(_with_cells(rows, wide), mask_identity=False, spellings=reference.manufacturers)
+            for wide in staging.batches()
+        ]
     return Checked(rows.drop("row"), pl.concat([nothing, *told]))
 
 
@@ -103,7 +108,7 @@ def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
     folders = [folder.name for folder in path.absolute().parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
     tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
-    return Manifest(path.resolve(), name, config.partner or partner, config.tenant or tenant)
+    return Manifest(path.resolve(), printable(name), config.partner or partner, config.tenant or tenant)
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
-from pipeline.history import published_runs
+from pipeline.history import count_published, published_runs
 from pipeline.ingest import Inbox, inbox_at
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
@@ -28,7 +28,8 @@ from pipeline.match import match
 from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
-from pipeline.reference import Reference, is_reference_name, load_reference
+from pipeline.reference import Reference, load_reference
+from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import (
     MOST_LISTED,
@@ -41,7 +42,7 @@ from pipeline.report import (
     tell_cases,
     write_history,
 )
-from pipeline.requests import Docket, deliveries, docket, due, identified, seen, with_departed
+from pipeline.requests import Docket, delivered_again, deliveries, docket, due, identified, seen, with_departed
 from pipeline.settle import settle
 from pipeline.staging import Staging
 from pipeline.takeover import take_over
@@ -98,7 +99,6 @@ def _run(
             night = _docket(config, registry)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
-            stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
             work = Work(config.workers, config.limits)
             delivered = deliveries(inbox.manifests, night)
             inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
@@ -123,6 +123,8 @@ def _run(
                     open_rows = OpenRows(night.requests, tonight)
                     publication = place.begin_publication()
                     reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
+                    learning = registry.states(decisions["learns_device_id"].drop_nulls())
+                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning)
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, night, config.run_id))
                     records.record(open_rows.events())
@@ -136,7 +138,8 @@ def _run(
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
-                    _tell_history(config, output, listener)
+                    again = delivered_again(files, summary.files["disposition"], night)
+                    _tell_afterwards(config, output, listener, again)
                     return result
             registry = registry.reopened()
             night = _docket(config, registry)
@@ -217,12 +220,15 @@ def _conclude(
     return RunResult(destination, manifest)
 
 
-def _tell_history(config: RunConfig, output: Output, listener: Listener) -> None:
-    """Renew the page of the latest runs; what was published stands without it."""
+def _tell_afterwards(config: RunConfig, output: Output, listener: Listener, notices: list[str]) -> None:
+    """Tell the operator, and renew the page of the latest runs; what was published stands without both."""
+    for notice in notices:
+        listener.notice(notice)
     if config.dry_run:
         return
     try:
-        name = write_history(output.folder, [run.manifest for run in published_runs(output.folder, MOST_LISTED)])
+        runs = [run.manifest for run in published_runs(output.folder, MOST_LISTED)]
+        name = write_history(output.folder, runs, count_published(output.folder))
         output.show(name)
     except (OSError, Fault) as error:
         listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")

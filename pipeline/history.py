@@ -39,6 +39,11 @@ def published_runs(output: Path, latest: int | None = None) -> list[PublishedRun
     return sorted(found, key=lambda run: (run.manifest["registry_version"]["after"], run.folder.name))
 
 
+def count_published(output: Path) -> int:
+    """How many runs are published."""
+    return sum(1 for _ in output.glob(f"*/{MANIFEST}"))
+
+
 def _manifest(path: Path) -> RunManifest:
     try:
         manifest: RunManifest = json.loads(path.read_text(encoding="utf-8"))

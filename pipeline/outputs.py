@@ -53,6 +53,10 @@ class Output(Protocol):
         """Have the files below a folder at hand whose names end so."""
         ...
 
+    def remove(self, folder: str) -> None:
+        """Remove a published run that is gone here also from where it is published."""
+        ...
+
 
 class _Here:
     """A local folder: a prepared run is in its place by a rename."""
@@ -73,6 +77,9 @@ class _Here:
         """Nothing to do."""
 
     def bring(self, folder: str, ending: str) -> None:
+        """Nothing to do."""
+
+    def remove(self, folder: str) -> None:
         """Nothing to do."""
 
 
@@ -133,6 +140,11 @@ class _Store:
 
     def bring(self, folder: str, ending: str) -> None:
         self._prefix.fetch([name for name in self._prefix.names(folder) if name.endswith(ending)], self.folder)
+
+    def remove(self, folder: str) -> None:
+        names = sorted(self._prefix.names(folder), key=lambda name: name != f"{folder}/{MANIFEST}")
+        self._prefix.delete(names[:1])
+        self._prefix.delete(names[1:])
 
 
 @contextmanager

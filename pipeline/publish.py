@@ -10,19 +10,15 @@ import pyarrow.parquet as pq
 
 from pipeline.decide import listed
 from pipeline.errors import Fault
-from pipeline.hardware_hash.components import components
-from pipeline.match.keys import with_keys
+from pipeline.recording import carried_out, learned, registry_records
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import request_id
-from pipeline.registry.writer import fill
 from pipeline.report import Reporter
-from pipeline.requests import request_ids
 from pipeline.settle import WAITS
 from pipeline.staging import Staging, file_of, line_of, whole_record
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits
-from schemas.registry import REGISTERED
-from schemas.requests import CARRIED_OUT, DELIVERY
+from schemas.requests import DELIVERY
 
 _PROFILE = "default"
 """A device without an assigned profile gets this one."""
@@ -52,11 +48,20 @@ class PublishedSet:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every row of a run carries: the run's id, the moment that counts, and each partner's `channel`."""
+    """What rows of a run carry.
+
+    Attributes:
+        run_id: the run's id.
+        as_of: the moment that counts.
+        partners: `partner_id` and `channel` of all partners.
+        learning: the registrations that learn a hash, as they are, with the columns of
+            `schemas.registry.RECORD_TYPES`.
+    """
 
     run_id: str
     as_of: datetime
-    channels: pl.DataFrame
+    partners: pl.DataFrame
+    learning: pl.DataFrame
 
 
 def publish_sets(
@@ -93,7 +98,8 @@ def publish_sets(
         refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
         registered.write(kept)
         rejected.write(reporter.write(kept, refused))
-        records.write(registry_records(kept, stamp.channels))
+        records.write(registry_records(kept, stamp.partners.select("partner_id", "channel")))
+        records.write(learned(rows, stamp.learning))
         records.record(carried_out(kept, refused, files))
     registered.close()
     rejected.close()
@@ -129,7 +135,7 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
     has_match = pl.col("matched_row").is_not_null()
     waits = [pl.when(name).then(pl.lit(what.value)) for name, what in zip(WAITS, Waits, strict=True)]
     waits_for = pl.concat_list(waits).list.drop_nulls()
-    named = batch.with_columns(line="source_line").with_columns(request_id())
+    named = _with_places(batch, files).with_columns(line="source_line").with_columns(request_id())
     return named.with_columns(
         run_id=pl.lit(stamp.run_id),
         warnings=listed(WARNING_CODES),
@@ -145,62 +151,20 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
     )
 
 
-def carried_out(registered: pl.DataFrame, rejected: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
-    """What the registry records of the requests of a batch that have what they asked for.
-
-    Args:
-        registered: rows of `assemble` without a reason.
-        rejected: the others.
-        files: as in `publish_sets`.
-
-    Returns:
-        One row a request, with columns of `schemas.requests.REQUEST_TYPES`.
-    """
-    found = rejected.filter("is_done")
-    kept = found["kept_row"].drop_nulls()
-    of_kept = pl.DataFrame({"kept_row": kept, "device": request_ids(kept, files)}).unique("kept_row")
-    met = found.join(of_kept, on="kept_row", how="left", maintain_order="left", validate="m:1")
-    columns = ("event", "run_id", "request_id", "device_id", "tenant_id", "identity_key")
-    told = [
-        registered.with_columns(request_id=pl.lit(None, pl.String)),
-        met.with_columns(device_id=pl.coalesce("kept_device", "device")),
-    ]
-    return pl.concat([rows.with_columns(event=pl.lit(CARRIED_OUT)).select(columns) for rows in told])
-
-
-def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
-    """What the registry keeps of the devices of a batch.
-
-    Args:
-        registered: rows of `assemble` without a reason.
-        channels: `partner_id` and `channel` of all partners.
-
-    Returns:
-        One row for each device, with the columns of `schemas.registry.RECORD_TYPES`.
-    """
-    compared = components(
-        registered.with_columns(
-            hash_verified=pl.col("hardware_hash_id").is_not_null(), product_id=pl.col("windows_product_id")
+def _with_places(rows: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `evidence` that names where the rows of the batch stand that they met."""
+    met = rows.select("row", met="met_rows").explode("met").drop_nulls("met")
+    numbers, lines = met.select(file_of(pl.col("met"))).to_series(), met.select(line_of(pl.col("met"))).to_series()
+    places = met.select("row", place=pl.format("{}:{}", files["source_file"].gather(numbers), lines))
+    told = places.group_by("row").agg(places=pl.lit("met in this delivery: ") + pl.col("place").str.join(", "))
+    evidence = pl.concat_str("evidence", "places", separator=" | ", ignore_nulls=True)
+    return (
+        rows.join(told, on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(
+            evidence=pl.when(pl.col("evidence").is_not_null() | pl.col("places").is_not_null()).then(evidence)
         )
+        .drop("places")
     )
-    own = registered.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1").select(
-        "device_id",
-        "tenant_id",
-        "partner_id",
-        "run_id",
-        "registered_at",
-        "group_tag",
-        "assigned_user",
-        "identity",
-        "hardware_hash",
-        "hardware_hash_id",
-        "captured_at",
-        event=pl.lit(REGISTERED),
-        registered_via=pl.when(pl.col("channel") == "oem_direct_api")
-        .then(pl.lit("oem_direct_api"))
-        .otherwise(pl.lit("partner_center")),
-    )
-    return fill(pl.concat([own, with_keys(compared)], how="horizontal"))
 
 
 def write_files(folder: Path, files: pl.DataFrame) -> None:

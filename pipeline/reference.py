@@ -1,6 +1,5 @@
 """Loads the operator's reference data. What cannot be relied on is an error that names file, line and column."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,24 +9,15 @@ import pandera.errors
 import polars as pl
 
 from pipeline.errors import ReferenceDataError
+from pipeline.makers import BUILT_IN_SPELLINGS, known_spellings, meant_makers
+from pipeline.reference_files import check_names, is_there, read_table
 from schemas.reference import AUTHORIZATIONS, EXCLUSIONS, MANUFACTURERS, PARTNERS, TENANTS, ReferenceTable
+
+_Check = Callable[[pl.DataFrame], list[tuple[int, str]]]
+"""Finds what is wrong with rows that keep the rules of each column, as line and text."""
 
 _MOST_ERRORS = 20
 """Errors named in one message: what an operator mends in one go."""
-
-_FILES = ("partners.csv", "authorizations.csv", "tenants.csv", "exclusions.csv", "manufacturers.csv")
-
-# Exact SMBIOS spelling of a manufacturer, and what people write instead.
-_BUILT_IN_ALIASES: dict[str, tuple[str, ...]] = {
-    "HP": ("HP Inc.", "HP Inc", "Hp"),
-    "Dell Inc.": ("Dell", "DELL", "Dell Inc"),
-    "LENOVO": ("Lenovo", "Lenovo Group Limited"),
-    "Microsoft Corporation": ("Microsoft", "Microsoft Corp", "Microsoft Corp."),
-    "ASUSTeK COMPUTER INC.": ("ASUS", "Asus", "ASUSTeK"),
-    "Acer": ("ACER", "acer", "Acer Inc."),
-    "Dynabook Inc.": ("Dynabook", "dynabook"),
-    "FUJITSU CLIENT COMPUTING LIMITED": ("Fujitsu",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +43,6 @@ class Reference:
     notices: tuple[str, ...] = ()
 
 
-def is_reference_name(name: str) -> bool:
-    """Whether a file of this name is one of those that are read."""
-    return name in _FILES
-
-
 def load_reference(folder: Path) -> Reference:
     """Read all files of a reference folder.
 
@@ -67,66 +52,50 @@ def load_reference(folder: Path) -> Reference:
     if not folder.is_dir():
         message = f"reference folder {folder}: not found; create it with partners.csv and authorizations.csv"
         raise ReferenceDataError(message)
+    check_names(folder)
     partners = _load(folder, PARTNERS, _check_partners)
     authorizations = _load(folder, AUTHORIZATIONS, _check_authorizations)
     tenants = _load_optional(folder, TENANTS)
     exclusions = _load_optional(folder, EXCLUSIONS)
-    manufacturers = _load_optional(folder, MANUFACTURERS)
+    manufacturers = _load_optional(folder, MANUFACTURERS, _check_manufacturers)
+    spellings = BUILT_IN_SPELLINGS if manufacturers is None else known_spellings(manufacturers)
     return Reference(
         partners=partners,
         authorizations=authorizations.with_columns(
             pl.col("tenant_id").str.to_lowercase(), _moment("granted_at"), _moment("revoked_at")
         ),
         tenants=None if tenants is None else _tenants(tenants),
-        exclusions=_empty(EXCLUSIONS) if exclusions is None else exclusions,
-        manufacturers=_spellings(manufacturers),
-        notices=tuple(_notices(folder, partners, authorizations, tenants)),
+        exclusions=_empty(EXCLUSIONS) if exclusions is None else _exclusions(exclusions, spellings),
+        manufacturers=spellings,
+        notices=(
+            *_strangers(partners, authorizations, tenants, exclusions),
+            *(
+                f"{folder / table.file}: not found; {meaning}"
+                for table, given, meaning in (
+                    (TENANTS, tenants, "region, cloud and user domains are not checked"),
+                    (EXCLUSIONS, exclusions, "no device is excluded"),
+                    (MANUFACTURERS, manufacturers, "the built-in list of spellings is used"),
+                )
+                if given is None
+            ),
+        ),
     )
 
 
-def _load_optional(folder: Path, table: ReferenceTable) -> pl.DataFrame | None:
-    return _load(folder, table, _no_more_checks) if (folder / table.file).exists() else None
+def _load_optional(folder: Path, table: ReferenceTable, check: _Check | None = None) -> pl.DataFrame | None:
+    return _load(folder, table, check) if is_there(folder / table.file) else None
 
 
-def _load(folder: Path, table: ReferenceTable, check: Callable[[pl.DataFrame], list[tuple[int, str]]]) -> pl.DataFrame:
+def _load(folder: Path, table: ReferenceTable, check: _Check | None) -> pl.DataFrame:
     path = folder / table.file
-    rows = _read(path, table)
+    rows = read_table(path, table)
     errors = [*_failures(rows, table), *_repeated(rows, table)]
-    errors = errors or check(rows)
+    errors = errors or (check(rows) if check else [])
     if errors:
         told = [f"{path}:{line}: {text}" for line, text in sorted(errors)[:_MOST_ERRORS]]
         more = [f"and {len(errors) - _MOST_ERRORS} more"] if len(errors) > _MOST_ERRORS else []
         raise ReferenceDataError("\n".join([*told, *more, "correct the file and run again"]))
     return rows.drop("line")
-
-
-def _read(path: Path, table: ReferenceTable) -> pl.DataFrame:
-    """The file's rows with the line each begins on; all columns text, trimmed."""
-    columns = list(table.schema.columns)
-    values: list[list[str | int]] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            missing = [name for name in columns if name not in header]
-            if missing:
-                message = f"{path}:1: column {missing[0]}: not found; expected the header {','.join(columns)}"
-                raise ReferenceDataError(message)
-            positions = [header.index(name) for name in columns]
-            for fields in reader:
-                if not any(field.strip() for field in fields):
-                    continue
-                if len(fields) != len(header):
-                    message = f"{path}:{reader.line_num}: found {len(fields)} fields; expected {len(header)}"
-                    raise ReferenceDataError(message)
-                values.append([reader.line_num, *(fields[at].strip() for at in positions)])
-    except FileNotFoundError as error:
-        message = f"{path}: not found; create it with the header {','.join(columns)}"
-        raise ReferenceDataError(message) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"{path}: {error}; expected readable UTF-8 CSV"
-        raise ReferenceDataError(message) from error
-    return pl.DataFrame(values, {"line": pl.Int64, **dict.fromkeys(columns, pl.String)}, orient="row")
 
 
 def _failures(rows: pl.DataFrame, table: ReferenceTable) -> list[tuple[int, str]]:
@@ -153,6 +122,8 @@ def _repeated(rows: pl.DataFrame, table: ReferenceTable) -> list[tuple[int, str]
 
 
 def _check_partners(rows: pl.DataFrame) -> list[tuple[int, str]]:
+    if rows.is_empty():
+        return [(1, "partner_id: found no partner; expected a line for each, since nobody else may deliver")]
     named = pl.col("provider_id") != ""
     unknown = rows.filter(named & ~pl.col("provider_id").is_in(rows["partner_id"].implode())).select(
         "line", "provider_id"
@@ -171,19 +142,35 @@ def _check_authorizations(rows: pl.DataFrame) -> list[tuple[int, str]]:
         if value and not _exists(value)
     ]
     ungranted = rows.filter((pl.col("status") == "active") & (pl.col("granted_at") == ""))["line"]
-    return errors + [
+    errors += [
         (line, "granted_at: found nothing; expected a timestamp, since the status is active") for line in ungranted
+    ]
+    if errors:
+        return errors
+    moments = rows.with_columns(begins=_moment("granted_at"), ends=_moment("revoked_at"))
+    return [
+        (line, f"revoked_at: found {ends!r}, which is before granted_at; expected a later moment, or nothing")
+        for line, ends in moments.filter(pl.col("ends") < pl.col("begins")).select("line", "revoked_at").iter_rows()
     ]
 
 
-def _no_more_checks(_rows: pl.DataFrame) -> list[tuple[int, str]]:
-    return []
+def _check_manufacturers(rows: pl.DataFrame) -> list[tuple[int, str]]:
+    """A spelling means one manufacturer, and a manufacturer has one exact spelling."""
+    spellings = pl.concat([rows, rows.with_columns(alias="manufacturer")]).with_columns(
+        pl.col("alias").str.to_lowercase().alias("spelling")
+    )
+    others = pl.col("manufacturer") != pl.col("manufacturer").first().over("spelling", order_by="line")
+    several = spellings.filter(others).unique("line", keep="first").select("line", "alias")
+    return [
+        (line, f"alias: found {value!r}, which stands for another manufacturer, too; expected it for one")
+        for line, value in several.iter_rows()
+    ]
 
 
 def _exists(value: str) -> bool:
     try:
-        datetime.fromisoformat(value)
-    except ValueError:
+        datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
         return False
     return True
 
@@ -204,42 +191,43 @@ def _tenants(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("tenant_id").str.to_lowercase(), domains)
 
 
-def _spellings(given: pl.DataFrame | None) -> pl.DataFrame:
-    """Every spelling, the exact one included, folded to lower case, with the exact one."""
-    if given is None:
-        aliases = [(name, alias) for name, spellings in _BUILT_IN_ALIASES.items() for alias in spellings]
-        given = pl.DataFrame(aliases, {"manufacturer": pl.String, "alias": pl.String}, orient="row")
-    exact = given.select("manufacturer", alias="manufacturer")
-    return (
-        pl.concat([exact, given.select("manufacturer", "alias")])
-        .select(pl.col("alias").str.to_lowercase().alias("spelling"), "manufacturer")
-        .unique("spelling", keep="first", maintain_order=True)
-    )
+def _exclusions(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
+    """Each device once, its manufacturer as its devices report it, however it is written; both in lower case."""
+    folded = rows.with_columns(pl.all().exclude("reason").str.to_lowercase())
+    exact = dict(spellings.select("spelling", pl.col("manufacturer").str.to_lowercase()).iter_rows())
+    meant = meant_makers(folded.filter(~pl.col("manufacturer").is_in(list(exact)))["manufacturer"], spellings)
+    exact |= {name: maker.lower() for name, maker in meant.items()}
+    return folded.with_columns(pl.col("manufacturer").replace(exact)).unique(maintain_order=True)
 
 
 def _empty(table: ReferenceTable) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(table.schema.columns, pl.String))
 
 
-def _notices(
-    folder: Path, partners: pl.DataFrame, authorizations: pl.DataFrame, tenants: pl.DataFrame | None
+def _strangers(
+    partners: pl.DataFrame,
+    authorizations: pl.DataFrame,
+    tenants: pl.DataFrame | None,
+    exclusions: pl.DataFrame | None,
 ) -> list[str]:
-    notices = []
-    strangers = authorizations.filter(~pl.col("partner_id").is_in(partners["partner_id"].implode()))
-    if strangers.height:
-        notices.append(
-            f"{AUTHORIZATIONS.file}: {strangers.height} rows name a partner that {PARTNERS.file} does not list; ignored"
-        )
-    if tenants is None:
-        notices.append(f"{folder / TENANTS.file}: not found; region, cloud and user domains are not checked")
-    else:
-        listed = tenants["tenant_id"].str.to_lowercase().implode()
-        unlisted = authorizations.filter(~pl.col("tenant_id").str.to_lowercase().is_in(listed))
-        if unlisted.height:
-            notices.append(
-                f"{AUTHORIZATIONS.file}: {unlisted.height} rows name a tenant that {TENANTS.file} does not list"
-            )
-    return notices
+    """What is told of rows that name somebody who is not listed."""
+    listed = (authorizations if tenants is None else tenants)["tenant_id"].str.to_lowercase().unique()
+    listing = AUTHORIZATIONS.file if tenants is None else TENANTS.file
+    named = [
+        (AUTHORIZATIONS, authorizations["partner_id"], "partner", partners["partner_id"], PARTNERS.file),
+        (AUTHORIZATIONS, authorizations["tenant_id"].str.to_lowercase(), "tenant", listed, listing),
+    ]
+    if exclusions is not None:
+        named.append((EXCLUSIONS, exclusions["tenant_id"].str.to_lowercase(), "tenant", listed, listing))
+    counted = [
+        (table, names.len() - int(names.is_in(known.implode()).sum()), kind, where)
+        for table, names, kind, known, where in named
+    ]
+    return [
+        f"{table.file}: {number} rows name a {kind} that {where} does not list; ignored"
+        for table, number, kind, where in counted
+        if number
+    ]
 
 
 def no_reference(*partner_ids: str) -> Reference:
@@ -250,5 +238,5 @@ def no_reference(*partner_ids: str) -> Reference:
         authorizations=_empty(AUTHORIZATIONS).with_columns(_moment("granted_at"), _moment("revoked_at")),
         tenants=None,
         exclusions=_empty(EXCLUSIONS),
-        manufacturers=_spellings(None),
+        manufacturers=BUILT_IN_SPELLINGS,
     )

@@ -24,6 +24,10 @@ REPAIR = "repair"
 """A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
 
 
+_MOST_TOLD = 20
+"""Files told of one by one that were delivered before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Docket:
     """What a night has to decide, as far as the registry knows.
@@ -93,7 +97,8 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
         end), `source_file`, `bytes`, `stamp`, and `known`: an earlier run has read it.
     """
     known = night.requests.files.select(DELIVERY).unique()
-    own_tenants = pl.Series([bool(own) and all("tenant" in one.columns for one in own) for own in intake.headers])
+    named = [bool(own) and all("tenant" in one.columns for one in own) for own in intake.headers]
+    own_tenants = pl.Series(named, dtype=pl.Boolean)
     files = intake.files.select(
         "source_file",
         "partner_id",
@@ -158,6 +163,32 @@ def seen(files: pl.DataFrame, night: Docket, run_id: str) -> pl.DataFrame:
     return found.select(*DELIVERY, "source_file", pl.col("bytes").cast(pl.Int64), "stamp").with_columns(
         event=pl.lit(SEEN), run_id=pl.lit(run_id)
     )
+
+
+def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket) -> list[str]:
+    """What is to be said of files that no run has met at their path, and whose requests are all settled.
+
+    Args:
+        files: what `identified` gives.
+        dispositions: of each of them.
+        night: what the registry knew.
+    """
+    before = night.requests.files.drop_nulls("sha256")
+    again = (
+        files.filter(
+            (dispositions == "already_processed") & ~files["source_file"].is_in(before["source_file"].implode())
+        )
+        .join(before.unique(DELIVERY, keep="first"), on=DELIVERY, how="inner", nulls_equal=True, suffix="_before")
+        .sort("source_file")
+    )
+    told = [
+        f"{path}: was delivered before, in run {run_id} as {earlier}; change it to ask again"
+        for path, run_id, earlier in again.head(_MOST_TOLD)
+        .select("source_file", "run_id", "source_file_before")
+        .iter_rows()
+    ]
+    more = again.height - len(told)
+    return [*told, f"and {more:,} more files were delivered before"] if more else told
 
 
 def with_departed(intake: Intake, registry: Registry) -> pl.DataFrame:

@@ -42,10 +42,10 @@ def settle(
         as_of: the run's moment.
 
     Returns:
-        One row for each, in order: these columns and those of its decision, and of one that was rejected: `is_done`, it was carried out,
-        for the device of `kept_row` (a row that is registered) or `kept_device` (a registration); the columns of
-        `WAITS`, what could mend it (all false where nothing is to be done); `is_waiting`; `asked`, `waits_from` and
-        `waits_on` as the registry keeps them. They are null where a row is registered.
+        One row for each, in order: these columns, those of its decision, and of one that was rejected: `is_done`, it
+        was carried out, for the device of `kept_row` (a row that is registered) or `kept_device` (a registration); the
+        columns of `WAITS`, what could mend it (all false where nothing is to be done); `is_waiting`; `asked`,
+        `waits_from` and `waits_on` as the registry keeps them. They are null where a row is registered.
     """
     decided = pl.concat([rows.select("row", "tenant_id", "identity"), decisions.drop("row")], how="horizontal")
     rejected = decided.filter(pl.col("reason").is_not_null())
@@ -70,7 +70,7 @@ def _waits() -> list[pl.Expr]:
             code
             for code in REASON_CODES
             if CATALOGUE[code].waits_for is what
-            and code not in (_DUPLICATE, *_FOUND_REGISTERED)
+            and code != _DUPLICATE
             and CATALOGUE[code].outcome is not Outcome.STRUCTURE
         ]
         for what in Waits

@@ -10,17 +10,16 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas.device import HASH_FAULTS
+from schemas.identities import SHIFTED, TUPLE_FAULTS
 from schemas.reasons import codes_of
 
 GUID = r"(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NO_TENANT = "00000000-0000-0000-0000-000000000000"
-PRODUCT_ID = r"^[0-9]{13}$"
-ROUNDED_PRODUCT_ID = r"0{7}$"
-"""A spreadsheet that stored the number in six digits or fewer left this behind; such a number names no device."""
 
 HIDDEN = r"[[\p{Cc}\p{Cf}\x{2028}\x{2029}]--[\n]]"
-"""Control, zero-width and bidirectional characters. A line feed only separates cells here: no cell can hold one."""
-FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@]"
+"""Control, zero-width and bidirectional characters, but the line feed, which stands between cells here."""
+FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@].*[^ \t\x{a0}]"
+"""A value of two characters or more: a dash alone is none."""
 USER = r"^[^\s@]+@[^\s@]+$"
 
 _col = pl.col
@@ -35,6 +34,9 @@ TEXT_CELLS = (
     "other_cells",
 )
 
+ONE_LINE_CELLS = TEXT_CELLS[:-1]
+"""Cells by themselves; those of unknown columns come joined by line feeds."""
+
 _CHECKED_CELLS = tuple(name for name in TEXT_CELLS if name not in {"tenant", "other_cells"})
 
 COLUMNS: dict[str, pl.DataType] = {
@@ -43,49 +45,47 @@ COLUMNS: dict[str, pl.DataType] = {
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
     **dict.fromkeys(_CHECKED_CELLS, pl.String()),
-    "text": pl.String(),
+    "hidden_character": pl.Boolean(),
+    "formula": pl.Boolean(),
     "product_id": pl.String(),
     "identity": pl.String(),
     "takes_hash": pl.Boolean(),
     "product_key_exposed": pl.Boolean(),
-    "serial_placeholder": pl.Boolean(),
+    **dict.fromkeys(TUPLE_FAULTS.values(), pl.String()),
     "hash_fault": pl.String(),
     "hash_verified": pl.Boolean(),
     "hash_consistent": pl.Boolean(),
     "hash_serial_number": pl.String(),
     "hash_manufacturer": pl.String(),
-    "hash_model": pl.String(),
     "hash_product_id": pl.String(),
     "hash_serial_placeholder": pl.Boolean(),
-    "exact_manufacturer": pl.String(),
-    "exact_hash_manufacturer": pl.String(),
+    "names_own_serial": pl.Boolean(),
+    "serial_differs": pl.Boolean(),
+    "manufacturer_differs": pl.Boolean(),
+    "model_differs": pl.Boolean(),
+    "meant_manufacturer": pl.String(),
     "group_tag_limit": pl.UInt32(),
     "verified_domains": pl.List(pl.String),
 }
 """What the rules look at: cells, fields of the decoded hash, and facts derived from them; never a hash or raw text.
 
-`text` is all cells but the hash, one a line, so that what no cell may hold is looked for once; `product_id` is the
-cell where that is one, `identity` is `hash`, `product_id`, `tuple` or null, and `exact_…` is the
-manufacturer as its devices report it.
+`product_id` is the cell where that is one, `identity` is `hash`, `product_id`, `tuple` or null. A value `…_differs`
+where it can be held against the verified hash and is another there, `names_own_serial` says that the row's serial
+number is the hash's, and `meant_manufacturer` is the spelling that its devices report where the row has another.
 """
 
 
-def _comparable(name: str) -> pl.Expr:
-    """A value that is damaged in itself is not held against the hash."""
-    return ~_col(name).str.contains(HIDDEN) & ~_col(name).str.contains(FORMULA)
-
-
-def _agrees(name: str, other: str) -> pl.Expr:
-    return ~(_comparable(name) & _col("hash_verified") & (_col(name) != _col(other)))
-
-
-def _no_cell(pattern: str) -> pl.Expr:
-    return ~_col("text").str.contains(pattern)
-
-
-_UNIDENTIFIED = _col("cells_read") & _col("identity").is_null()
+_UNIDENTIFIED = _col("cells_read") & _col("identity").is_null() & _col("windows_product_id").is_null()
 _PART_OF_TUPLE = pl.any_horizontal(_col("serial_number", "manufacturer", "model").is_not_null())
 _IS_TUPLE = _col("identity").eq_missing(pl.lit("tuple"))
+_IS_SHIFTED = _IS_TUPLE & _col("serial_fault").eq_missing(pl.lit(SHIFTED))
+_IN_PLACE = _IS_TUPLE & ~_IS_SHIFTED
+"""Of cells that stand in the wrong columns nothing more is said."""
+
+
+def _any_is(code: str, *faults: str) -> pl.Expr:
+    return pl.any_horizontal(_col(fault).eq_missing(pl.lit(code)) for fault in faults)
+
 
 RULES: dict[str, pl.Expr] = {
     **{code: _col("record_fault") != code for code in codes_of("record")},
@@ -99,20 +99,31 @@ RULES: dict[str, pl.Expr] = {
     "HASH_FIELD_MISSING": ~_col("hash_verified")
     | (_col("hash_serial_number").is_not_null() & _col("hash_manufacturer").is_not_null()),
     "HASH_INCONSISTENT": ~_col("hash_verified") | _col("hash_consistent"),
-    "HIDDEN_CHARACTER": _no_cell(HIDDEN),
-    "FORMULA_CELL": _no_cell(FORMULA),
-    "PRODUCT_ID_FORMAT": _col("windows_product_id").is_null() | _col("product_id").is_not_null(),
+    "HIDDEN_CHARACTER": ~_col("hidden_character"),
+    "FORMULA_CELL": ~_col("formula"),
+    "SPREADSHEET_DAMAGE": ~(
+        (_IN_PLACE & _any_is("SPREADSHEET_DAMAGE", *TUPLE_FAULTS.values()))
+        | (
+            _col("hash_verified")
+            & _any_is("SPREADSHEET_DAMAGE", "serial_fault")
+            & (_col("serial_number") != _col("hash_serial_number"))
+        )
+    ),
+    "PRODUCT_ID_FORMAT": _col("windows_product_id").is_null()
+    | _col("product_id").is_not_null()
+    | _col("hash_verified"),
     "SERIAL_PLACEHOLDER": ~(
         (_col("hash_verified") & _col("hash_serial_placeholder")).fill_null(value=False)
-        | (_IS_TUPLE & _col("serial_placeholder")).fill_null(value=False)
+        | (_IS_TUPLE & _any_is("SERIAL_PLACEHOLDER", "serial_fault"))
     ),
-    "SERIAL_MISMATCH": _col("serial_placeholder")
-    | _col("hash_serial_placeholder")
-    | _agrees("serial_number", "hash_serial_number"),
-    "PRODUCT_ID_MISMATCH": _agrees("product_id", "hash_product_id"),
-    "MANUFACTURER_MISMATCH": _agrees("exact_manufacturer", "exact_hash_manufacturer"),
-    "MODEL_MISMATCH": _agrees("model", "hash_model"),
-    "MANUFACTURER_SPELLING": ~_IS_TUPLE | (_col("manufacturer") == _col("exact_manufacturer")),
+    "SERIAL_FORMAT": ~(_IS_TUPLE & _any_is("SERIAL_FORMAT", "serial_fault")),
+    "TUPLE_PLACEHOLDER": ~(_IN_PLACE & _any_is("TUPLE_PLACEHOLDER", "manufacturer_fault", "model_fault")),
+    SHIFTED: ~_IS_SHIFTED,
+    "SERIAL_MISMATCH": ~_col("serial_differs"),
+    "PRODUCT_ID_MISMATCH": ~_col("hash_verified") | (_col("product_id") == _col("hash_product_id")),
+    "MANUFACTURER_MISMATCH": ~_col("manufacturer_differs") | _col("names_own_serial"),
+    "MODEL_MISMATCH": ~_col("model_differs") | _col("names_own_serial"),
+    "MANUFACTURER_SPELLING": ~_IN_PLACE | _col("meant_manufacturer").is_null(),
     "GROUP_TAG_TOO_LONG": _col("group_tag").str.len_chars() <= _col("group_tag_limit"),
     "USER_FORMAT": _col("assigned_user").str.contains(USER),
     "USER_DOMAIN": ~_col("assigned_user").str.contains(USER)

@@ -52,6 +52,10 @@ _GUID = pa.Check.str_matches(GUID, name="a GUID, 8-4-4-4-12 hexadecimal digits")
 _MOMENT = pa.Check.str_matches(
     f"{_TIMESTAMP}|^$", name="an RFC 3339 timestamp such as 2026-01-31T00:00:00Z, or nothing"
 )
+_DOMAINS = pa.Check.str_matches(
+    r"^$|^[\w-]+(\.[\w-]+)+([ \t]+[\w-]+(\.[\w-]+)+)*$",
+    name="domains such as contoso.com, separated by blanks, or nothing",
+)
 
 
 def _text(*checks: pa.Check) -> pa.Column:
@@ -95,7 +99,7 @@ TENANTS = ReferenceTable(
             "tenant_id": _text(_GUID),
             "region": _text(),
             "cloud": _text(_one_of(CLOUDS)),
-            "verified_domains": _text(),
+            "verified_domains": _text(_DOMAINS),
         }
     ),
 )

@@ -1,9 +1,15 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.authorize import authorize, exclude
 from pipeline.config import parse_moment
-from pipeline.reference import load_reference
+from pipeline.reference import load_reference, no_reference
+from pipeline.validate import _with_makers
+from schemas.identities import name_fault
 from tests.conftest import OTHER_TENANT, TENANT
 
 AUTH = (
@@ -46,6 +52,12 @@ def judged(world, partner, tenant=TENANT, as_of=THEN):
         ([("active", PAST, THEN), ("active", LATER, "")], ["AUTH_NOT_YET_VALID"]),
         ([("pending", "", ""), ("active", PAST, "")], []),
         ([("active", PAST, ""), ("pending", "", "")], []),
+        ([("active", PAST, ""), ("removed", "", "")], ["AUTH_REMOVED"]),
+        ([("active", PAST, ""), ("removed", "", THEN)], ["AUTH_REMOVED"]),
+        ([("active", PAST, ""), ("removed", "", LATER)], []),
+        ([("active", PAST, ""), ("removed", "", ""), ("pending", "", "")], ["AUTH_PENDING"]),
+        ([("removed", "", ""), ("active", PAST, "")], []),
+        ([("active", PAST, ""), ("removed", "", ""), ("active", THEN, "")], []),
     ],
 )
 def test_relationship_as_of(world, statements, expected):
@@ -138,48 +150,138 @@ def test_without_a_tenants_file_region_and_cloud_are_not_checked(world):
     assert "region" in load_reference(world.home / "reference").notices[0]
 
 
+STATUSES = ("active", "pending", "removed")
+MOMENTS = [parse_moment(text) for text in ("2025-01-01T00:00:00Z", THEN, "2026-01-01T00:00:00.000001Z", LATER)]
+RANKED = (["AUTH_NO_RELATIONSHIP"], ["AUTH_REMOVED"], ["AUTH_PENDING"], ["AUTH_NOT_YET_VALID"], [])
+
+
+def told_by_statements(statements, as_of):
+    """The code of one pair, statement by statement, as the contract tells it."""
+    if not statements:
+        return ["AUTH_NO_RELATIONSHIP"]
+    for at, (status, granted, revoked) in enumerate(statements):
+        ended = [
+            later for later in statements[at + 1 :] if later[0] == "removed" and not (later[2] and later[2] > as_of)
+        ]
+        if status == "active" and granted <= as_of and (not revoked or as_of < revoked) and not ended:
+            return []
+    status, granted, _ = statements[-1]
+    if status == "pending":
+        return ["AUTH_PENDING"]
+    return ["AUTH_NOT_YET_VALID" if status == "active" and granted > as_of else "AUTH_REMOVED"]
+
+
+def told_of_a_provider(own, resellers, as_of):
+    if own and own[-1][0] == "removed":
+        return ["AUTH_REMOVED"]
+    codes = [told_by_statements(statements, as_of) for statements in (own, *resellers)]
+    return max(codes, key=RANKED.index)
+
+
+@st.composite
+def statement(draw):
+    status = draw(st.sampled_from(STATUSES))
+    given = [draw(st.sampled_from(MOMENTS)), draw(st.sampled_from([None, *MOMENTS]))]
+    if status != "active":
+        given[0] = draw(st.sampled_from([None, given[0]]))
+    if all(given) and given[1] < given[0]:
+        given.reverse()
+    return (status, *given)
+
+
+TABLES = st.lists(
+    st.tuples(
+        st.sampled_from(["provider", "first", "second", "direct"]), st.sampled_from([TENANT, OTHER_TENANT]), statement()
+    ),
+    max_size=12,
+)
+
+
+@given(TABLES, st.sampled_from(MOMENTS))
+def test_any_statements_are_judged_as_the_contract_tells(table, as_of):
+    partners = [
+        {
+            "partner_id": name,
+            "name": "",
+            "partner_type": kind,
+            "channel": "partner_center_csv",
+            "region": "",
+            "provider_id": of,
+        }
+        for name, kind, of in (
+            ("provider", "indirect_provider", ""),
+            ("first", "indirect_reseller", "provider"),
+            ("second", "indirect_reseller", "provider"),
+            ("direct", "direct_csp", ""),
+        )
+    ]
+    types = no_reference("a").authorizations.schema
+    rows = [(partner, tenant, *given) for partner, tenant, given in table]
+    reference = replace(
+        no_reference("a"), partners=pl.DataFrame(partners), authorizations=pl.DataFrame(rows, types, orient="row")
+    )
+    pairs = [(one["partner_id"], tenant) for one in partners for tenant in (TENANT, OTHER_TENANT)]
+    found = authorize(pl.DataFrame(pairs, ["partner_id", "tenant_id"], orient="row"), reference, as_of)
+    for (partner, tenant), codes in zip(pairs, found.iter_rows(named=True), strict=True):
+        of = {name: [given for who, whose, given in table if (who, whose) == (name, tenant)] for name, _ in pairs}
+        expected = (
+            told_of_a_provider(of["provider"], (of["first"], of["second"]), as_of)
+            if partner == "provider"
+            else told_by_statements(of[partner], as_of)
+        )
+        assert [code for code, holds in codes.items() if holds] == expected, (partner, tenant, of)
+
+
+def excluded(world, text, *rows):
+    """Codes of rows, each a tuple of serial number, manufacturer, and both inside its hash (None for no hash)."""
+    world.reference("exclusions.csv", "tenant_id,serial_number,manufacturer,reason\n" + text)
+    reference = load_reference(world.home / "reference")
+    names = ("serial_number", "manufacturer", "hash_serial_number", "hash_manufacturer")
+    cells = pl.DataFrame(rows, dict.fromkeys(names, pl.String), orient="row")
+    judged = cells.with_columns(
+        tenant_id=pl.lit(TENANT),
+        hash_verified=pl.col("hash_serial_number").is_not_null(),
+        manufacturer_fault=name_fault(pl.col("manufacturer")),
+        identity=pl.lit("tuple"),
+    )
+    found = exclude(_with_makers(judged, reference.manufacturers), reference)
+    return [[code for code, holds in row.items() if holds] for row in found.iter_rows(named=True)]
+
+
 @pytest.mark.parametrize(
-    ("excluded", "row", "found"),
+    ("listed", "row", "found"),
     [
         ("S1,HP", ("s1", "hp"), True),
         ("S1,", ("S1", "HP"), True),
-        ("S1,HP", ("S1", None), True),
+        ("s1,HP", ("S1", None), True),
+        ("S1,HP", ("S1", "N/A"), True),
+        ("S1,HP Inc.", ("S1", "HP"), True),
+        ("S1,hp", ("S1", "HP Inc."), True),
+        ("S1,Lenvo", ("S1", "LENOVO"), True),
+        ("S1,Lenovo", ("S1", "Lenovo Group Limited"), True),
+        ("S1,Getac", ("S1", "GETAC"), True),
         ("S1,LENOVO", ("S1", "HP"), False),
         ("S2,HP", ("S1", "HP"), False),
+        ("S1,HP", (None, "HP"), False),
     ],
 )
-def test_exclusions(world, excluded, row, found):
-    text = f"tenant_id,serial_number,manufacturer,reason\n{TENANT.upper()},{excluded},mdm_only\n"
-    world.reference("exclusions.csv", text)
-    reference = load_reference(world.home / "reference")
-    rows = pl.DataFrame(
-        {
-            "tenant_id": [TENANT, OTHER_TENANT],
-            "serial_number": [row[0]] * 2,
-            "manufacturer": [row[1]] * 2,
-            "hash_serial_number": ["S1", None],
-            "hash_manufacturer": [None, None],
-            "hash_verified": [False, False],
-        },
-        schema_overrides={"manufacturer": pl.String, "hash_manufacturer": pl.String},
-    )
-    codes = exclude(rows, reference)
-    assert codes["EXCLUDED_MDM_ONLY"].to_list() == [found, False]
-    assert not codes["EXCLUDED_WORKPLACE_JOINED"].any()
+def test_exclusions(world, listed, row, found):
+    text = f"{TENANT.upper()},{listed},mdm_only\n" * 2
+    expected = ["EXCLUDED_MDM_ONLY"] if found else []
+    assert excluded(world, text, (*row, None, None), (None, None, *row) if row[0] else row[:1] * 4) == [expected] * 2
+
+
+def test_an_exclusion_is_for_one_tenant(world):
+    assert excluded(world, f"{OTHER_TENANT},S1,HP,mdm_only\n", ("S1", "HP", None, None)) == [[]]
 
 
 def test_a_verified_hash_names_the_excluded_device(world):
-    text = f"tenant_id,serial_number,manufacturer,reason\n{TENANT},S1,HP,directory_object\n"
-    world.reference("exclusions.csv", text)
-    reference = load_reference(world.home / "reference")
-    rows = pl.DataFrame(
-        {
-            "tenant_id": [TENANT],
-            "serial_number": ["other"],
-            "manufacturer": ["other"],
-            "hash_serial_number": ["S1"],
-            "hash_manufacturer": ["HP"],
-            "hash_verified": [True],
-        }
-    )
-    assert exclude(rows, reference)["EXCLUDED_DIRECTORY_OBJECT"].to_list() == [True]
+    row = ("other", "other", "S1", "HP")
+    assert excluded(world, f"{TENANT},S1,HP Inc,directory_object\n", row) == [["EXCLUDED_DIRECTORY_OBJECT"]]
+    assert excluded(world, f"{TENANT},other,,directory_object\n", row) == [[]]
+
+
+def test_a_device_may_be_excluded_for_several_reasons(world):
+    text = f"{TENANT},S1,HP,mdm_only\n{TENANT},S1,,workplace_joined\n"
+    both = ["EXCLUDED_WORKPLACE_JOINED", "EXCLUDED_MDM_ONLY"]
+    assert excluded(world, text, ("S1", "HP", None, None), ("S1", "LENOVO", None, None)) == [both, both[:1]]

@@ -1,13 +1,15 @@
+import tracemalloc
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.decide import decide, has_reason
+from pipeline.decide.registered import MOST_NAMED
 from pipeline.errors import Fault
-from pipeline.match import match
+from pipeline.match import candidates, match
 from pipeline.match.existing import NoRecords
 from schemas.device import COMPONENT_TYPES
 from tests.match.test_matching import RECORDS, Registrations, batch, record
@@ -119,38 +121,168 @@ def test_a_donor_s_disk_and_a_shared_uuid_are_warnings():
     assert decisions["matched_device_id"].to_list() == ["device-0"]
 
 
-@given(st.lists(st.tuples(RECORDS, st.sampled_from("tu")), max_size=7), st.lists(RECORDS, max_size=3))
-def test_nothing_is_registered_that_the_tables_forbid(claims, registrations):
-    records = [made for made, _ in claims]
-    tenants = [tenant for _, tenant in claims]
-    _, codes = decided(records, tenants, registrations)
-    kept = [at for at, found in enumerate(codes) if not found - {"UUID_COLLISION", "DISK_OF_REGISTERED_DEVICE"}]
-    clusters = oracle.clusters(records)
+B = record(tpm_ek_id="b", smbios_uuid="ub", serial_number="sb", manufacturer="HP", product_id="pa", model="m")
+PKID = record(has_hash=False, product_id="pa")
+BRIDGE = A | {"smbios_uuid": None, "serial_number": "sx", "mac_addresses": ["c"]}
+ENDS = [A | {"serial_number": None}, BRIDGE, record(serial_number="sx", manufacturer="HP", mac_addresses=["c"])]
+DUPLICATE, AMBIGUOUS, CLAIMS = {"DUPLICATE_IN_BATCH"}, {"AMBIGUOUS_MATCH"}, {"CONFLICTING_CLAIMS"}
+ALREADY, OTHER = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}
+
+
+@pytest.mark.parametrize(
+    ("records", "tenants", "registrations", "expected"),
+    [
+        # A shared product ID makes no devices one.
+        ([A, B, PKID], "ttt", [], [set(), set(), AMBIGUOUS]),
+        ([A, B, PKID], "ttu", [], [set(), set(), AMBIGUOUS]),
+        ([A, B, PKID], "ttt", [B], [set(), ALREADY, AMBIGUOUS]),
+        ([A, PKID], "tt", [B], [set(), AMBIGUOUS]),
+        ([PKID], "t", [A, B], [AMBIGUOUS]),
+        ([A, PKID], "tt", [A], [ALREADY, ALREADY | DUPLICATE]),
+        ([A, B], "tt", [PKID], [AMBIGUOUS, AMBIGUOUS]),
+        ([A, B], "tu", [PKID], [ALREADY, OTHER]),
+        ([A, B], "uu", [PKID], [OTHER, OTHER]),
+        ([A], "t", [PKID], [ALREADY]),
+        # A chain past a "no" is no device, and none of its rows is a duplicate.
+        (ENDS, "ttt", [], [AMBIGUOUS] * 3),
+        (ENDS, "ttt", [ENDS[2]], [AMBIGUOUS] * 3),
+        (ENDS[:2], "tt", [], [set(), DUPLICATE]),
+        # A row without a hash never sends one with a hash to review; another tenant's claim does.
+        ([A, PKID | {"serial_number": "sz", "manufacturer": "HP"}], "tt", [], [set(), AMBIGUOUS]),
+        ([A, PKID], "tu", [], [CLAIMS, CLAIMS]),
+        ([A, PKID, PKID | {"serial_number": "sz", "manufacturer": "HP"}], "ttt", [], [set(), AMBIGUOUS, AMBIGUOUS]),
+        ([A, TUPLE | {"product_id": "px"}], "tt", [], [set(), set()]),
+        # Mates tell what a row has no verdict on, and never what it has one on.
+        ([A | {"product_id": None}, TUPLE | {"product_id": "pa"}], "tt", [PKID], [ALREADY, ALREADY | DUPLICATE]),
+        ([A | {"product_id": None}, A | {"disk_serials": ["d"]}], "tt", [PKID], [ALREADY, ALREADY | DUPLICATE]),
+        (
+            [A | {"product_id": None}, TUPLE | {"product_id": "pa"}, B],
+            "ttt",
+            [PKID],
+            [set(), AMBIGUOUS, ALREADY],
+        ),
+    ],
+)
+def test_evidence_against_outweighs_evidence_for(records, tenants, registrations, expected):
+    decisions, codes = decided(records, list(tenants), registrations)
+    assert codes == expected
+    for told in decisions.filter(pl.col("AMBIGUOUS_MATCH")).iter_rows(named=True):
+        assert told["evidence"]
+        assert told["met_rows"] or told["matched_device_id"]
+
+
+@pytest.mark.parametrize(
+    ("records", "tenants", "registrations", "learns"),
+    [
+        ([A], "t", [PKID], ["device-0"]),
+        ([A], "u", [PKID], [None]),
+        ([A], "t", [A], [None]),
+        ([PKID], "t", [PKID], [None]),
+        ([TUPLE | {"product_id": "pa"}, A | {"product_id": None}], "tt", [PKID], [None, "device-0"]),
+        ([A, B], "tu", [PKID], ["device-0", None]),
+        ([A, B], "tt", [PKID], [None, None]),
+        ([A, A | {"disk_serials": ["d"]}], "tt", [PKID], ["device-0", None]),
+        ([A, A], "tu", [PKID], [None, None]),
+        ([A, SWAPPED], "tt", [PKID], [None, None]),
+    ],
+)
+@pytest.mark.parametrize("via", ["partner_center", "intune"])
+def test_a_registration_without_a_hash_learns_one(records, tenants, registrations, learns, via):
+    decisions, _ = decided(records, list(tenants), registrations, via=via)
+    assert decisions["learns_device_id"].to_list() == learns
+
+
+def test_the_latest_capture_is_learned():
+    moments = [datetime(2025, 1, day, tzinfo=UTC) for day in (1, 3, 2)]
+    decisions, _ = decided([A, A | {"disk_serials": ["d"]}, A], None, [PKID], captured_at=moments)
+    assert decisions["learns_device_id"].to_list() == [None, "device-0", None]
+
+
+def test_all_that_were_met_are_named_the_nearest_first():
+    decisions, _ = decided([A, B, PKID, *ENDS[1:]], None, [])
+    assert decisions["met_rows"].to_list()[2] == [0, 1, 3, 4]
+    named = decided([A] * 9, ["t", *"uvwxyzab"])[0]["met_rows"].to_list()
+    assert named[0] == [1, 2, 3, 4, 5]
+    assert named[8][0] == 0
+    assert {len(rows) for rows in named} == {5}
+
+
+def test_the_registration_named_is_the_first_by_verdict_then_id():
+    other = {"serial_number": "sx", "manufacturer": "HP"}
+    decisions, _ = decided([A], registrations=[SWAPPED, A | other, A | {"model": None}, A])
+    assert decisions["matched_device_id"].item() == "device-2"
+
+
+def test_a_crowd_goes_to_review(monkeypatch):
+    monkeypatch.setattr(candidates, "MOST_PAIRS", 20)
+    strangers = [record(smbios_uuid="cloned", serial_number=f"s{at}", manufacturer="HP") for at in range(40)]
+    told_apart = [record(smbios_uuid="cloned", tpm_ek_id="t")]
+    decisions, codes = decided([*strangers, *told_apart])
+    assert codes == [AMBIGUOUS] * 40 + [{"UUID_COLLISION"}]
+    assert "41 records share" in decisions["evidence"][0]
+    another = record(smbios_uuid="cloned", serial_number="another", manufacturer="HP")
+    assert decided([another], registrations=strangers)[1] == [AMBIGUOUS]
+
+
+def test_one_device_of_many_tenants_costs_what_its_rows_cost():
+    rows = 16_000
+    tracemalloc.start()
+    decisions, _ = decided([A] * rows, [f"t{at}" for at in range(rows)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert decisions["CONFLICTING_CLAIMS"].all()
+    assert decisions["met_rows"].list.len().max() == MOST_NAMED
+    assert peak < 100_000_000
+
+
+NIGHTS = st.lists(st.tuples(RECORDS, st.sampled_from("ttu")), min_size=2, max_size=6)
+
+
+def primary(night, registrations):
+    decisions, _ = decided([made for made, _ in night], [tenant for _, tenant in night], registrations)
+    return decisions
+
+
+@settings(max_examples=30)
+@given(NIGHTS, st.lists(RECORDS, max_size=2), st.data())
+def test_a_rejected_row_matters_only_to_those_that_name_it(night, registrations, data):
+    whole = primary(night, registrations)
+    rejected = [row for row, reason in enumerate(whole["reason"]) if reason]
+    if not rejected:
+        return
+    gone = data.draw(st.sampled_from(rejected))
+    rest = primary(night[:gone] + night[gone + 1 :], registrations)["reason"].to_list()
+    kept = [row for row in range(len(night)) if row != gone]
+    for row, reason in zip(kept, rest, strict=True):
+        assert reason == whole["reason"][row] or gone in (whole["met_rows"].to_list()[row] or [])
+
+
+@settings(max_examples=40)
+@given(NIGHTS, st.lists(RECORDS, max_size=2))
+def test_rows_without_a_hash_send_none_with_one_to_review(night, registrations):
+    whole = primary(night, registrations)
+    hashed = [row for row, (made, _) in enumerate(night) if made["has_hash"]]
+    alone = primary([night[row] for row in hashed], registrations)
+    for row, ambiguous in zip(hashed, alone["AMBIGUOUS_MATCH"].to_list(), strict=True):
+        assert whole["AMBIGUOUS_MATCH"][row] == ambiguous
+    for row in hashed:
+        kept = whole["matched_row"][row]
+        if whole["reason"][row] == "DUPLICATE_IN_BATCH" and kept in hashed:
+            assert oracle.verdict(night[row][0], night[kept][0]) == "same"
+
+
+@settings(max_examples=40)
+@given(NIGHTS, st.lists(RECORDS, max_size=3))
+def test_nothing_is_registered_past_a_verdict(night, registrations):
+    whole = primary(night, registrations)
+    records = [made for made, _ in night]
     registered = [other | {"device_id": at} for at, other in enumerate(registrations)]
-    assert len({clusters[at] for at in kept}) == len(kept)
-    for at in kept:
-        assert oracle.against(records[at], registered) == set()
-        for other in range(len(records)):
-            if other != at:
-                assert oracle.verdict(records[at], records[other]) not in {"contradiction", "board replaced"}
-            if clusters[other] == clusters[at]:
-                assert tenants[other] == tenants[at]
-
-
-@given(st.lists(RECORDS, max_size=7))
-def test_of_every_undisputed_device_one_row_is_registered(records):
-    _, codes = decided(records)
-    clusters = oracle.clusters(records)
-    for device in set(clusters):
-        rows = [at for at in range(len(records)) if clusters[at] == device]
-        disputed = any(
-            oracle.verdict(records[at], records[other]) in {"contradiction", "board replaced"}
-            for at in rows
-            for other in range(len(records))
-            if other != at
-        )
-        registered = [at for at in rows if not codes[at] - {"UUID_COLLISION"}]
-        assert len(registered) == (0 if disputed else 1)
+    kept = [row for row, reason in enumerate(whole["reason"]) if reason is None]
+    for row in kept:
+        assert oracle.against(records[row], registered) == set()
+        for other in kept:
+            verdict = oracle.verdict(records[row], records[other])
+            assert row == other or verdict not in {"same", "contradiction", "board replaced"}
 
 
 def test_nothing_is_registered_that_was_never_matched():

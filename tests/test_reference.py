@@ -1,7 +1,10 @@
+import os
+
 import pytest
 
 from pipeline.errors import ReferenceDataError
 from pipeline.reference import load_reference
+from pipeline.reference_files import is_reference_name
 from tests.conftest import TENANT
 
 PARTNERS = "partner_id,name,partner_type,channel,region,provider_id\n"
@@ -27,6 +30,23 @@ AUTHORIZATIONS = "partner_id,tenant_id,status,granted_at,revoked_at\n"
         ("tenants.csv", f"tenant_id,region,cloud,verified_domains\n{TENANT},EU,moon,\n", ":2: cloud: found 'moon'"),
         ("exclusions.csv", f"tenant_id,serial_number,manufacturer,reason\n{TENANT},S,,x\n", ":2: reason: found 'x'"),
         ("manufacturers.csv", "manufacturer\nHP\n", ":1: column alias"),
+        ("manufacturers.csv", "manufacturer,alias\nHP,H\nHPE,h\n", ":3: alias: found 'h'"),
+        ("manufacturers.csv", "manufacturer,alias\nHP,H\nHPE,hp\n", ":3: alias: found 'hp'"),
+        ("manufacturers.csv", "manufacturer,alias\nLENOVO,a\nLenovo,b\n", ":3: alias: found"),
+        ("partners.csv", PARTNERS, ":1: partner_id: found no partner"),
+        ("partners.csv", PARTNERS + "a\0,A,oem,oem_direct_api,,\n", ":2: partner_id: found the character U+0000"),
+        ("partners.csv", PARTNERS + "a,A,oem,oem_direct_api,,\n\u200bb,B,oem,oem_direct_api,,\n", ":3: partner_id"),
+        ("partners.csv", PARTNERS + 'a,"A\nB",oem,oem_direct_api,,\nb,B,oem,fax,,\n', ":2: name: found the character"),
+        ("authorizations.csv", "partner_id,tenant_id,status,granted_at,revoked_at,status\n", ":1: column status"),
+        ("authorizations.csv", AUTHORIZATIONS.strip() + ",Revoked_At\n", ":1: column revoked_at: found 2 times"),
+        ("authorizations.csv", AUTHORIZATIONS + f"a,{TENANT},active,2024-01-02T00:00:00Z,2024-01-01T00:00:00Z\n",
+         ":2: revoked_at: found '2024-01-01T00:00:00Z', which is before"),
+        ("authorizations.csv", AUTHORIZATIONS + f"a,{TENANT},removed,2024-01-01T00:00:00-01:00,2024-01-01T00:30:00Z\n",
+         ":2: revoked_at"),
+        ("authorizations.csv", AUTHORIZATIONS + f"a,{TENANT},active,9999-12-31T23:59:59-01:00,\n", ":2: granted_at"),
+        ("tenants.csv", f'tenant_id,region,cloud,verified_domains\n{TENANT},EU,public,"a.com,b.com"\n',
+         ":2: verified_domains: found 'a.com,b.com'"),
+        ("tenants.csv", f"tenant_id,region,cloud,verified_domains\n{TENANT},EU,public,a.com;b.com\n", ":2: verified_d"),
     ],
 )  # fmt: skip
 def test_what_is_broken_is_named_by_file_line_and_column(world, file, text, told):
@@ -68,3 +88,71 @@ def test_a_manufacturers_file_replaces_the_built_in_list(world):
     world.reference("manufacturers.csv", "manufacturer,alias\nNovo Systems,Novo\n")
     spellings = load_reference(world.home / "reference").manufacturers
     assert dict(spellings.rows()) == {"novo systems": "Novo Systems", "novo": "Novo Systems"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Exclusions.csv",
+        "exclusion.csv",
+        "EXCLUSIONS.CSV",
+        "exclusoins.csv",
+        "exclusions.csv.txt",
+        "exclusions.xlsx",
+        "exclusions",
+    ],
+)
+def test_a_file_of_nearly_the_right_name_is_not_passed_over(world, name):
+    world.reference(name, "tenant_id,serial_number,manufacturer,reason\n")
+    assert is_reference_name(name)
+    with pytest.raises(ReferenceDataError, match=f"{name}: is not read, since its name is not exclusions.csv"):
+        load_reference(world.home / "reference")
+
+
+@pytest.mark.parametrize(
+    "name", ["exclusions-2024.csv", "partners.csv.bak", "notes.txt", "tenants_old.csv", "channels.csv"]
+)
+def test_other_files_are_nobody_s_business(world, name):
+    world.reference(name, "x")
+    assert not is_reference_name(name)
+    load_reference(world.home / "reference")
+
+
+def test_a_table_may_lie_beside_its_source(world):
+    world.reference("partners.xlsx", "x")
+    load_reference(world.home / "reference")
+
+
+@pytest.mark.parametrize("file", ["exclusions.csv", "partners.csv"])
+def test_a_link_to_nowhere_is_named(world, file):
+    path = world.home / "reference" / file
+    path.unlink(missing_ok=True)
+    path.symlink_to("gone.csv")
+    with pytest.raises(ReferenceDataError, match=f"{file}: is a link to gone.csv"):
+        load_reference(path.parent)
+
+
+def test_what_is_no_file_is_not_waited_for(world):
+    os.mkfifo(world.home / "reference" / "exclusions.csv")
+    with pytest.raises(ReferenceDataError, match=r"exclusions\.csv: is no file"):
+        load_reference(world.home / "reference")
+
+
+def test_a_line_is_that_on_which_a_row_begins(world):
+    world.reference("partners.csv", PARTNERS + 'a,A,oem,oem_direct_api,,"\n"\nb,B,oem,fax,,\n')
+    with pytest.raises(ReferenceDataError, match=r"partners\.csv:2: provider_id: found the character U\+000A"):
+        load_reference(world.home / "reference")
+
+
+def test_what_is_absent_is_told(world):
+    notices = load_reference(world.home / "reference").notices
+    assert [notice.rsplit("/", 1)[-1] for notice in notices] == [
+        "exclusions.csv: not found; no device is excluded",
+        "manufacturers.csv: not found; the built-in list of spellings is used",
+    ]
+
+
+def test_exclusions_of_strangers_are_told(world):
+    stranger = TENANT.replace("1", "3")
+    world.reference("exclusions.csv", f"tenant_id,serial_number,manufacturer,reason\n{stranger},S,,mdm_only\n")
+    assert "exclusions.csv: 1 rows name a tenant" in load_reference(world.home / "reference").notices[0]

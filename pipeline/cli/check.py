@@ -90,14 +90,14 @@ def _on_disk(files: tuple[str, ...]) -> Iterator[dict[str, Path]]:
 
 
 def _tell(checked: "Checked") -> None:
-    for file, line, code, level, field, found, expected in checked.findings.head(_MOST_SHOWN).iter_rows():
+    for file, line, code, level, field, found, expected, remedy in checked.findings.head(_MOST_SHOWN).iter_rows():
         reason = CATALOGUE[code]
         kind = "" if level == "error" else "warning: "
         tell(f"{file}:{line}: {kind}{code}: {reason.sentence}")
         where = [] if field is None else [f"{field}:"]
         seen = [] if found is None else [f"found {found!r},"]
         tell(f"    {' '.join([*where, *seen, 'expected', expected])}")
-        tell(f"    fix: {reason.remedy}")
+        tell(f"    fix: {remedy}")
     if checked.findings.height > _MOST_SHOWN:
         tell(f"and {checked.findings.height - _MOST_SHOWN:,} more findings")
 

@@ -80,7 +80,8 @@ def _clock() -> str:
 
 
 def _reference(folder: Location) -> str:
-    from pipeline.reference import is_reference_name, load_reference  # noqa: PLC0415 - heavy
+    from pipeline.reference import load_reference  # noqa: PLC0415 - heavy
+    from pipeline.reference_files import is_reference_name  # noqa: PLC0415 - heavy
 
     with at_hand(folder, is_reference_name) as here:
         loaded = load_reference(here)

@@ -36,12 +36,14 @@ class JsonLog:
     def read(self, files: int, size: int, rows: int) -> None:
         """Say nothing: the result counts."""
 
-    def finished(self, result: "RunResult") -> None:
-        """Log the result, with the seconds of each stage."""
+    def finished(self, result: "RunResult", exit_code: int, excess: str | None) -> None:
+        """Log the result, with the seconds of each stage, the exit code, and what was beyond what is allowed."""
         run = result.manifest
         self._tell(
-            "info",
+            "warning" if excess else "info",
             "finished",
+            exit_code=exit_code,
+            message=excess or f"run {run['run_id']} is published",
             repeated=result.repeated,
             dry_run=run["dry_run"],
             files=run["files"],

@@ -35,5 +35,5 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
             pages += rebuild_pages(at_hand.folder / name)
             at_hand.show(f"{name}/report")
         if at_hand.folder.is_dir():
-            at_hand.show(write_history(at_hand.folder, [run.manifest for run in runs]))
+            at_hand.show(write_history(at_hand.folder, [run.manifest for run in runs], len(runs)))
     tell(f"{below(output, 'index.html')}: {len(runs):,} runs; {pages:,} pages of {len(wanted):,} runs made anew")

@@ -54,7 +54,7 @@ _FINDINGS = 1
 @options.option(
     "--max-reject-rate",
     type=click.FloatRange(0, 1),
-    help="Exit with 1 when more than this share of the rows was rejected.",
+    help="Exit with 1 when more than this share of the rows decided for the first time was rejected.",
 )
 @options.group_tag_limit
 @options.workers
@@ -92,16 +92,29 @@ def run(
     moment = settings.pop("as_of")
     as_of = None if moment is None else parse_moment(moment)
     config = RunConfig.beside(*inbox, as_of=as_of, **settings)
-    result = _logged(config) if log_format == "json" else _shown(config)
+    result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config)
     try:
         if metrics and not config.dry_run:
             _measure(metrics, result.manifest)
         _tell(result.manifest, result.folder, form)
     except (Unheard, KeyboardInterrupt) as error:
         warn(f"notice: {failure(error).message}; run {config.run_id} is published in {result.folder}")
+    excess = _excess(result, max_reject_rate)
+    if excess and log_format == "text":
+        warn(f"findings: {excess}")
+    return _FINDINGS if excess else 0
+
+
+def _excess(result: "RunResult", most: float | None) -> str | None:
+    """What is to be said of a run that rejected a larger share than the caller allows; None where it did not."""
     rows = result.manifest["rows"]
-    too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
-    return _FINDINGS if too_many and not result.repeated else 0
+    of = rows["first_time"] - rows["first_time_structure"]
+    if most is None or result.repeated or rows["first_time_rejected"] <= most * of:
+        return None
+    return (
+        f"{rows['first_time_rejected']:,} of {of:,} rows decided for the first time were rejected, more than "
+        f"--max-reject-rate {most} allows; the run is published"
+    )
 
 
 def _shown(config: RunConfig) -> "RunResult":
@@ -114,12 +127,13 @@ def _shown(config: RunConfig) -> "RunResult":
     return result
 
 
-def _logged(config: RunConfig) -> "RunResult":
+def _logged(config: RunConfig, max_reject_rate: float | None) -> "RunResult":
     with logging(config.run_id) as log:
         from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
         result = _published(run_flow, config, log)
-        log.finished(result)
+        excess = _excess(result, max_reject_rate)
+        log.finished(result, _FINDINGS if excess else 0, excess)
     return result
 
 
@@ -181,8 +195,8 @@ def told(manifest: RunManifest, folder: Location) -> str:
     outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)
     lines = [
         f"run {manifest['run_id']}{' (dry run)' if manifest['dry_run'] else ''}: {files['found']:,} files, "
-        f"{rows['read']:,} rows read = {rows['registered']:,} registered + {rows['rejected']:,} rejected"
-        + (f" ({outcomes})" if outcomes else ""),
+        f"{rows['read']:,} rows read = {rows['settled']:,} settled + {rows['registered']:,} registered + "
+        f"{rows['rejected']:,} rejected" + (f" ({outcomes}; {rows['waiting']:,} wait)" if outcomes else ""),
         *(f"  {number:>9,}  {code}" for code, number in manifest["reasons"].items()),
         f"report: {below(folder, 'report/index.html')}",
     ]

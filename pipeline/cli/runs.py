@@ -12,7 +12,7 @@ from schemas.run import RunManifest
 
 @click.group()
 def runs() -> None:
-    """Look at published runs."""
+    """Look at published runs, and remove old ones."""
 
 
 @runs.command("list")
@@ -29,7 +29,7 @@ def list_(output: Location, form: str) -> None:
         rows = run["rows"]
         tell(
             f"{run['finished_at'][:19]}  {run['run_id']:<28} {rows['read']:>9,} rows = "
-            f"{rows['registered']:,} registered + {rows['rejected']:,} rejected"
+            f"{rows.get('settled', 0):,} settled + {rows['registered']:,} registered + {rows['rejected']:,} rejected"
         )
 
 
@@ -48,6 +48,31 @@ def show(run_id: str, output: Location, form: str) -> None:
         tell_json(manifest)
     else:
         tell_text(told(manifest, below(output, run_id)))
+
+
+@runs.command()
+@options.option(
+    "--older-than",
+    type=click.IntRange(min=0),
+    required=True,
+    metavar="DAYS",
+    help="Remove runs that were finished more than so many days ago.",
+)
+@options.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@options.output_beside
+@options.output_format
+@options.config
+def prune(older_than: int, output: Location, form: str, *, dry_run: bool) -> None:
+    """Remove published runs. Devices stay registered, and nothing is read or registered again for it."""
+    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
+    from pipeline.pruning import prune_runs  # noqa: PLC0415 - heavy
+
+    with output_at(output) as at_hand:
+        removed = prune_runs(at_hand, older_than, dry_run=dry_run)
+    if form == "json":
+        tell_json({"runs": removed})
+    else:
+        tell(*removed, f"{len(removed):,} runs {'would be removed' if dry_run else 'removed'}")
 
 
 def _published(output: Location) -> list[RunManifest]:

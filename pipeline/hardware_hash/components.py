@@ -2,54 +2,19 @@
 
 import polars as pl
 
-_PLACEHOLDERS = (
-    "to be filled by o.e.m.",
-    "to be filled by oem",
-    "default string",
-    "system serial number",
-    "serial number",
-    "chassis serial number",
-    "base board serial number",
-    "not specified",
-    "not applicable",
-    "not available",
-    "none",
-    "n/a",
-    "na",
-    "null",
-    "unknown",
-    "invalid",
-    "oem",
-    "o.e.m.",
-    "empty",
-    "default",
-    "x.x.x",
-    "0",
-    "00",
-    "0123456789",
-    "123456789",
-    "1234567890",
-    "12345678",
-)
+from schemas.identities import TUPLE_FAULTS, is_placeholder, is_product_id
+
 _PLACEHOLDER_UUIDS = (
     "00000000-0000-0000-0000-000000000000",
     "ffffffff-ffff-ffff-ffff-ffffffffffff",
     "03000200-0400-0500-0006-000700080009",
 )
-_SHORTEST_SERIAL = 3
 
 # Manufacturer and model of virtual machines, as their firmware reports them.
 _VIRTUAL_MANUFACTURERS = (
     r"(?i)^(vmware|qemu|xen|innotek|parallels|bochs|red hat|nutanix|oracle corporation$|google$|amazon ec2)"
 )
 _VIRTUAL_MODELS = r"(?i)^(virtual machine|virtualbox|vmware|kvm|standard pc|hvm domu|parallels)"
-
-
-def is_placeholder(serial: pl.Expr) -> pl.Expr:
-    """Whether a serial number, of a system or a disk, stands for none. Null stays null."""
-    folded = serial.str.strip_chars(" \t\u00a0").str.to_lowercase()
-    one_character = folded.str.strip_chars(folded.str.head(1)) == ""
-    return folded.is_in(list(_PLACEHOLDERS)) | (folded.str.len_chars() < _SHORTEST_SERIAL) | one_character
 
 
 def is_placeholder_uuid(uuid: pl.Expr) -> pl.Expr:
@@ -73,27 +38,30 @@ def components(rows: pl.DataFrame) -> pl.DataFrame:
     """What a record is compared by.
 
     Args:
-        rows: one row a record: its own cells `serial_number`, `manufacturer`, `model`, `product_id` (null unless
-            usable), and the decoded fields, null where it has no verified hash.
+        rows: one row a record: its own cells `serial_number`, `manufacturer`, `model`, `windows_product_id`, what
+            `schemas.identities.with_tuple_faults` says of them, and the decoded fields, null where it has no
+            verified hash.
 
     Returns:
         One row for each, in order, with the columns of `schemas.device.COMPONENT_TYPES`. A verified hash's own
         fields win over the cells.
     """
     has_hash = pl.col("hash_verified")
+    genuine = {name: known(pl.col(name), pl.col(fault).is_not_null()) for name, fault in TUPLE_FAULTS.items()}
+    inside = pl.col("hash_serial_number")
+    product_id = pl.col("windows_product_id")
     own = rows.select(
         has_hash=has_hash,
         tpm_ek_id="tpm_ek_id",
         smbios_uuid=known(pl.col("smbios_uuid"), is_placeholder_uuid(pl.col("smbios_uuid"))),
-        serial_number=pl.when(has_hash).then("hash_serial_number").otherwise("serial_number"),
-        manufacturer=pl.when(has_hash).then("hash_manufacturer").otherwise("manufacturer"),
-        model=pl.when(has_hash).then("hash_model").otherwise("model"),
-        product_id=pl.coalesce("hash_product_id", "product_id"),
+        serial_number=pl.when(has_hash).then(known(inside, is_placeholder(inside))).otherwise(genuine["serial_number"]),
+        manufacturer=pl.when(has_hash).then("hash_manufacturer").otherwise(genuine["manufacturer"]),
+        model=pl.when(has_hash).then("hash_model").otherwise(genuine["model"]),
+        product_id=pl.coalesce("hash_product_id", known(product_id, ~is_product_id(product_id))),
         mac_addresses=pl.col("mac_addresses").fill_null([]),
         disk_serials=_real_disks(rows["disk_serials"]),
     )
-    unnamed = is_placeholder(pl.col("serial_number")) | pl.col("manufacturer").is_null()
-    named = pl.col("serial_number").is_not_null() & ~unnamed
+    named = pl.col("serial_number").is_not_null() & pl.col("manufacturer").is_not_null()
     return own.with_columns(pl.when(named).then(name).alias(name) for name in ("serial_number", "manufacturer"))
 
 

@@ -14,7 +14,7 @@ from pipeline.ingest.fields import TRIMMED, split_lines
 from pipeline.ingest.layout import Forms, Header
 from pipeline.ingest.lines import RECORD_LIMIT
 from pipeline.ingest.records import Records
-from pipeline.ingest.secrets import could_hold_product_key, holds_product_key, mask_product_keys
+from pipeline.ingest.secrets import holds_groups, holds_product_key, mask_product_keys, may_hold_groups
 
 _HASH = "hardware_hash"
 _EDGES_OF_BLANK = np.frombuffer(TRIMMED.encode(), np.uint8)
@@ -53,7 +53,8 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
         read = read.sort("at")
     rows = pl.concat([frame.drop("record_fault"), read.drop("at")], how="horizontal")
     rows = rows.with_columns(pl.coalesce(frame["record_fault"], "record_fault").alias("record_fault"))
-    return _without_product_keys(rows, cells)
+    named = [number for number in frame["form"].drop_nulls().unique() if forms.headers[number].exposes_key]
+    return _without_product_keys(rows, cells, named)
 
 
 def _unread(records: Records, at: Ints, cells: tuple[str, ...]) -> pl.DataFrame:
@@ -160,23 +161,43 @@ def _null_if_empty(value: pl.Expr) -> pl.Expr:
     return pl.when(value.str.len_bytes() > 0).then(value)
 
 
-def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.DataFrame:
-    """Mask product keys; then what was kept of a record too large beyond its limit can go."""
-    raw, rest = pl.col("raw_record"), pl.col("raw_rest")
-    seen_without_hash = ~could_hold_product_key(pl.col(_HASH)).fill_null(value=False)
-    short = pl.when(seen_without_hash).then(pl.coalesce(rest, raw)).otherwise(raw)
-    rows = rows.with_columns(product_key_exposed=holds_product_key(short))
-    exposed = pl.col("product_key_exposed")
-    if rows["product_key_exposed"].any():
-        texts = [pl.col(name) for name in (*cells, "other_cells")]
-        without = (pl.when(~holds_product_key(text)).then(text).alias(text.meta.output_name()) for text in texts)
+def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...], named: list[int]) -> pl.DataFrame:
+    """Mask product keys; then what was kept of a record too large beyond its limit can go.
+
+    Args:
+        rows: with all their cells.
+        cells: canonical columns.
+        named: forms whose header names a column by a product key.
+    """
+    raw, rest, found = pl.col("raw_record"), pl.col("raw_rest"), _exposed(rows, cells)
+    rows = rows.with_columns(product_key_exposed=found | pl.col("form").is_in(named).fill_null(value=False))
+    if found.any():
+        exposed = pl.lit(found)
+        texts = {name: pl.col(name) for name in (*cells, "other_cells")}
+        holds = {name: holds_groups(text) if name == _HASH else holds_product_key(text) for name, text in texts.items()}
         rows = rows.with_columns(
             pl.when(exposed).then(mask_product_keys(raw)).otherwise(raw),
             pl.when(~exposed).then(rest),
             pl.when(~exposed).then("hash_at"),
-            *without,
+            *(pl.when(~(exposed & holds[name])).then(text).alias(name) for name, text in texts.items()),
         )
     too_large = pl.col("record_fault") == "RECORD_TOO_LARGE"
     if rows.select(too_large.any()).item():
         rows = rows.with_columns(pl.when(too_large).then(raw.str.slice(0, RECORD_LIMIT)).otherwise(raw))
     return rows
+
+
+def _exposed(rows: pl.DataFrame, cells: tuple[str, ...]) -> pl.Series:
+    """Which rows hold a product key. A hardware hash is asked for keys in groups alone: a run is in many by chance."""
+    others = [name for name in (*cells, "other_cells") if name != _HASH]
+    split = pl.concat_str(others, separator="\n", ignore_nulls=True)
+    has_cells = pl.col("record_fault").is_null() & pl.col("form").is_not_null()
+    without_hash = pl.when(has_cells).then(pl.coalesce("raw_rest", split)).otherwise("raw_record")
+    found, suspect = rows.select(
+        found=holds_product_key(without_hash).fill_null(value=False),
+        suspect=may_hold_groups(pl.col(_HASH)).fill_null(value=False),
+    )
+    if suspect.any():
+        hashes = rows.select(pl.when(pl.lit(suspect)).then(pl.col(_HASH)).alias(_HASH))
+        found |= hashes.select(holds_groups(pl.col(_HASH)).fill_null(value=False)).to_series()
+    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.ingest.fields import TRIMMED, split_line
+from pipeline.ingest.secrets import MASK, mask_in_name
 
 CELLS = (
     "serial_number",
@@ -64,6 +65,15 @@ class Header:
     columns: tuple[str | None, ...]
     delimiter: str
     exact: bool
+
+    def __post_init__(self) -> None:
+        """A product key in a name is seen by nobody."""
+        object.__setattr__(self, "cells", tuple(mask_in_name(cell) for cell in self.cells))
+
+    @property
+    def exposes_key(self) -> bool:
+        """Whether a column was named by a product key."""
+        return any(MASK in cell for cell in self.cells)
 
     @property
     def layout(self) -> str:

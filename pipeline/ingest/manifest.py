@@ -13,6 +13,7 @@ from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
 from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
+from pipeline.ingest.secrets import MASK
 from pipeline.ingest.survey import Survey, state_of, state_of_open, survey, unread
 
 
@@ -123,8 +124,10 @@ def _of_manifests(rows: pl.DataFrame, manifests: list[Manifest], forms: Forms) -
     """Add whose the rows are."""
     partner = pl.Series([manifest.partner_id for manifest in manifests], dtype=pl.String)
     folder = pl.Series([manifest.tenant_folder for manifest in manifests], dtype=pl.String)
+    key_in_name = pl.Series([MASK in manifest.source_file for manifest in manifests], dtype=pl.Boolean)
     from_cell = pl.col("form").is_in(forms.with_column("tenant")).fill_null(value=False)
     return rows.with_columns(
+        pl.col("product_key_exposed") | key_in_name.gather(rows["reading"]),
         partner_id=partner.gather(rows["reading"]),
         tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder.gather(rows["reading"])),
         tenant_unread=from_cell & pl.col("record_fault").is_not_null(),

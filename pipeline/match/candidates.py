@@ -25,8 +25,11 @@ _PAIR = {"left": pl.UInt32, "right": pl.UInt32}
 def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of records of one batch that share a strong key.
 
+    Records with a hash are counted among themselves, so that no crowd of others hides one of them from another. That
+    two of them share a product ID alone says nothing.
+
     Args:
-        records: one row a record, with the columns of `KEY_TYPES`; its position is its name.
+        records: one row a record, with `has_hash` and the columns of `KEY_TYPES`; its position is its name.
 
     Returns:
         Pairs `left` < `right`, each once, and the records in a crowd: `left`, `key`, `holders`.
@@ -34,17 +37,25 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     pairs, crowds = [], []
     for key in STRONG_KEYS:
         shared = arrays.repeated(records[key].drop_nulls())
-        holders = _holders(records, key).filter(pl.col("key").is_in(shared.implode()))
-        holders = holders.with_columns(holders=pl.len().over("key"))
-        by_value = holders.group_by("key").agg(pairs=pl.len().cast(pl.UInt64) ** 2)
-        crowded = pl.col("holders").cast(pl.UInt64) ** 2 > _most_of_one(by_value["pairs"])
-        crowds.append(
-            holders.filter(crowded).select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32))
-        )
-        few = holders.filter(~crowded).select("left", "key")
-        joined = few.join(few.rename({"left": "right"}), on="key", how="inner")
-        pairs.append(joined.filter(pl.col("left") < pl.col("right")).select("left", "right"))
+        holders = _holders(records, key, "has_hash").filter(pl.col("key").is_in(shared.implode()))
+        hashed, bare = holders.filter("has_hash"), holders.filter(~pl.col("has_hash"))
+        for ours, theirs in ((hashed.clear() if key == "product_id_key" else hashed, hashed), (bare, holders)):
+            made, crowd = _pairs(ours, theirs)
+            pairs.append(made)
+            crowds.append(crowd.select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32)))
     return _distinct(pairs), pl.concat(crowds)
+
+
+def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs of some holders of a key with others, and those of ours that stand in a crowd."""
+    counted = ours.group_by("key").len("ours").join(theirs.group_by("key").len("holders"), on="key", how="inner")
+    counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
+    crowded = counted.filter(pl.col("pairs") > _most_of_one(counted["pairs"])).select("key", "holders")
+    crowd = ours.join(crowded, on="key", how="inner")
+    few = ours.join(crowded, on="key", how="anti").select("left", "key")
+    made = few.join(theirs.select("key", right="left"), on="key", how="inner")
+    pair = made.select(left=pl.min_horizontal("left", "right"), right=pl.max_horizontal("left", "right"))
+    return pair.filter(pl.col("left") < pl.col("right")), crowd
 
 
 def pairs_against(
@@ -88,9 +99,9 @@ def _most_of_one(pairs: pl.Series) -> int:
     return int(fitting["pairs"][-1]) if fitting.height else 0
 
 
-def _holders(records: pl.DataFrame, name: str) -> pl.DataFrame:
-    """`left` and `key` of the records that have the key."""
-    named = records.select(pl.col(name).alias("key")).with_row_index("left")
+def _holders(records: pl.DataFrame, name: str, *kept: str) -> pl.DataFrame:
+    """`left` and `key` of the records that have the key, and the columns kept."""
+    named = records.select(pl.col(name).alias("key"), *kept).with_row_index("left")
     exploded = named.explode("key") if named.schema["key"] == pl.List else named
     return exploded.drop_nulls("key")
 

@@ -14,6 +14,10 @@ from pipeline.match.keys import FOLDED, SEPARATORS, folded_serial_key, serial_ke
 _ALL_CORES = -1
 _LOOK_ALIKES = frozenset(FOLDED) | frozenset(FOLDED.values())
 _PAIR = ("left", "right", "manufacturer", "serial_number", "registered")
+_EXPLAINED = (*_PAIR, "edits")
+
+LONGEST_SERIAL = 64
+"""Most characters of a serial number; a longer one is damage of none, and looking for it would cost their square."""
 
 
 def damaged_forms(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
@@ -25,16 +29,23 @@ def damaged_forms(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFram
 
     Returns:
         One row a pair: `left`, `right` (position in the registry) and `distance`, how many edits the two serials are
-        apart, where a swap of neighbours is one.
+        apart but for case, where a swap of neighbours is one; no more than the kinds of damage found explain.
     """
-    folded, transposed = _folded(typed, existing), _transposed(typed, existing)
+    short = typed.filter(pl.col("serial_number").str.len_chars() <= LONGEST_SERIAL)
+    folded, transposed = _folded(short, existing), _transposed(short, existing)
     makers = pl.concat([folded["manufacturer"], transposed["manufacturer"]]).unique()
     forms = existing.serial_forms(makers)
-    pairs = pl.concat([_explained(folded, forms), _unfit(transposed, forms)]).unique(["left", "right"])
+    pairs = pl.concat([_explained(folded, forms), _unfit(transposed, forms)])
+    pairs = pairs.sort("left", "right", "edits").unique(["left", "right"], keep="last", maintain_order=True)
+    upper = pairs.select(pl.col("serial_number", "registered").str.to_uppercase())
     distances = cpdist(
-        pairs["serial_number"].to_list(), pairs["registered"].to_list(), scorer=OSA.distance, workers=_ALL_CORES
+        upper["serial_number"].to_list(), upper["registered"].to_list(), scorer=OSA.distance, workers=_ALL_CORES
     )
-    return pairs.select("left", "right", pl.Series("distance", distances, dtype=pl.Int32)).sort("left", "right")
+    # What the edits do not explain is another serial number, however alike.
+    damage = pairs.with_columns(pl.Series("distance", distances, dtype=pl.Int32)).filter(
+        pl.col("distance") <= pl.col("edits")
+    )
+    return damage.select("left", "right", "distance")
 
 
 def serial_forms(serials: pl.LazyFrame) -> pl.LazyFrame:
@@ -81,11 +92,19 @@ def _explained(pairs: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
     characters = aligned.select(
         "left", "right", "shown", mine=pl.col("mine").str.split(""), theirs=pl.col("theirs").str.split("")
     ).explode("mine", "theirs")
-    unexplained = characters.filter(
-        (pl.col("mine") != pl.col("theirs")) & pl.col("mine").is_in(pl.col("shown"))
-    ).select("left", "right")
-    explained = aligned.join(unexplained, on=["left", "right"], how="anti")
-    return explained.filter(pl.col("serial_number") != pl.col("registered")).select(_PAIR)
+    replaced = characters.filter(pl.col("mine") != pl.col("theirs"))
+    look_alikes = replaced.group_by("left", "right").agg(
+        look_alikes=pl.len().cast(pl.Int32), damage=~pl.col("mine").is_in(pl.col("shown")).any()
+    )
+    explained = aligned.join(look_alikes, on=["left", "right"], how="left", validate="m:1").filter(
+        pl.col("damage").fill_null(value=True) & (pl.col("serial_number") != pl.col("registered"))
+    )
+    added = (_separators(pl.col("serial_number")) - _separators(pl.col("registered"))).clip(0)
+    return explained.with_columns(edits=pl.col("lost") + added + pl.col("look_alikes").fill_null(0)).select(_EXPLAINED)
+
+
+def _separators(serial: pl.Expr) -> pl.Expr:
+    return serial.str.count_matches(SEPARATORS).cast(pl.Int32)
 
 
 def _plain(serial: pl.Expr) -> pl.Expr:
@@ -108,15 +127,18 @@ def _transposed(typed: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
 def _unfit(pairs: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
     """Pairs of which no serial of that maker has the typed shape."""
     known = pairs.join(forms, on="manufacturer", how="inner", validate="m:1")
-    return known.filter(~_shape(pl.col("serial_number")).is_in(pl.col("shapes"))).select(_PAIR)
+    unfit = known.filter(~_shape(pl.col("serial_number")).is_in(pl.col("shapes")))
+    return unfit.select(*_PAIR, edits=pl.lit(1, pl.Int32))
 
 
 def _registered(keyed: pl.DataFrame, name: str, existing: ExistingRecords) -> pl.DataFrame:
     """Join the records of one manufacturer that hold a key; adds `right` and the `registered` serial."""
     wanted = keyed["key"].drop_nulls().unique()
     found = existing.holders(name, wanted)
-    records = existing.records(found["record"].unique()).select(
-        "record", registered="serial_number", registered_manufacturer="manufacturer"
+    records = (
+        existing.records(found["record"].unique())
+        .filter(pl.col("serial_number").str.len_chars() <= LONGEST_SERIAL)
+        .select("record", registered="serial_number", registered_manufacturer="manufacturer")
     )
     holders = found.join(records, on="record", how="inner", validate="m:1").rename({"record": "right"})
     return keyed.join(holders, on="key", how="inner").filter(

@@ -8,9 +8,9 @@ import polars_hash as plh
 
 from pipeline import arrays
 from pipeline.match.candidates import JUNK, pairs_against, pairs_within
-from pipeline.match.cluster import connected_components
 from pipeline.match.compare import FEATURES, Verdict, compare
 from pipeline.match.damaged import damaged_forms
+from pipeline.match.devices import form_devices
 from pipeline.match.existing import ExistingRecords
 from pipeline.match.keys import STRONG_KEYS, with_blocking_keys
 from schemas.device import COMPONENT_TYPES
@@ -26,11 +26,11 @@ class Matches:
     Rows whose components are all equal are one `profile`, which is compared once for all of them.
 
     Attributes:
-        profiles: one row a row of the batch: `row`, `profile`, `device`.
+        profiles: one row a row of the batch: `row`, `profile`, and what `form_devices` says of it.
         within: one row a pair of profiles that share a key: `left`, `right`, `verdict`, `score`, `evidence`; a
             profile of several rows is also paired with itself.
         registered: one row a profile and existing record: `profile`, `record`, `device_id`, `tenant_id`,
-            `registered_via`, `verdict`, `score`, `same_disk`, `evidence`.
+            `registered_via`, `registered_has_hash`, `verdict`, `score`, `same_disk`, `evidence`.
         crowded: one row a profile and a value that too many records share to compare them: `profile`, `key`,
             `holders`, and `told_apart`: a TPM key of its own tells the profile from a crowd that shares a UUID.
     """
@@ -56,26 +56,13 @@ def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
     candidates, crowds_against = pairs_against(profiles, existing.holders)
     registered = _compare_registered(candidates, profiles, existing)
     damaged = _damaged(profiles, registered, existing)
+    registered = pl.concat([registered, damaged], how="vertical_relaxed")
     return Matches(
-        profiles=rows.with_columns(device=_devices(rows, within, profiles.height)),
+        profiles=form_devices(rows, profiles["has_hash"], within, registered),
         within=within,
-        registered=pl.concat([registered, damaged], how="vertical_relaxed"),
+        registered=registered,
         crowded=_crowded(pl.concat([crowds_within, crowds_against]), profiles),
     )
-
-
-def _devices(rows: pl.DataFrame, within: pl.DataFrame, profiles: int) -> pl.Series:
-    """Which device each row is, by the device's first row: profiles connected by "same" are one.
-
-    Rows of one profile that are not even the same as themselves, having too little to go by, are a device each.
-    """
-    same = within.filter(pl.col("verdict") == Verdict.SAME)
-    component = connected_components(profiles, same["left"], same["right"])
-    sure = pl.concat([same["left"], same["right"]]).unique()
-    placed = rows.with_row_index("at").filter(pl.col("profile").is_in(sure.implode()))
-    placed = placed.with_columns(component=component.gather(placed["profile"]))
-    first_row = placed.select(pl.col("row").min().over("component"))["row"]
-    return rows["row"].clone().scatter(placed["at"], first_row)
 
 
 def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
@@ -120,7 +107,7 @@ def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: E
     placed = pairs.join(places, left_on="right", right_on="record", how="inner", validate="m:1")
     compared = compare(placed.select("left", right="at"), profiles, records)
     return compared.join(
-        records.select("at", "record", "device_id", "tenant_id", "registered_via"),
+        records.select("at", "record", "device_id", "tenant_id", "registered_via", registered_has_hash="has_hash"),
         left_on="right",
         right_on="at",
         how="left",
@@ -132,6 +119,7 @@ def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: E
         "device_id",
         "tenant_id",
         "registered_via",
+        "registered_has_hash",
         "verdict",
         "score",
         "same_disk",
@@ -166,8 +154,11 @@ def _damaged(profiles: pl.DataFrame, registered: pl.DataFrame, existing: Existin
         "device_id",
         "tenant_id",
         "registered_via",
+        registered_has_hash="has_hash",
         verdict=pl.lit(Verdict.PROBABLE.value),
         score=serial_weight / (1 + pl.col("distance")),
         same_disk=pl.lit(value=False),
-        evidence=pl.format("serial number like the registered one ({} characters off)", "distance"),
+        evidence=pl.when(pl.col("distance") > 0)
+        .then(pl.format("serial number like the registered one ({} characters off)", "distance"))
+        .otherwise(pl.lit("serial number like the registered one, but for case")),
     )

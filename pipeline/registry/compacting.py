@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from pipeline.listener import Listener, Silence
 from pipeline.registry import index, lookup, serials
+from pipeline.registry.requests import condensed
 from pipeline.registry.table import Registry
 
 FILE_RECORDS = 5_000_000
@@ -62,6 +63,13 @@ def compact(registry: Registry, listener: Listener | None = None) -> Compaction:
                     for batch in source.iter_batches(_BATCH_ROWS):
                         writer.copy(batch)
             registry.commit(writer, replaced=merged)
+        registry = registry.reopened()
+    requests = list(registry.request_files())
+    if len(requests) > 1:
+        with registry.writer() as writer:
+            for events in condensed(requests):
+                writer.copy_requests(events)
+            registry.commit(writer, replaced=requests)
         registry = registry.reopened()
     after = registry.data_files()
     large = [file for file, records in after.items() if records >= LOOKUP_RECORDS]

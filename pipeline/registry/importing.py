@@ -23,7 +23,8 @@ from pipeline.match.keys import with_keys
 from pipeline.registry.identifiers import device_id
 from pipeline.registry.table import Registry
 from pipeline.registry.writer import fill
-from schemas.manifest import GUID, NO_TENANT, PRODUCT_ID, ROUNDED_PRODUCT_ID
+from schemas.identities import with_tuple_faults
+from schemas.manifest import GUID, NO_TENANT
 from schemas.registry import IMPORT_COLUMNS, REGISTERED, REGISTERED_VIA
 
 _BATCH_ROWS = 4_096
@@ -145,12 +146,9 @@ def _as_text(name: str, dtype: pa.DataType) -> pl.Expr:
 
 def _judged(rows: pl.DataFrame) -> pl.DataFrame:
     """Registry records, with `source_line` and the `refusal` of those that are none."""
-    product_id = pl.col("windows_product_id")
-    usable_product_id = product_id.str.contains(PRODUCT_ID) & ~product_id.str.contains(ROUNDED_PRODUCT_ID)
     read = pl.concat([rows, decode(rows["hardware_hash"])], how="horizontal").with_columns(
         pl.col("tenant_id").str.to_lowercase(),
         pl.col("registered_at").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).alias("moment"),
-        product_id=pl.when(usable_product_id).then(product_id),
     )
     # The same moment and the same capture have one id, however a file writes them.
     written = {
@@ -159,7 +157,7 @@ def _judged(rows: pl.DataFrame) -> pl.DataFrame:
     }
     parts = [written.get(name, pl.col(name)).fill_null("") for name in IMPORT_COLUMNS]
     read = read.with_columns(device_id=device_id(pl.lit("import"), *parts))
-    compared = with_keys(components(read))
+    compared = with_keys(components(with_tuple_faults(read)))
     own = read.select(
         "source_line",
         "record_fault",

@@ -1,5 +1,6 @@
 """What the registry knows of requests as of one version: which deliveries were read, and what waits or is open."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,15 @@ def requests_of(events: pl.LazyFrame, nights: int) -> Requests:
 def latest(events: pl.DataFrame) -> pl.DataFrame:
     """The latest event of each request."""
     return events.sort("version", maintain_order=True).unique("request_id", keep="last", maintain_order=True)
+
+
+def condensed(files: list[Path]) -> Iterator[pl.DataFrame]:
+    """What some files of requests tell, without what later events have overtaken: kind by kind, with all columns."""
+    events = scan_requests(files)
+    for event in (SEEN, CARRIED_OUT):
+        yield events.filter(pl.col("event") == event).collect(engine="streaming")
+    refused = events.filter(pl.col("event").is_in([WAITING, OPEN, CLOSED])).collect(engine="streaming")
+    yield latest(refused).filter(pl.col("event") != CLOSED)
 
 
 def carried_out_for(files: list[Path], identities: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,10 @@
 
 import polars as pl
 
+from pipeline.makers import BUILT_IN_SPELLINGS, did_you_mean
+from pipeline.report.causes import A_HASH, code_point, first_difference, is_hash, remedy
 from pipeline.report.masking import brief, masked, masked_user
+from schemas.identities import TUPLE_FAULTS, is_spreadsheet_damage, name_fault
 from schemas.manifest import FORMULA, HIDDEN, TEXT_CELLS
 from schemas.reasons import CATALOGUE, WARNING_CODES, Reason
 
@@ -25,8 +28,13 @@ _INSIDE_HASH = {
     "PRODUCT_ID_MISMATCH": "hash_product_id",
     "MANUFACTURER_MISMATCH": "hash_manufacturer",
     "MODEL_MISMATCH": "hash_model",
+    "MANUFACTURER_DIFFERS": "hash_manufacturer",
+    "MODEL_DIFFERS": "hash_model",
 }
 _ANY_CELL = {"HIDDEN_CHARACTER": HIDDEN, "FORMULA_CELL": FORMULA}
+_PARTS = ("SPREADSHEET_DAMAGE", "TUPLE_PLACEHOLDER")
+_MASKED_PAIRS = {"SERIAL_MISMATCH": "serial_number", "PRODUCT_ID_MISMATCH": "windows_product_id"}
+_HASHABLE = ("serial_number", "windows_product_id", "manufacturer", "model", "group_tag", "tenant")
 _IDENTITY = ("serial_number", "windows_product_id", "hash_serial_number", "hash_product_id")
 _UNSEEN = "\N{SYMBOL FOR SUBSTITUTE FORM TWO}"
 """Stands where an invisible character was found."""
@@ -39,6 +47,7 @@ _TYPES = {
     "field": pl.String(),
     "found": pl.String(),
     "expected": pl.String(),
+    "remedy": pl.String(),
 }
 _NEEDED = {
     **dict.fromkeys((*TEXT_CELLS, "tenant_id", "tenant_claim", *_INSIDE_HASH.values()), pl.String()),
@@ -47,7 +56,13 @@ _NEEDED = {
 }
 
 
-def findings(rows: pl.DataFrame, *, codes: pl.Expr | None = None, mask_identity: bool = True) -> pl.DataFrame:
+def findings(
+    rows: pl.DataFrame,
+    *,
+    codes: pl.Expr | None = None,
+    mask_identity: bool = True,
+    spellings: pl.DataFrame = BUILT_IN_SPELLINGS,
+) -> pl.DataFrame:
     """List the findings of some rows.
 
     Args:
@@ -55,17 +70,19 @@ def findings(rows: pl.DataFrame, *, codes: pl.Expr | None = None, mask_identity:
             the decoded fields of its hash; a published set lacks some, and then less is found.
         codes: which codes of a row to list, a list of them; all by default, reasons first.
         mask_identity: mask serial numbers and product IDs too, for whoever may be shown them only in part.
+        spellings: of the known manufacturers, with the columns of `pipeline.reference.Reference.manufacturers`.
 
     Returns:
         One row a finding, in order, with the columns of `_TYPES`: `level` is `error` or `warning`, `found` is null
-        where there is nothing to show. Assigned users are masked, and hashes are not shown at all.
+        where there is nothing to show, `remedy` is what to do in this case. Assigned users are masked, and hashes are
+        not shown at all.
     """
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _NEEDED.items() if name not in rows.columns]
     listed = codes if codes is not None else pl.concat_list("reasons", "warnings")
     each = (
         rows.with_columns(*missing)
         .with_columns(code=listed)
-        .select("source_file", "source_line", "code", *_NEEDED)
+        .select("source_file", "source_line", "code", *(pl.col(name).cast(dtype) for name, dtype in _NEEDED.items()))
         .explode("code")
         .drop_nulls("code")
     )
@@ -73,6 +90,8 @@ def findings(rows: pl.DataFrame, *, codes: pl.Expr | None = None, mask_identity:
     shown["assigned_user"] = masked_user(pl.col("assigned_user"))
     shown["other_cells"] = pl.lit("***")
     value = {name: shown.get(name, pl.col(name)) for name in _NEEDED}
+    value |= {name: pl.when(is_hash(pl.col(name))).then(pl.lit(A_HASH)).otherwise(value[name]) for name in _HASHABLE}
+    each = _with_causes(each, spellings, masks=mask_identity)
     present = [CATALOGUE[code] for code in each["code"].unique(maintain_order=True)]
     nothing = pl.lit(None, pl.String)
     return each.select(
@@ -83,7 +102,55 @@ def findings(rows: pl.DataFrame, *, codes: pl.Expr | None = None, mask_identity:
         field=pl.coalesce(*(_of(reason, _field(reason)) for reason in present), nothing),
         found=brief(pl.coalesce(*(_of(reason, _found(reason, value)) for reason in present), nothing)),
         expected=brief(pl.coalesce(*(_of(reason, _expected(reason, value)) for reason in present), nothing)),
+        remedy=pl.coalesce(
+            *(_of(reason, remedy(reason.code, reason.remedy, _cell(reason))) for reason in present), nothing
+        ),
     ).select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items())
+
+
+def _with_causes(each: pl.DataFrame, spellings: pl.DataFrame, *, masks: bool) -> pl.DataFrame:
+    """Add what single values are asked for: the hidden character, the manufacturer meant, where two values differ."""
+    place = pl.Series([None] * each.height, dtype=pl.UInt32)
+    for code, name in _MASKED_PAIRS.items() if masks else ():
+        at = (each["code"] == code).arg_true()
+        place = place.scatter(at, first_difference(each[name].gather(at), each[_INSIDE_HASH[code]].gather(at)))
+    misspelled = pl.when(pl.col("code") == "MANUFACTURER_SPELLING").then("manufacturer")
+    meant = did_you_mean(each.select(misspelled).to_series(), spellings)
+    hidden = pl.concat_str(TEXT_CELLS[:-1], ignore_nulls=True)
+    text = each.select(
+        pl.when(pl.col("code") == "HIDDEN_CHARACTER").then(
+            pl.concat_str(hidden, pl.col("other_cells").str.replace_all("\n", "").fill_null(""))
+        )
+    ).to_series()
+    return each.with_columns(first_difference=place, meant=meant, code_point=code_point(text))
+
+
+def _cell(reason: Reason) -> pl.Expr:
+    """What stands where a finding was made."""
+    if reason.code in _ANY_CELL:
+        return pl.coalesce(*_broken_cells(reason.code, {name: pl.col(name) for name in TEXT_CELLS}))
+    if reason.field == "tenant_id":
+        return pl.coalesce("tenant_claim", "tenant_id")
+    return pl.col(reason.field) if reason.field in TEXT_CELLS else pl.lit(None, pl.String)
+
+
+def _broken_cells(code: str, value: dict[str, pl.Expr]) -> list[pl.Expr]:
+    """For each cell its value where it has what no cell may hold, else null."""
+    return [pl.when(_is_broken(code, name)).then(value[name]) for name in TEXT_CELLS]
+
+
+def _is_broken(code: str, name: str) -> pl.Expr:
+    broken = pl.col(name).str.contains(_ANY_CELL[code])
+    if code == "HIDDEN_CHARACTER" and name != "other_cells":
+        return broken | pl.col(name).str.contains("\n", literal=True)
+    return broken
+
+
+def _faulty(code: str) -> dict[str, pl.Expr]:
+    """For each part of a tuple whether it is what the code says."""
+    if code == "SPREADSHEET_DAMAGE":
+        return {name: is_spreadsheet_damage(pl.col(name)) for name in TUPLE_FAULTS}
+    return {name: name_fault(pl.col(name)) == code for name in ("manufacturer", "model")}
 
 
 def _of(reason: Reason, value: pl.Expr) -> pl.Expr:
@@ -91,20 +158,21 @@ def _of(reason: Reason, value: pl.Expr) -> pl.Expr:
 
 
 def _field(reason: Reason) -> pl.Expr:
+    names = {name: pl.lit(text) for name, text in COLUMN_NAMES.items()}
     if reason.code in _ANY_CELL:
-        broken = _ANY_CELL[reason.code]
-        return pl.coalesce(
-            pl.when(pl.col(name).str.contains(broken)).then(pl.lit(COLUMN_NAMES[name])) for name in TEXT_CELLS
-        )
+        return pl.coalesce(*_broken_cells(reason.code, names))
+    if reason.code in _PARTS:
+        return pl.coalesce(*(pl.when(holds).then(names[name]) for name, holds in _faulty(reason.code).items()))
     return pl.lit(COLUMN_NAMES.get(reason.field), pl.String)
 
 
 def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     """What stands there; nothing of what is not shown, or is not in one place."""
     if reason.code in _ANY_CELL:
-        broken = _ANY_CELL[reason.code]
-        cells = (pl.when(pl.col(name).str.contains(broken)).then(value[name]) for name in TEXT_CELLS)
-        return pl.coalesce(*cells).str.replace_all(HIDDEN, _UNSEEN)
+        seen = pl.coalesce(*_broken_cells(reason.code, value)).str.replace_all(f"{HIDDEN}|\n", _UNSEEN)
+        return pl.coalesce(pl.format("{}, with {}", seen, "code_point"), seen)
+    if reason.code in _PARTS:
+        return pl.coalesce(*(pl.when(holds).then(value[name]) for name, holds in _faulty(reason.code).items()))
     size = pl.format("{} bytes", "hash_bytes")
     serial, manufacturer = (value[name].fill_null("missing") for name in ("hash_serial_number", "hash_manufacturer"))
     special = {
@@ -112,7 +180,7 @@ def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
         "HASH_LENGTH_UNUSUAL": size,
         "HASH_FIELD_MISSING": pl.format("serial number {}, manufacturer {}", serial, manufacturer),
         "HASH_CAPTURE_TIME": pl.col("captured_at").dt.strftime("%Y-%m-%d %H:%M"),
-        "SERIAL_PLACEHOLDER": pl.coalesce("serial_number", "hash_serial_number"),
+        "SERIAL_PLACEHOLDER": pl.coalesce("hash_serial_number", "serial_number"),
     }
     usual = {
         **value,
@@ -123,7 +191,12 @@ def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
 
 
 def _expected(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
+    usual = pl.lit(reason.expected)
+    if reason.code == "MANUFACTURER_SPELLING":
+        return pl.coalesce(pl.format("{}; did you mean that?", "meant"), usual)
     inside = _INSIDE_HASH.get(reason.code)
     if inside is None:
-        return pl.lit(reason.expected)
-    return pl.coalesce(pl.format("{}, as inside the hash", value[inside]), pl.lit(reason.expected))
+        return usual
+    other = pl.format("{}, as inside the hash", value[inside])
+    where = pl.format("{}; they differ from character {} on", other, "first_difference")
+    return pl.coalesce(where, other, usual)

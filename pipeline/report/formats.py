@@ -101,13 +101,8 @@ _NO_ROWS: dict[str, pl.DataType] = {
 
 
 def _told(found: pl.DataFrame) -> pl.DataFrame:
-    texts = {
-        name: pl.col("code").replace_strict(
-            {code: str(getattr(reason, name)) for code, reason in CATALOGUE.items()}, return_dtype=pl.String
-        )
-        for name in ("sentence", "remedy")
-    }
-    return found.with_columns(**texts)
+    sentences = {code: reason.sentence for code, reason in CATALOGUE.items()}
+    return found.with_columns(sentence=pl.col("code").replace_strict(sentences, return_dtype=pl.String))
 
 
 def _by_file(found: pl.DataFrame) -> pl.DataFrame:

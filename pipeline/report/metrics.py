@@ -32,8 +32,10 @@ def write_metrics(path: Path, run: RunManifest) -> None:
             "unreadable": files["unreadable"],
         },
     )
-    sets = {"registered": rows["registered"], "rejected": rows["rejected"]}
-    gauge("rows", "Rows of the last run, by set.", "set", sets)
+    sets = {name: rows[name] for name in ("settled", "registered", "rejected")}
+    gauge("rows", "Rows of the last run, by what became of them.", "set", sets)
+    of_decided = {name: rows[name] for name in ("waiting", "structure", "first_time", "first_time_rejected")}
+    gauge("decided_rows", "Rows that the last run decided, by kind; one may be of several.", "kind", of_decided)
     gauge("rejected_rows", "Rejected rows of the last run, by outcome.", "outcome", run["outcomes"])
     gauge("stage_seconds", "Wall time of the last run, by stage.", "stage", run["seconds"])
     finished = Gauge(_PREFIX + "finished_timestamp_seconds", "When the last run finished.", registry=registry)

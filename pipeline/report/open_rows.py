@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.hardware_hash.components import is_placeholder, known
+from pipeline.hardware_hash.components import known
 from pipeline.match.keys import fingerprint
 from pipeline.registry.requests import PENDING_TYPES, Requests
+from schemas.identities import is_placeholder
 from schemas.reasons import Outcome
 from schemas.requests import CLOSED, OPEN, WAITING
 
@@ -120,9 +121,15 @@ class OpenRows:
         """Which requests are neither waiting nor open any more: done, mended by another row, or delivered anew."""
         again = self._pending["request_id"].is_in(broken["request_id"].implode())
         done = self._pending["request_id"].is_in(pl.concat(self._done).implode())
-        mended = _names_one_of(self._pending, pl.concat(self._settled))
+        mended = self._mended(self._pending)
         anew = _names_one_of(self._pending, _exploded(broken).select(_NAMED)) & (self._pending["event"] == OPEN)
         return done | (~again & (mended | anew))
+
+    def _mended(self, rows: pl.DataFrame) -> pl.Series:
+        """Which refused rows a row that was carried out has put right; what waits must surely be the same device."""
+        settled = pl.concat(self._settled)
+        is_waiting = rows["event"] == WAITING
+        return _names_one_of(rows, settled) & (~is_waiting | _names_one_of(rows, settled, surely=True))
 
     def open(self) -> pl.DataFrame:
         """What is open after this run, the oldest first.
@@ -157,8 +164,7 @@ class OpenRows:
     def _broken_now(self) -> pl.DataFrame:
         """Rows that this run refused, but those whose device it registered all the same, by another row."""
         broken = pl.concat(self._broken)
-        is_mended = _names_one_of(broken, pl.concat(self._settled)) & (broken["event"] == OPEN)
-        return broken.filter(~is_mended)
+        return broken.filter(~self._mended(broken))
 
 
 def _exploded(named: pl.DataFrame) -> pl.DataFrame:
@@ -166,19 +172,22 @@ def _exploded(named: pl.DataFrame) -> pl.DataFrame:
     return named.rename({"keys": "key"}).explode("key").drop_nulls("key")
 
 
-def _same(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of rows of one partner that share a key, and name neither two tenants nor two manufacturers."""
+def _same(rows: pl.DataFrame, others: pl.DataFrame, *, surely: bool = False) -> pl.DataFrame:
+    """Pairs of rows of one partner that share a key, and name neither two tenants nor two manufacturers.
+
+    Where it has to be sure, both are named.
+    """
     pairs = rows.join(others, on=["partner_id", "key"], how="inner", nulls_equal=True, suffix="_other")
     differs = [
-        (pl.col(name) != pl.col(f"{name}_other")).fill_null(value=False) for name in ("tenant_id", "manufacturer")
+        (pl.col(name) != pl.col(f"{name}_other")).fill_null(value=surely) for name in ("tenant_id", "manufacturer")
     ]
     return pairs.filter(~pl.any_horizontal(differs))
 
 
-def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
+def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame, *, surely: bool = False) -> pl.Series:
     """Which rows are known by one of the keys."""
     numbered = _exploded(named.select("partner_id", "tenant_id", "manufacturer", "keys").with_row_index("at"))
-    found = _same(numbered, keys.unique())["at"].unique()
+    found = _same(numbered, keys.unique(), surely=surely)["at"].unique()
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
 
 

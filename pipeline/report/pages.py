@@ -26,7 +26,9 @@ _DATA, _PAGE = "report.json", "index.html"
 _MOST_PARTNERS = 500
 """Partners of a scorecard, those with most rejected rows first; report.json has all."""
 MOST_LISTED = 100
-"""Runs that the page of all runs lists after a night; `report` lists all."""
+"""Runs that a night lists on the page of all runs, so that no night has to read them all."""
+_MOST_RUNS = 1_000
+"""Runs that the page lists at most: nearly three years of nights."""
 _MOST_CHARTED = 100
 """Runs in the history's chart."""
 
@@ -72,7 +74,7 @@ def render(content: dict[str, Any]) -> str:
     return template.render(report=content, most_partners=_MOST_PARTNERS)
 
 
-def write_history(output: Path, runs: list[RunManifest]) -> str:
+def write_history(output: Path, runs: list[RunManifest], of: int) -> str:
     """Write the page of all published runs; it appears at once.
 
     Returns:
@@ -81,10 +83,11 @@ def write_history(output: Path, runs: list[RunManifest]) -> str:
     Args:
         output: where runs are published.
         runs: what `run.json` holds of each, the latest last.
+        of: how many there are in all.
     """
-    listed = [_of_history(run) for run in reversed(runs)]
+    listed = [_of_history(run) for run in reversed(runs[-_MOST_RUNS:])]
     trend = [night(run, run) for run in runs[-_MOST_CHARTED:]]
-    page = _environment().get_template("history.html.jinja").render(runs=listed, of=len(runs), trend=trend)
+    page = _environment().get_template("history.html.jinja").render(runs=listed, of=of, trend=trend)
     replace_text(output / _PAGE, page)
     return _PAGE
 

@@ -68,7 +68,6 @@ def bad_fields(night: Night) -> None:
 
     beside("SERIAL_MISMATCH", serial=make().serial)
     beside("PRODUCT_ID_MISMATCH", product_id=night.factory.product_id())
-    beside("PRODUCT_ID_FORMAT", product_id="3.305E+12")
     beside("FORMULA_CELL", group_tag="=cmd()")
     beside("HIDDEN_CHARACTER", group_tag="sales\x07")
     beside("GROUP_TAG_TOO_LONG", group_tag="x" * 129)
@@ -79,6 +78,8 @@ def bad_fields(night: Night) -> None:
     night.intune(
         Truth("blanks around a value", warnings=("VALUE_TRIMMED",)), tenant, capture(make()), group_tag=" sales "
     )
+    ignored = Truth("beside a hash, the operating system's product ID", warnings=("PRODUCT_ID_IGNORED",))
+    night.intune(ignored, tenant, capture(make()), product_id="00330-80000-00000-AA123")
     device = make(HP)
     for reason, cells in (
         ("MANUFACTURER_MISMATCH", {"maker": LENOVO.name}),
@@ -89,12 +90,24 @@ def bad_fields(night: Night) -> None:
     night.partner_center(Truth("serial alone", ("IDENTITY_PARTIAL_TUPLE",)), tenant, serial=device.serial)
     night.intune(Truth("nothing but a tag", ("IDENTITY_MISSING",)), tenant, "", group_tag="sales")
     rounded = (device.product_id or "")[:6] + "0000000"
-    truth = Truth("rounded product ID", ("PRODUCT_ID_FORMAT", "IDENTITY_MISSING"))
-    night.partner_center(truth, tenant, product_id=rounded)
-    placeholder = replace(device, serial="Default string")
-    night.by_tuple(Truth("placeholder serial in the tuple", ("SERIAL_PLACEHOLDER",)), tenant, placeholder)
-    alias = replace(make(HP), maker=HP.alias)
-    night.by_tuple(Truth("maker's other name", ("MANUFACTURER_SPELLING",)), tenant, alias)
+    night.partner_center(Truth("rounded product ID", ("PRODUCT_ID_FORMAT",)), tenant, product_id=rounded)
+
+
+def bad_tuples(night: Night) -> None:
+    """Values that stand for none where serial number, manufacturer and model are all that names the device."""
+    tenant, make = night.tenant(), night.factory.device
+    for scenario, reason, device in (
+        ("placeholder serial in the tuple", "SERIAL_PLACEHOLDER", replace(make(HP), serial="Default string")),
+        ("a word for want of a serial", "SERIAL_PLACEHOLDER", replace(make(HP), serial="see delivery note")),
+        ("serial rounded by a spreadsheet", "SPREADSHEET_DAMAGE", replace(make(HP), serial="1.23457E+11")),
+        ("failed look-up for a model", "SPREADSHEET_DAMAGE", replace(make(HP), model="#N/A")),
+        ("two serials in one cell", "SERIAL_FORMAT", replace(make(HP), serial="PF1A2B3C / PF1A2B3D")),
+        ("word for want of a model", "TUPLE_PLACEHOLDER", replace(make(HP), model="System Product Name")),
+        ("maker in place of the serial", "COLUMNS_SHIFTED", replace(make(HP), serial=LENOVO.name, maker="PF1A2B3C")),
+        ("maker's other name", "MANUFACTURER_SPELLING", replace(make(HP), maker=HP.alias)),
+        ("maker misspelled", "MANUFACTURER_SPELLING", replace(make(HP), maker="Lenvo")),
+    ):
+        night.by_tuple(Truth(scenario, (reason,)), tenant, device)
 
 
 def excluded(night: Night) -> None:
@@ -126,7 +139,7 @@ def bad_files(night: Night) -> None:
     unreadable = Truth("compressed file cut off", ("FILE_UNREADABLE",))
     night.file(f"{place}-cut.csv.gz", whole[:40], [(0, unreadable)])
     no_header = Truth("file without a header", ("FILE_HEADER_UNKNOWN",))
-    night.file(f"{place}-bare.csv", b"A1;B1\nA2;B2\n", [(1, no_header), (2, no_header)])
+    night.file(f"{place}-bare.csv", f"A1;{number}\nA2;B2\n".encode(), [(1, no_header), (2, no_header)])
     night.file(f"{place}-empty.csv", b"", [])
     night.file(f"{place}-header.csv", header.encode(), [])
     device = night.factory.device(HP)

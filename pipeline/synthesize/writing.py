@@ -25,6 +25,7 @@ STORIES: tuple[Story, ...] = (
     delivery_stories.authorization,
     delivery_stories.broken_hashes,
     delivery_stories.bad_fields,
+    delivery_stories.bad_tuples,
     delivery_stories.excluded,
     delivery_stories.bad_records,
     delivery_stories.bad_files,

@@ -235,12 +235,12 @@ def test_registry_commands(world):
     device = world.factory.device()
     rows = [
         f"{TENANT},contoso,partner_center,,,,,{capture(device)},,2025-06-01T00:00:00Z",
-        f"{TENANT},contoso,partner_center,SN100,HP,M,,,,",
+        f"{TENANT},contoso,partner_center,SN100,HP,M1,,,,",
         f"{TENANT},contoso,partner_center,SN100,HP,,,,,",
-        f"{TENANT},contoso,fax,SN200,HP,M,,,,",
-        "nope,contoso,intune,SN300,HP,M,,,,",
-        f"{TENANT},contoso,intune,SN400,HP,M,,,,soon",
-        f"{TENANT},contoso,intune,Default string,HP,M,,,,",
+        f"{TENANT},contoso,fax,SN200,HP,M1,,,,",
+        "nope,contoso,intune,SN300,HP,M1,,,,",
+        f"{TENANT},contoso,intune,SN400,HP,M1,,,,soon",
+        f"{TENANT},contoso,intune,Default string,HP,M1,,,,",
     ]
     header = ",".join(IMPORT_COLUMNS)
     (world.home / "existing.csv").write_text("\n".join([header, *rows]), encoding="utf-8")

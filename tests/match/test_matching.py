@@ -1,3 +1,5 @@
+import resource
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.match import candidates, match
 from pipeline.match.cluster import connected_components
-from pipeline.match.damaged import serial_forms
+from pipeline.match.damaged import LONGEST_SERIAL, serial_forms
 from pipeline.match.existing import NoRecords
 from pipeline.match.keys import with_keys
 from schemas.device import COMPONENT_TYPES
@@ -84,7 +86,6 @@ RECORDS = st.fixed_dictionaries(
 def test_within_a_batch_as_the_oracle(records):
     matches = match(batch(records), NoRecords())
     profile = dict(matches.profiles.select("row", "profile").rows())
-    device = dict(matches.profiles.select("row", "device").rows())
     found = {
         (left, right): verdict for left, right, verdict in matches.within.select("left", "right", "verdict").rows()
     }
@@ -92,10 +93,6 @@ def test_within_a_batch_as_the_oracle(records):
         for right in range(left + 1, len(records)):
             pair = tuple(sorted((profile[left], profile[right])))
             assert found.get(pair, "different") == oracle.verdict(records[left], records[right])
-    expected = oracle.clusters(records)
-    for left in range(len(records)):
-        for right in range(len(records)):
-            assert (device[left] == device[right]) == (expected[left] == expected[right])
 
 
 @given(st.lists(RECORDS, max_size=4), st.lists(RECORDS, max_size=6))
@@ -201,6 +198,39 @@ def test_damaged_forms(registered, given_, model, probable):
     registry = Registrations([typed(serial) | {"has_hash": True} for serial in registered])
     verdicts = match(batch([typed(given_, model=model)]), registry).registered["verdict"].to_list()
     assert ("probably the same" in verdicts) == probable
+
+
+@pytest.mark.parametrize(
+    ("registered", "given_", "edits"),
+    [
+        ("PF0ABC12", "PFOABC12", "1 characters off"),
+        ("PF00BC12", "PFOO-BC12", "3 characters off"),
+        ("0079946162278", "79946162278", "2 characters off"),
+        ("5CG1234ABC", "C5G1234ABC", "1 characters off"),
+        ("PF0ABC12", "pf0abc12", "but for case"),
+        ("PF0-ABC12", "PF0A-BC12", None),
+        ("PF0-ABC12", "PF0ABC12", None),
+        ("PF-0ABC12", "PFOABC-12", None),
+    ],
+)
+def test_edits_that_no_damage_explains_are_another_serial(registered, given_, edits):
+    told = match(batch([typed(given_)]), Registrations([typed(registered) | {"has_hash": True}])).registered
+    assert [evidence.endswith((edits or "", f"({edits})")) for evidence in told["evidence"]] == [True] * bool(edits)
+
+
+@pytest.mark.parametrize("length", [64, 65])
+def test_a_long_serial_is_damage_of_nothing(length):
+    serial = "A1" * (length // 2) + "B" * (length % 2)
+    registry = Registrations([typed(serial), typed("PF0ABC12")])
+    told = match(batch([typed(serial.lower())]), registry).registered
+    assert told.height == (length == LONGEST_SERIAL)
+
+
+def test_a_serial_of_any_length_costs_no_memory():
+    registry = Registrations([typed("PF0ABC12")])
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert match(batch([typed("A1" * 15_000)]), registry).registered.is_empty()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 200_000
 
 
 def test_damaged_forms_of_another_makers_serials_are_none():

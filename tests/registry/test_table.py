@@ -14,6 +14,7 @@ from pipeline.registry.writer import fill
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import Factory
 from schemas.device import COMPONENT_TYPES, KEY_TYPES
+from schemas.identities import with_tuple_faults
 from schemas.registry import REGISTERED
 from tests.conftest import AS_OF, TENANT
 
@@ -22,8 +23,8 @@ def add_devices(registry, factory, number, times=1):
     """Commit devices, each so many times, and return the registry as it is then."""
     decoded = decode(pl.Series([capture(factory.device()) for _ in range(number)] * times, dtype=pl.String))
     number *= times
-    cells = pl.DataFrame(dict.fromkeys(("serial_number", "manufacturer", "model", "product_id"), [""] * number))
-    compared = with_keys(components(pl.concat([decoded, cells], how="horizontal")))
+    cells = pl.DataFrame(dict.fromkeys(("serial_number", "manufacturer", "model", "windows_product_id"), [""] * number))
+    compared = with_keys(components(with_tuple_faults(pl.concat([decoded, cells], how="horizontal"))))
     records = compared.with_columns(
         device_id=pl.format("device-{}-{}", pl.col("serial_number").str.to_lowercase(), pl.int_range(pl.len())),
         event=pl.lit(REGISTERED),

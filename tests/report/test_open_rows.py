@@ -1,24 +1,30 @@
 import json
+from datetime import timedelta
+from functools import partial
 
 import polars as pl
 import pytest
-from pipeline.report.unfixed import Unfixed
 
+from pipeline.registry import Registry
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import with_tpm
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
-from schemas.outcome import UNFIXED_TYPES
 from tests.conftest import AS_OF, TENANT
 
 SERIAL, PRODUCT_ID, HASH, TAG = INTUNE[:4]
 PLACE = f"contoso/{TENANT}/"
 
 
-def left(night):
-    """File, line, nights and nights unseen of what is unfixed after a night."""
-    frame = pl.read_parquet(night.result.folder / "unfixed.parquet")
-    assert dict(frame.schema) == UNFIXED_TYPES
-    return frame.select("source_file", "source_line", "nights", "unseen").rows()
+def left(world):
+    """File, line, and nights of what is open or waits, as the registry knows."""
+    known = Registry.open(world.registry, create=False).requests()
+    nights = (known.nights - pl.col("first_night") + 1).alias("nights")
+    return sorted(known.pending.select("source_file", "line", nights).rows())
+
+
+def left_after(night, world):
+    night()
+    return left(world)
 
 
 def told(night, partner="contoso"):
@@ -27,16 +33,16 @@ def told(night, partner="contoso"):
 
 def test_a_row_is_known_again_until_it_is_fixed(world):
     device = world.factory.device()
-    world.deliver(PLACE + "one.csv", {HASH: capture(device), TAG: "x" * 200})
-    assert left(world.run()) == [(PLACE + "one.csv", 2, 1, 0)]
+    world.deliver(PLACE + "one.csv", {HASH: capture(device), TAG: "+x"})
+    assert left_after(world.run, world) == [(PLACE + "one.csv", 2, 1)]
     world.deliver(PLACE + "two.csv", {HASH: capture(device), TAG: "=x"})
     second = world.run()
-    assert left(second) == [(PLACE + "two.csv", 2, 2, 0)]
+    assert left(world) == [(PLACE + "two.csv", 2, 2)]
     assert told(second)["rejected_rows"]["listed"][0]["nights"] == 2
     assert told(second)["unfixed"]["oldest"]["since"] == AS_OF.strftime("%Y-%m-%dT%H:%M:%SZ")
     world.deliver(PLACE + "three.csv", {HASH: capture(device), TAG: "x"})
     third = world.run()
-    assert left(third) == []
+    assert left(world) == []
     fixed = [{"source_file": PLACE + "two.csv", "source_line": 2, "reason": "FORMULA_CELL", "nights": 2}]
     assert told(third)["fixed"] == {"of": 1, "listed": fixed}
     assert told(world.run())["fixed"]["of"] == 0
@@ -45,43 +51,43 @@ def test_a_row_is_known_again_until_it_is_fixed(world):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ({SERIAL: "5CG1234ABC"}, {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M"}),
+        ({SERIAL: "5CG1234ABC"}, {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M1"}),
         ({PRODUCT_ID: "3305123456789", TAG: "=x"}, {PRODUCT_ID: "3305123456789"}),
     ],
     ids=["serial", "product ID"],
 )
 def test_a_row_is_known_by_whatever_it_names_its_device_by(world, before, after):
     world.deliver(PLACE + "one.csv", before)
-    assert len(left(world.run())) == 1
+    assert len(left_after(world.run, world)) == 1
     world.deliver(PLACE + "two.csv", after, header=None if TAG in before else PARTNER_CENTER)
-    assert left(world.run()) == []
+    assert left_after(world.run, world) == []
 
 
 def test_a_row_without_identity_is_known_by_its_text(world):
     world.deliver(PLACE + "one.csv", {TAG: "x"}, {TAG: "x"}, {TAG: "y"})
-    assert [nights for _, _, nights, _ in left(world.run())] == [1, 1, 1]
+    assert [nights for *_, nights in left_after(world.run, world)] == [1, 1, 1]
     world.deliver(PLACE + "two.csv", {TAG: "x"})
-    after = left(world.run())
-    assert sorted(after) == [(PLACE + "one.csv", 4, 2, 1), (PLACE + "two.csv", 2, 2, 0)]
+    after = left_after(world.run, world)
+    assert sorted(after) == [(PLACE + "one.csv", 4, 2), (PLACE + "two.csv", 2, 2)]
 
 
 def test_what_cannot_be_read_is_known_by_its_file(world):
     world.put(PLACE + "one.csv.gz", b"no gzip")
-    assert left(world.run()) == [(PLACE + "one.csv.gz", 0, 1, 0)]
-    assert left(world.run(reprocess=True)) == [(PLACE + "one.csv.gz", 0, 2, 0)]
+    assert left_after(world.run, world) == [(PLACE + "one.csv.gz", 0, 1)]
+    assert left_after(partial(world.run, reprocess=True), world) == [(PLACE + "one.csv.gz", 0, 2)]
 
 
 def test_the_same_device_of_another_partner_is_another_matter(world):
     world.deliver(PLACE + "one.csv", {PRODUCT_ID: "3305123456789", TAG: "=x"})
     world.run()
     world.deliver(f"northwind/{TENANT}/one.csv", {PRODUCT_ID: "3305123456789"})
-    assert left(world.run()) == [(PLACE + "one.csv", 2, 2, 1)]
+    assert left_after(world.run, world) == [(PLACE + "one.csv", 2, 2)]
 
 
 def test_a_device_that_another_row_registers_is_not_unfixed(world):
     device = world.factory.device()
     world.deliver(PLACE + "one.csv", {HASH: capture(device)}, {HASH: capture(device), TAG: "=x"})
-    assert left(world.run()) == []
+    assert left_after(world.run, world) == []
 
 
 def test_a_duplicate_of_a_row_in_review_settles_nothing(world):
@@ -92,17 +98,15 @@ def test_a_duplicate_of_a_row_in_review_settles_nothing(world):
     world.deliver(PLACE + "one.csv", replaced, replaced)
     night = world.run()
     assert sorted(codes[0] for codes in night.reasons().values()) == ["BOARD_REPLACED", "DUPLICATE_IN_BATCH"]
-    assert left(night) == [(PLACE + "one.csv", 2, 1, 0)]
+    assert left(world) == [(PLACE + "one.csv", 2, 1), (PLACE + "one.csv", 3, 1)]
+    assert told(night)["unfixed"]["rows"] == 1
 
 
 def test_what_nobody_delivers_any_more_is_forgotten_at_last(world):
     world.deliver(PLACE + "one.csv", {TAG: "x"})
-    frame = pl.read_parquet(world.run().result.folder / "unfixed.parquet")
-    nights = 0
-    while frame.height:
-        frame = Unfixed(frame).after("later", AS_OF)
-        nights += 1
-    assert nights == 31
+    world.run()
+    for days, rows in ((89, 1), (90, 0)):
+        assert told(world.run(as_of=AS_OF + timedelta(days=days)))["unfixed"]["rows"] == rows
 
 
 def test_a_dry_run_looks_back_and_leaves_nothing_behind(world):
@@ -110,7 +114,7 @@ def test_a_dry_run_looks_back_and_leaves_nothing_behind(world):
     world.run()
     world.put(PLACE + "two.csv", b"")
     for _ in range(2):
-        assert left(world.run(dry_run=True)) == [(PLACE + "one.csv", 2, 2, 1)]
+        assert told(world.run(dry_run=True))["unfixed"]["oldest"]["nights"] == 2
 
 
 def test_a_corrected_resubmission_registers_and_the_report_says_so(world):

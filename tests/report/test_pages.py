@@ -121,7 +121,7 @@ def test_the_history_lists_the_latest_runs_first(world, night):
     page = (night.result.folder.parent / "index.html").read_text()
     assert page.index('href="run-2/report/index.html"') < page.index('href="run-1/report/index.html"')
     manifest = night.manifest
-    write_history(world.home, [manifest | {"run_id": f"r{at:04d}"} for at in range(1_200)])
+    write_history(world.home, [manifest | {"run_id": f"r{at:04d}"} for at in range(1_200)], 1_200)
     page = (world.home / "index.html").read_text()
     assert "1,200 runs; the last 1,000 are listed" in page
     assert "r0199" not in page
@@ -129,5 +129,5 @@ def test_the_history_lists_the_latest_runs_first(world, night):
 
 
 def test_a_history_of_nothing_says_so(tmp_path):
-    write_history(tmp_path, [])
+    write_history(tmp_path, [], 0)
     assert "No run was published yet." in (tmp_path / "index.html").read_text()

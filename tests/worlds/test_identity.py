@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from pipeline.synthesize.capture import capture
@@ -176,3 +177,10 @@ def test_a_board_in_the_batch_stops_both_and_a_bare_id_stops_none(world, factory
     assert play(world, whole(recaptured(device, factory)), by_tuple(device)) == [None, "DUPLICATE_IN_BATCH"]
     assert play(world, whole(repaired)) == ["BOARD_REPLACED"]
     assert play(world, by_product_id(repaired), whole(repaired)) == ["DUPLICATE_IN_BATCH", "BOARD_REPLACED"]
+
+
+def test_the_evidence_names_the_rows_met(world, twins):
+    one, two = twins
+    play(world, by_product_id(one), whole(one), whole(two))
+    told = pl.read_parquet(sorted(world.home.glob("runs/*/rejected/*.parquet")), glob=False)["evidence"].item()
+    assert f"contoso/{TENANT}/night-1-1.csv:2, contoso/{TENANT}/night-1-2.csv:2" in told

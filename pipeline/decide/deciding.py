@@ -1,0 +1,162 @@
+"""Findings and evidence to one decision for each row. Matching proposes; nothing but this disposes."""
+
+import polars as pl
+
+from pipeline.decide.naming import met_rows
+from pipeline.decide.registered import claims_on_bare, pointing, registrations, rivals, warnings
+from pipeline.decide.within import conflicts, duplicates
+from pipeline.errors import Fault
+from pipeline.match import Matches
+from pipeline.match.compare import Verdict
+from schemas.reasons import CATALOGUE, REASON_CODES
+
+_CUSTOMER_PORTALS = ["intune", "microsoft_365", "store"]
+_LEARNING = ("REGISTERED_BY_CUSTOMER", "ALREADY_REGISTERED")
+
+_MATCH_CODES = (
+    "CONFLICTING_CLAIMS",
+    "DUPLICATE_IN_BATCH",
+    "REGISTERED_OTHER_TENANT",
+    "REGISTERED_BY_CUSTOMER",
+    "ALREADY_REGISTERED",
+    "BOARD_REPLACED",
+    "AMBIGUOUS_MATCH",
+    "PROBABLE_DUPLICATE",
+    "UUID_COLLISION",
+    "DISK_OF_REGISTERED_DEVICE",
+)
+
+
+def listed(codes: tuple[str, ...]) -> pl.Expr:
+    """The codes that a row has, of those given and in their order, as a list."""
+    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()
+
+
+def has_reason(findings: pl.DataFrame) -> pl.Series:
+    """Which rows have a finding that rejects them; one that could not be made counts as one."""
+    reasons = [pl.col(name).fill_null(value=True) for name in findings.columns if name in REASON_CODES]
+    return findings.select(rejected=pl.any_horizontal(pl.lit(value=False), *reasons))["rejected"]
+
+
+def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Turn what was found about each row into what becomes of it.
+
+    Args:
+        rows: one row a record: `row` (ascending by file name and line), `tenant_id`, `identity`, `captured_at`.
+        findings: for each of them, in order, a Boolean column for each code found before matching.
+        matches: what matching says of the rows without such reasons.
+
+    Returns:
+        One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
+        `matched_row`, `met_rows` (at most five rows of the batch, the nearest first), `evidence`,
+        `learns_device_id` (the registration without a hash that learns the row's), and the primary `reason` (null
+        where the row is registered).
+    """
+    found = _found(rows, matches)
+    judged = (
+        rows.select("row")
+        .join(_codes(found), on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
+    )
+    known = set(findings.columns)
+    complete = pl.concat([judged, findings], how="horizontal").with_columns(
+        pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES
+    )
+    primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
+    learns = primary.is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
+    decided = complete.select(
+        "row",
+        *CATALOGUE,
+        "matched_device_id",
+        "matched_row",
+        "met_rows",
+        "evidence",
+        learns_device_id=pl.when(learns).then("learnable"),
+        reason=primary,
+    )
+    _require_matched(decided, matches)
+    return decided
+
+
+def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """What was found about each row that met another or a registration."""
+    met = _met_profiles(matches)
+    devices = matches.profiles.filter(pl.col("profile").is_in(met.implode())).join(
+        rows.select("row", "tenant_id", "identity", "captured_at"),
+        on="row",
+        how="left",
+        maintain_order="left",
+        validate="1:1",
+    )
+    told = pointing(devices, matches)
+    claims = claims_on_bare(told, devices)
+    found = (
+        devices.select("row", "profile", "tenant_id", "has_hash", "in_doubt")
+        .with_columns(rival=pl.col("row").is_in(rivals(told, claims, devices).implode()))
+        .join(duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
+        .join(conflicts(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
+        .join(registrations(told, matches), on="profile", how="left", maintain_order="left", validate="m:1")
+        .join(warnings(met, matches), on="profile", how="left", maintain_order="left", validate="m:1")
+    )
+    named = met_rows(devices, found, told, claims, matches)
+    return found.join(named, on="row", how="left", maintain_order="left", validate="1:1")
+
+
+def _met_profiles(matches: Matches) -> pl.Series:
+    """The profiles of which matching found anything; nothing is to be said of the others."""
+    within, registered, crowded = matches.within, matches.registered, matches.crowded
+    return pl.concat([within["left"], within["right"], registered["profile"], crowded["profile"]]).unique()
+
+
+def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
+    """Nothing is registered that matching has not seen, whatever went wrong before."""
+    unseen = decided.filter(pl.col("reason").is_null()).join(matches.profiles, on="row", how="anti")
+    if unseen.height:
+        message = f"{unseen.height} rows without a reason were never matched; nothing was published, please report this"
+        raise Fault(message)
+
+
+def _codes(found: pl.DataFrame) -> pl.DataFrame:
+    """One row a device row: its match codes, what it matched, and the evidence in words."""
+    contradicted, in_crowd = pl.col("contradicted").fill_null(value=False), pl.col("in_crowd").fill_null(value=False)
+    unsettled = (pl.col("registrations") > 1).fill_null(value=False) | pl.col("in_doubt") | pl.col("rival")
+    same = (pl.col("verdict") == Verdict.SAME) & ~unsettled
+    here = (pl.col("registered_tenant") == pl.col("tenant_id")).fill_null(value=False)
+    by_customer = pl.col("registered_via").is_in(_CUSTOMER_PORTALS).fill_null(value=False)
+    claimed = pl.col("two_tenants").fill_null(value=False)
+    ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | contradicted | in_crowd
+    # Without a hash, the same as a device and as a registration that is another one: it repeats neither.
+    kept_row = pl.when(pl.col("has_hash") | ~pl.col("rival")).then("kept_row")
+    at_odds = pl.col("in_doubt") | pl.col("rival") | contradicted | claimed
+    return found.select(
+        "row",
+        CONFLICTING_CLAIMS=claimed,
+        DUPLICATE_IN_BATCH=kept_row.is_not_null(),
+        REGISTERED_OTHER_TENANT=same & ~here,
+        REGISTERED_BY_CUSTOMER=same & here & by_customer,
+        ALREADY_REGISTERED=same & here & ~by_customer,
+        BOARD_REPLACED=(pl.col("verdict") == Verdict.BOARD_REPLACED) & ~unsettled,
+        AMBIGUOUS_MATCH=ambiguous,
+        PROBABLE_DUPLICATE=(pl.col("verdict") == Verdict.PROBABLE) & ~unsettled,
+        UUID_COLLISION="colliding",
+        DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
+        matched_device_id=pl.coalesce("device_id", "donor"),
+        matched_row=pl.coalesce(kept_row, pl.when(at_odds).then(pl.col("met_rows").list.first())),
+        met_rows="met_rows",
+        evidence=_evidence(),
+        learnable=pl.when(same & here & pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),
+    )
+
+
+def _evidence() -> pl.Expr:
+    return pl.concat_str(
+        pl.col("met_evidence"),
+        pl.when("in_doubt").then(pl.lit("in this delivery: which device it is cannot be told")),
+        pl.col("conflict_evidence"),
+        pl.when("rival").then(pl.lit("in this delivery: another device is the same as that registration")),
+        pl.col("registered_evidence"),
+        pl.col("donor_evidence"),
+        pl.col("crowd_evidence"),
+        separator=" | ",
+        ignore_nulls=True,
+    ).replace("", None)

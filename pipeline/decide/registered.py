@@ -1,0 +1,178 @@
+"""What the registry says of the rows of a batch, each by its own verdicts and by those of its mates."""
+
+import polars as pl
+
+from pipeline.match import Matches
+from pipeline.match.compare import Verdict
+
+MOST_NAMED = 5
+"""Rows or registrations named in one row's evidence: more help nobody."""
+
+# Verdicts that point at a registration, the most telling first. A contradiction names the board's own registration.
+_POINTING = {Verdict.SAME: 0, Verdict.CONTRADICTION: 1, Verdict.BOARD_REPLACED: 2}
+_PLACE = ("device", "record")
+
+
+def pointing(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """The verdicts of profiles that point at registrations, their own and those that they take over.
+
+    A profile takes over what a mate matched only where it has no verdict of its own with that record: a "no" is never
+    overruled.
+
+    Args:
+        devices: one row a row of the batch that met anything, with what `form_devices` says of it.
+        matches: what matching says.
+
+    Returns:
+        One row a profile, device and record, with the columns of `Matches.registered`, `device`, `has_hash` of the
+        profile, and `by_hash`: a row with a hash said so.
+    """
+    own = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
+    known = devices.filter(pl.col("profile").is_in(own["profile"].implode()))["device"]
+    members = (
+        devices.filter(pl.col("device").is_in(known.implode()))
+        .select("profile", "device", "has_hash", "in_doubt")
+        .unique()
+    )
+    told = own.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
+    sure = members.filter(~pl.col("in_doubt")).drop("in_doubt")
+    said = (
+        told.filter(~pl.col("in_doubt"))
+        .with_columns(rank=_rank())
+        .sort(
+            "device",
+            "record",
+            "by_hash",
+            "rank",
+            "score",
+            "profile",
+            descending=[False, False, True, False, True, False],
+        )
+        .unique([*_PLACE, "by_hash"], keep="first", maintain_order=True)
+        .drop("profile", "has_hash", "in_doubt", "rank")
+    )
+    told = told.drop("in_doubt")
+    known_pairs = matches.registered.select("profile", "record")
+    silent = sure.join(said, on="device", how="inner").join(known_pairs, on=["profile", "record"], how="anti")
+    plain = silent.filter(pl.col("by_hash") | ~pl.col("has_hash")).sort("by_hash", descending=True, maintain_order=True)
+    plain = plain.unique(["profile", *_PLACE], keep="first", maintain_order=True)
+    told = pl.concat([told, plain.select(told.columns)])
+    return pl.concat([told, _by_rows_without_hash(silent, told, devices).select(told.columns)])
+
+
+def _by_rows_without_hash(silent: pl.DataFrame, told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
+    """What rows with a hash take over from mates without one: the one registration that is nobody else's.
+
+    Only where no row with a hash says anything, since a row without one never sends a row with one to review.
+    """
+    asked = silent.filter(pl.col("has_hash") & ~pl.col("by_hash"))
+    spoken = told.filter(pl.col("has_hash"))["device"]
+    asked = asked.filter(~pl.col("device").is_in(spoken.implode()))
+    alone = asked.group_by("device").agg(pl.col("record").n_unique()).filter(pl.col("record") == 1)
+    claims = claims_on_bare(told, devices).filter(pl.col("own_tenant")).unique(_PLACE)
+    rivals = (
+        asked.select("device", "record")
+        .unique()
+        .join(claims.select("record", rival="device"), on="record", how="inner")
+        .filter(pl.col("rival") != pl.col("device"))
+    )
+    return asked.filter(
+        (pl.col("verdict") == Verdict.SAME)
+        & ~pl.col("registered_has_hash")
+        & pl.col("device").is_in(alone["device"].implode())
+    ).join(rivals, on=list(_PLACE), how="anti")
+
+
+def claims_on_bare(told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
+    """Devices with a hash that are the same as a registration without one, by any of their rows.
+
+    Args:
+        told: verdicts that point at registrations.
+        devices: the rows of the batch that met anything.
+
+    Returns:
+        One row a device and record: `device`, `record`, `by_hash` (a row with a hash is the same), and `own_tenant`:
+        the device has a row of the registration's tenant.
+    """
+    hashed = devices.filter("has_hash").select("device", "tenant_id").unique()
+    same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
+    found = same.group_by(_PLACE).agg(pl.col("by_hash").any(), pl.col("tenant_id").first())
+    found = found.join(hashed.select("device").unique(), on="device", how="semi")
+    own = hashed.select("device", "tenant_id", own_tenant=pl.lit(value=True))
+    return found.join(own, on=["device", "tenant_id"], how="left", validate="m:1").select(
+        *_PLACE, "by_hash", pl.col("own_tenant").fill_null(value=False)
+    )
+
+
+def rivals(told: pl.DataFrame, claims: pl.DataFrame, devices: pl.DataFrame) -> pl.Series:
+    """Rows of devices of one tenant of which several are the same as one of its registrations without a hash."""
+    counts = claims.filter("own_tenant").group_by("record").agg(devices=pl.len(), by_hash=pl.col("by_hash").sum())
+    same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
+    disputed = (
+        same.select("profile", "device", "record", "has_hash", registered_tenant="tenant_id")
+        .join(claims.filter("own_tenant").select(_PLACE), on=list(_PLACE), how="semi")
+        .join(counts, on="record", how="inner", validate="m:1")
+        .filter(pl.when("has_hash").then(pl.col("by_hash") > 1).otherwise(pl.col("devices") > 1))
+    )
+    return (
+        devices.select("row", "profile", "device", "tenant_id")
+        .join(disputed.select("profile", "device", "registered_tenant"), on=["profile", "device"], how="inner")
+        .filter(pl.col("tenant_id") == pl.col("registered_tenant"))["row"]
+        .unique()
+    )
+
+
+def registrations(told: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """What the registry says of each profile and device: how many registrations are pointed at, and the one to name.
+
+    Args:
+        told: verdicts that point at registrations.
+        matches: what matching says; likenesses count where nothing is pointed at.
+    """
+    probable = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE).join(told, on="profile", how="anti")
+    evidence = pl.format("registered device {}, {}: {}", "device_id", "verdict", "evidence")
+    return (
+        pl.concat([told.drop("device", "has_hash", "by_hash"), probable])
+        .with_columns(rank=_rank(), told=evidence)
+        .sort("profile", "rank", "device_id")
+        .group_by("profile", maintain_order=True)
+        .agg(
+            pl.col("verdict", "device_id", "registered_via", "registered_has_hash").first(),
+            registered_tenant=pl.col("tenant_id").first(),
+            registrations=pl.col("device_id").filter(pl.col("verdict") != Verdict.PROBABLE).n_unique(),
+            registered_evidence=pl.col("told").unique(maintain_order=True).head(MOST_NAMED).str.join(" | "),
+        )
+    )
+
+
+def _rank() -> pl.Expr:
+    return pl.col("verdict").replace_strict(_POINTING, default=len(_POINTING), return_dtype=pl.UInt8)
+
+
+def warnings(profiles: pl.Series, matches: Matches) -> pl.DataFrame:
+    """What is odd about profiles and does not stop them: a shared UUID, a registered device's disk, a crowd."""
+    within = matches.within.filter(pl.col("verdict") == Verdict.COLLIDING)
+    against = matches.registered.filter(pl.col("verdict") == Verdict.COLLIDING)
+    told_apart = matches.crowded.filter("told_apart")
+    colliding = pl.concat([within["left"], within["right"], against["profile"], told_apart["profile"]]).unique()
+    donors = (
+        matches.registered.filter(pl.col("same_disk") & pl.col("verdict").is_in([Verdict.DIFFERENT, Verdict.COLLIDING]))
+        .sort("profile", "device_id")
+        .group_by("profile", maintain_order=True)
+        .agg(donor=pl.col("device_id").first())
+        .with_columns(donor_evidence=pl.format("carries the disk of registered device {}", "donor"))
+    )
+    crowds = (
+        matches.crowded.filter(~pl.col("told_apart"))
+        .group_by("profile", maintain_order=True)
+        .agg(
+            in_crowd=pl.lit(value=True),
+            crowd_evidence=pl.format("{} records share its {}", "holders", "key").first(),
+        )
+    )
+    return (
+        profiles.to_frame("profile")
+        .with_columns(colliding=pl.col("profile").is_in(colliding.implode()))
+        .join(donors, on="profile", how="left", validate="1:1")
+        .join(crowds, on="profile", how="left", validate="1:1")
+    )

@@ -1,0 +1,107 @@
+"""What the rows of a batch say of each other: who is kept, who claims the same device, who contradicts whom."""
+
+import polars as pl
+
+from pipeline.arrays import repeated
+from pipeline.match import Matches
+from pipeline.match.compare import Verdict
+from pipeline.match.devices import CONFLICTING
+
+_IDENTITY_RANK = {"hash": 0, "product_id": 1, "tuple": 2}
+
+
+def duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Rows of a device that stands in the batch more than once.
+
+    At most one row of a device and tenant is kept: hash before product ID before tuple, then the latest capture, then
+    the first by file and line. `kept_row` is null for it, and for rows of which nobody knows what device they are.
+    """
+    several = devices.filter(pl.col("device").is_in(repeated(devices["device"]).implode()))
+    ranked = several.with_columns(rank=pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)).sort(
+        "device",
+        "tenant_id",
+        "in_doubt",
+        "rank",
+        "captured_at",
+        "row",
+        descending=[False, False, False, False, True, False],
+        nulls_last=True,
+    )
+    kept = ranked.unique(["device", "tenant_id"], keep="first", maintain_order=True).select(
+        "device", "tenant_id", first_row="row"
+    )
+    contested = kept.filter(pl.col("device").is_in(repeated(kept["device"]).implode()))
+    claims = contested.group_by("device").agg(
+        claims=pl.len(), first_claim=pl.col("first_row").min(), next_claim=pl.col("first_row").bottom_k(2).max()
+    )
+    joined = ranked.join(kept, on=["device", "tenant_id"], how="left", maintain_order="left", validate="m:1").join(
+        claims, on="device", how="left", maintain_order="left", validate="m:1"
+    )
+    first, two_tenants = pl.col("first_row"), pl.col("claims").is_not_null()
+    other_claim = pl.when(pl.col("first_claim") == first).then("next_claim").otherwise("first_claim")
+    told = joined.with_columns(
+        two_tenants=two_tenants,
+        kept_row=pl.when((pl.col("row") != first) & ~pl.col("in_doubt")).then(first),
+    ).with_columns(met_row=pl.coalesce("kept_row", pl.when(two_tenants).then(other_claim)))
+    return told.join(_met(told, matches), on="row", how="left", maintain_order="left", validate="1:1").select(
+        "row", "two_tenants", "kept_row", "met_row", "met_evidence"
+    )
+
+
+def _met(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """`row` and what of it agrees with and differs from the row of the batch that it met."""
+    profile_of = rows.select(met_row="row", met_profile="profile")
+    met = rows.select("row", "profile", "met_row").join(profile_of, on="met_row", how="inner", validate="m:1")
+    lower, upper = pl.min_horizontal("profile", "met_profile"), pl.max_horizontal("profile", "met_profile")
+    compared = met.with_columns(left=lower, right=upper).join(
+        matches.within.select("left", "right", "evidence"), on=["left", "right"], how="left", validate="m:1"
+    )
+    told = pl.col("evidence").fill_null("the same device by way of other rows")
+    return compared.select("row", met_evidence=pl.lit("in this delivery: ") + told)
+
+
+def conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Rows of devices of which two rows, or which and another device, contradict each other.
+
+    All rows of such a device go to review: registering one of them would choose between two truths. A row without a
+    hash harms only rows without one, those of its own group.
+    """
+    edges = conflict_edges(devices, matches).sort("score", "left", "right", descending=[True, False, False])
+    told = pl.format("in this delivery, {}: {}", "verdict", "evidence")
+    first = edges.select("group", "device", "left_hash", conflict_evidence=told)
+    of_group = first.unique("group", keep="first", maintain_order=True).select("group", own="conflict_evidence")
+    of_device = first.filter("left_hash").unique("device", keep="first", maintain_order=True)
+    found = (
+        devices.select("row", "group", "device")
+        .join(of_group, on="group", how="left", validate="m:1")
+        .join(of_device.select("device", "conflict_evidence"), on="device", how="left", validate="m:1")
+    )
+    evidence = pl.coalesce("own", "conflict_evidence")
+    return found.filter(evidence.is_not_null()).select(
+        "row", contradicted=pl.lit(value=True), conflict_evidence=evidence
+    )
+
+
+def conflict_edges(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """The verdicts that send rows to review: one row a profile `left` that is harmed and `right`.
+
+    Returns:
+        `group`, `device` and `left_hash` of the harmed, `right`, and the `verdict`, `score` and `evidence`.
+    """
+    found = matches.within.filter(pl.col("verdict").is_in(CONFLICTING))
+    turned = found.select(pl.col("right").alias("left"), pl.col("left").alias("right"), "score", "evidence", "verdict")
+    sides = pl.concat([found.select(turned.columns), turned.filter(pl.col("left") != pl.col("right"))])
+    involved = devices.filter(pl.col("profile").is_in(sides["left"].implode()))
+    kinds = involved.select("profile", "has_hash").unique()
+    harmed = involved.select(left="profile", group="group", device="device", left_hash="has_hash").unique()
+    return (
+        sides.join(kinds.select(right="profile", right_hash="has_hash"), on="right", how="left", validate="m:1")
+        .join(harmed, on="left", how="left")
+        .filter(~pl.col("left_hash") | pl.col("right_hash"))
+    )
+
+
+def colliding_edges(matches: Matches) -> pl.DataFrame:
+    """Profiles that differ and share a UUID, each with each: `left` and `right`."""
+    found = matches.within.filter(pl.col("verdict") == Verdict.COLLIDING).select("left", "right")
+    return pl.concat([found, found.select(left="right", right="left")])

@@ -1,0 +1,121 @@
+"""Rows to devices. "Same" is no chain that runs through a third record past a "no".
+
+Rows with a hash form devices first. Those without one form groups, and a group belongs to the one device that it is
+the same as: it can be claimed with it and repeated by it, and never changes what the rows with a hash are.
+"""
+
+import numpy as np
+import polars as pl
+
+from pipeline.match.cluster import connected_components
+from pipeline.match.compare import Verdict
+
+CONFLICTING = (Verdict.CONTRADICTION, Verdict.BOARD_REPLACED)
+"""Verdicts that say that two records cannot both be right."""
+
+
+def form_devices(
+    rows: pl.DataFrame, has_hash: pl.Series, within: pl.DataFrame, registered: pl.DataFrame
+) -> pl.DataFrame:
+    """Put rows together that are one device.
+
+    Args:
+        rows: one row a row of the batch: `row`, `profile`.
+        has_hash: of each profile, in order.
+        within: verdicts between profiles, as in `Matches`.
+        registered: verdicts of profiles and existing records, as in `Matches`.
+
+    Returns:
+        The rows, in order, with `has_hash`; `group`, the rows of its kind (with or without a hash) that "same"
+        connects; `device`, its group with all that belong to it; each called by its first row; and `in_doubt`: nobody
+        can say which device the row is.
+    """
+    edges = _edges(within, has_hash)
+    alike = edges.filter(pl.col("left_hash") == pl.col("right_hash"))
+    group = connected_components(len(has_hash), alike["left"], alike["right"])
+    claims = _claims(edges, group, registered, has_hash)
+    several = claims.group_by("group").len().filter(pl.col("len") > 1)["group"]
+    one = claims.filter(pl.col("device").is_not_null() & ~pl.col("group").is_in(several.implode()))
+    joined = _renamed(group, one["group"], one["device"])
+    broken = _incomplete(alike.filter("left_hash"), group)
+    disputed = _disputed(within, group, joined, has_hash)
+    doubtful = group.is_in(pl.concat([several, disputed]).implode()) | joined.is_in(broken.implode())
+    # Rows of one content that are not even the same as themselves, having too little to go by, are a device each.
+    same = within.filter(pl.col("verdict") == Verdict.SAME)
+    sure = pl.concat([same["left"], same["right"]]).unique()
+    return rows.with_columns(
+        _first_rows(rows, group, sure).alias("group"),
+        _first_rows(rows, joined, sure).alias("device"),
+        has_hash=has_hash.gather(rows["profile"]),
+        in_doubt=doubtful.gather(rows["profile"]),
+    )
+
+
+def _edges(within: pl.DataFrame, has_hash: pl.Series) -> pl.DataFrame:
+    """Pairs of different profiles that are the same device, and whether each side has a hash."""
+    same = within.filter((pl.col("verdict") == Verdict.SAME) & (pl.col("left") != pl.col("right")))
+    return same.select(
+        "left",
+        "right",
+        has_hash.gather(same["left"]).alias("left_hash"),
+        has_hash.gather(same["right"]).alias("right_hash"),
+    )
+
+
+def _claims(edges: pl.DataFrame, group: pl.Series, registered: pl.DataFrame, has_hash: pl.Series) -> pl.DataFrame:
+    """What groups without a hash are the same as: `group`, and either a `device` of the batch or a `registration`.
+
+    A registration with a hash counts as a device, unless the group's device of the batch is the same as it.
+    """
+    mixed = edges.filter(pl.col("left_hash") != pl.col("right_hash"))
+    bare = mixed.select(pl.when("left_hash").then("right").otherwise("left")).to_series()
+    hashed = mixed.select(pl.when("left_hash").then("left").otherwise("right")).to_series()
+    batch = pl.DataFrame({"group": group.gather(bare), "device": group.gather(hashed)}).unique()
+    known = registered.filter((pl.col("verdict") == Verdict.SAME) & pl.col("registered_has_hash"))
+    called = known.select(
+        group.gather(known["profile"]).alias("label"),
+        has_hash.gather(known["profile"]).alias("has_hash"),
+        registration="device_id",
+    ).unique()
+    of_devices = called.filter("has_hash").select(device="label", registration="registration")
+    explained = batch.join(of_devices, on="device", how="inner").select("group", "registration")
+    others = (
+        called.filter(~pl.col("has_hash"))
+        .select(group="label", registration="registration")
+        .join(explained, on=["group", "registration"], how="anti")
+    )
+    return pl.concat([batch, others], how="diagonal")
+
+
+def _renamed(labels: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
+    """Labels, each of them a position among them, with some replaced by others."""
+    if old.is_empty():
+        return labels
+    names = pl.Series(np.arange(len(labels)))
+    return names.scatter(old, new).gather(labels)
+
+
+def _incomplete(edges: pl.DataFrame, group: pl.Series) -> pl.Series:
+    """Devices of which two contents have another verdict than "same" between them, or were never compared."""
+    labels = edges.select(group.gather(edges["left"]).alias("group"))
+    members = pl.concat([edges["left"], edges["right"]]).unique()
+    sizes = members.to_frame("member").select(group.gather(members).alias("group")).group_by("group").len("size")
+    found = labels.group_by("group").len("pairs").join(sizes, on="group", how="inner", validate="1:1")
+    size = pl.col("size").cast(pl.UInt64)
+    return found.filter(2 * pl.col("pairs").cast(pl.UInt64) < size * (size - 1))["group"]
+
+
+def _disputed(within: pl.DataFrame, group: pl.Series, joined: pl.Series, has_hash: pl.Series) -> pl.Series:
+    """Groups without a hash that contradict their own rows or those of the device they belong to."""
+    against = within.filter(pl.col("verdict").is_in(CONFLICTING) & (pl.col("left") != pl.col("right")))
+    inside = against.filter(joined.gather(against["left"]) == joined.gather(against["right"]))
+    sides = pl.concat([inside["left"], inside["right"]])
+    return group.gather(sides.filter(~has_hash.gather(sides))).unique()
+
+
+def _first_rows(rows: pl.DataFrame, labels: pl.Series, sure: pl.Series) -> pl.Series:
+    """The first row of each label, for profiles that are the same as themselves; the others' rows stand alone."""
+    placed = rows.with_row_index("at").filter(pl.col("profile").is_in(sure.implode()))
+    placed = placed.with_columns(label=labels.gather(placed["profile"]))
+    first = placed.select(pl.col("row").min().over("label"))["row"]
+    return rows["row"].clone().scatter(placed["at"], first)

@@ -1,0 +1,279 @@
+"""Several nights with what happens between them: what was carried out never acts again, and every remedy works."""
+
+import shutil
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from pipeline.registry import Registry
+from pipeline.registry.removing import remove_devices
+from pipeline.synthesize.capture import capture
+from pipeline.synthesize.devices import recaptured, with_board
+from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
+from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS
+
+SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE
+MAKER, MODEL = PARTNER_CENTER[3:]
+HERE = f"contoso/{TENANT}/"
+STRANGER = "33333333-3333-4333-8333-333333333333"
+
+
+def remove(world, ids, reason):
+    remove_devices(Registry.open(world.registry, create=False), list(ids), reason, AS_OF)
+
+
+def counts(night):
+    return tuple(night.manifest["rows"][name] for name in ("read", "settled", "registered", "rejected", "waiting"))
+
+
+def primary(night):
+    return {(file, line): codes[0] if codes else None for (file, line), codes in night.reasons().items()}
+
+
+@pytest.mark.parametrize("beside", [None, {TAG: "x" * 200}], ids=["alone", "beside a row that waits"])
+@pytest.mark.parametrize("options", [{}, {"reprocess": True}], ids=["as ever", "reprocess"])
+@pytest.mark.parametrize("lose", ["nothing", "runs", "moved"])
+def test_a_removed_device_never_comes_back_by_itself(world, beside, options, lose):
+    rows = [
+        {HASH: capture(world.factory.device())},
+        *([beside | {HASH: capture(world.factory.device())}] if beside else []),
+    ]
+    world.deliver(HERE + "a.csv", *rows)
+    ids = world.run().registered["device_id"]
+    assert len(ids) == 1
+    remove(world, ids, "sold")
+    if lose == "runs":
+        shutil.rmtree(world.home / "runs")
+    elif lose == "moved":
+        (world.inbox / HERE / "a.csv").rename(world.inbox / HERE / "b.csv")
+    for _ in range(2):
+        assert world.run(**options).registered.is_empty()
+
+
+def test_an_old_duplicate_of_a_removed_device_never_brings_it_back(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    world.deliver(HERE + "b.csv", {HASH: capture(device), TAG: "again"}, {HASH: capture(device), TAG: "x" * 200})
+    assert primary(world.run()) == {
+        (HERE + "b.csv", 2): "ALREADY_REGISTERED",
+        (HERE + "b.csv", 3): "GROUP_TAG_TOO_LONG",
+    }
+    remove(world, ids, "sold")
+    for options in ({}, {"reprocess": True}):
+        assert world.run(**options).registered.is_empty()
+
+
+def test_a_cumulative_list_does_not_bring_a_device_back(world):
+    device, stays, comes = (world.factory.device() for _ in range(3))
+    rows = [{HASH: capture(device)}, {HASH: capture(stays)}]
+    world.deliver(HERE + "list.csv", *rows)
+    first = world.run()
+    left = first.registered.filter(pl.col("hash_serial_number") == device.serial)["device_id"]
+    remove(world, left, "sold")
+    world.deliver(HERE + "list.csv", *rows, {HASH: capture(comes)})
+    night = world.run()
+    assert primary(night) == {
+        (HERE + "list.csv", 2): "DEVICE_LEFT",
+        (HERE + "list.csv", 3): "ALREADY_REGISTERED",
+        (HERE + "list.csv", 4): None,
+    }
+    assert world.run().manifest["rows"]["registered"] == 0
+
+
+@pytest.mark.parametrize("kind", ["product_id", "tuple"])
+def test_a_cumulative_list_without_hashes_does_not_either(world, kind):
+    named = {PRODUCT_ID: "3305123456789"} if kind == "product_id" else {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M"}
+    world.deliver(HERE + "a.csv", named)
+    remove(world, world.run().registered["device_id"], "sold")
+    world.deliver(HERE + "b.csv", named | {TAG: "new"}, header=(*PARTNER_CENTER, TAG))
+    assert primary(world.run()) == {(HERE + "b.csv", 2): "DEVICE_LEFT"}
+
+
+def test_a_new_capture_brings_a_device_back(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    remove(world, world.run().registered["device_id"], "sold")
+    later = recaptured(device, world.factory)
+    world.deliver(HERE + "b.csv", {HASH: capture(later)})
+    assert world.run().registered.height == 1
+
+
+def test_a_device_that_left_one_tenant_is_registered_for_another(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    remove(world, world.run().registered["device_id"], "sold")
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", {HASH: capture(device)})
+    assert world.run().registered["tenant_id"].to_list() == [OTHER_TENANT]
+
+
+REMEDIES = {
+    "a partner is added": (
+        "newcomer/" + TENANT + "/a.csv",
+        {},
+        "FILE_PARTNER_UNKNOWN",
+        {
+            "partners.csv": PARTNERS + "newcomer,New,direct_csp,partner_center_csv,EU,\n",
+            "authorizations.csv": AUTHORIZATIONS + f"newcomer,{TENANT},active,2024-01-01T00:00:00Z,\n",
+        },
+        {},
+    ),
+    "consent comes": (
+        f"contoso/{STRANGER}/a.csv",
+        {},
+        "AUTH_NO_RELATIONSHIP",
+        {
+            "authorizations.csv": AUTHORIZATIONS + f"contoso,{STRANGER},active,2024-01-01T00:00:00Z,\n",
+            "tenants.csv": TENANTS + f"{STRANGER},EU,public,\n",
+        },
+        {},
+    ),
+    "a domain is verified": (
+        HERE + "a.csv",
+        {USER: "a@fabrikam.example"},
+        "USER_DOMAIN",
+        {"tenants.csv": TENANTS.replace("contoso.example", "contoso.example fabrikam.example")},
+        {},
+    ),
+    "the limit is raised": (HERE + "a.csv", {TAG: "x" * 200}, "GROUP_TAG_TOO_LONG", {}, {"group_tag_limit": 256}),
+}
+
+
+@pytest.mark.parametrize("remedy", list(REMEDIES))
+def test_every_remedy_works_without_a_new_delivery(world, remedy):
+    path, cells, reason, reference, options = REMEDIES[remedy]
+    world.deliver(path, {HASH: capture(world.factory.device())} | cells)
+    assert primary(world.run())[path, 2] == reason
+    waiting = world.run()
+    assert counts(waiting) == (1, 0, 0, 1, 1)
+    assert waiting.manifest["rows"]["first_time"] == 0
+    for name, text in reference.items():
+        world.reference(name, text)
+    assert world.run(**options).registered["source_file"].to_list() == [path]
+    assert counts(world.run(**options)) == (0, 0, 0, 0, 0)
+
+
+def test_a_spelling_that_is_added_lets_a_row_register(world):
+    world.deliver(HERE + "a.csv", {SERIAL: "5CG1234ABC", MAKER: "Hp", MODEL: "M"})
+    assert primary(world.run()) == {(HERE + "a.csv", 2): "MANUFACTURER_SPELLING"}
+    world.reference("manufacturers.csv", "manufacturer,alias\nHp,HP\n")
+    assert world.run().registered.height == 1
+
+
+@pytest.mark.parametrize("reason", ["REGISTERED_OTHER_TENANT", "BOARD_REPLACED"])
+def test_a_registration_that_is_removed_lets_a_row_register(world, reason):
+    device = world.factory.device()
+    other = reason == "REGISTERED_OTHER_TENANT"
+    world.deliver(f"contoso/{OTHER_TENANT if other else TENANT}/a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    world.deliver(HERE + "b.csv", {HASH: capture(device if other else with_board(device, world.factory))})
+    assert primary(world.run()) == {(HERE + "b.csv", 2): reason}
+    remove(world, ids, "repair: board swapped")
+    assert world.run().registered["source_file"].to_list() == [HERE + "b.csv"]
+
+
+def test_what_waited_for_a_device_is_final_once_it_is_sold(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    world.deliver(HERE + "b.csv", {HASH: capture(with_board(device, world.factory))})
+    assert primary(world.run()) == {(HERE + "b.csv", 2): "BOARD_REPLACED"}
+    remove(world, ids, "sold")
+    assert counts(world.run()) == (0, 0, 0, 0, 0)
+
+
+def test_waiting_ends(world):
+    path = f"contoso/{STRANGER}/a.csv"
+    world.deliver(path, {HASH: capture(world.factory.device())})
+    world.run()
+    assert counts(world.run(as_of=AS_OF + timedelta(days=89))) == (1, 0, 0, 1, 1)
+    assert counts(world.run(as_of=AS_OF + timedelta(days=90))) == (0, 0, 0, 0, 0)
+    assert counts(world.run(as_of=AS_OF + timedelta(days=90), wait_days=91)) == (1, 0, 0, 1, 1)
+
+
+def test_rows_in_each_others_way_end_together_and_none_registers(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", {HASH: capture(device)})
+    assert set(primary(world.run()).values()) == {"CONFLICTING_CLAIMS"}
+    late = f"contoso/{OTHER_TENANT}/late.csv"
+    world.deliver(late, {HASH: capture(device), TAG: "late"})
+    assert set(primary(world.run(as_of=AS_OF + timedelta(days=50))).values()) <= {
+        "CONFLICTING_CLAIMS",
+        "DUPLICATE_IN_BATCH",
+    }
+    assert counts(world.run(as_of=AS_OF + timedelta(days=90))) == (0, 0, 0, 0, 0)
+
+
+def test_a_duplicate_waits_with_the_row_that_it_points_at(world):
+    device = world.factory.device()
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    world.deliver(HERE + "b.csv", {HASH: capture(device)}, {HASH: capture(device), TAG: "twice"})
+    night = world.run()
+    assert sorted(primary(night).values()) == ["DUPLICATE_IN_BATCH", "REGISTERED_OTHER_TENANT"]
+    assert night.rejected["waits_for"].to_list() == [["registry"], ["registry"]]
+    remove(world, ids, "returned")
+    night = world.run()
+    assert sorted(primary(night).values(), key=str) == ["DUPLICATE_IN_BATCH", None]
+    assert counts(world.run()) == (0, 0, 0, 0, 0)
+    remove(world, night.registered["device_id"], "sold")
+    assert world.run(reprocess=True).registered.is_empty()
+
+
+def test_of_equal_files_the_first_is_read(world):
+    row = {HASH: capture(world.factory.device())}
+    world.deliver(HERE + "b.csv", row)
+    world.deliver(HERE + "a.csv", row)
+    night = world.run()
+    assert primary(night) == {(HERE + "a.csv", 2): None}
+    assert counts(night) == (2, 1, 1, 0, 0)
+    assert dict(night.files.select("source_file", "disposition").rows())[HERE + "b.csv"] == "already_processed"
+
+
+def test_the_settled_rows_of_a_file_that_waits_are_in_no_set(world):
+    world.deliver(f"contoso/{STRANGER}/a.csv", {HASH: capture(world.factory.device())}, {TAG: "nothing"}, header=INTUNE)
+    assert counts(world.run()) == (2, 0, 0, 2, 1)
+    night = world.run()
+    assert counts(night) == (2, 1, 0, 1, 1)
+    assert primary(night) == {(f"contoso/{STRANGER}/a.csv", 2): "AUTH_NO_RELATIONSHIP"}
+
+
+def test_a_devices_id_is_that_of_its_request(world):
+    row = {HASH: capture(world.factory.device())}
+    world.deliver(HERE + "a.csv", row)
+    ids = [
+        world.run(registry=world.home / name, create_registry=True, output=world.home / f"out-{name}").registered
+        for name in ("one", "two")
+    ]
+    assert ids[0]["device_id"].to_list() == ids[1]["device_id"].to_list()
+
+
+def test_a_file_in_another_folder_of_the_partner_asks_the_same_where_it_names_tenants(world):
+    row = {HASH: capture(world.factory.device()), "Tenant ID": TENANT}
+    header = (*INTUNE[:3], "Tenant ID")
+    world.deliver(HERE + "a.csv", row, header=header)
+    remove(world, world.run().registered["device_id"], "sold")
+    (world.inbox / HERE / "a.csv").unlink()
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", row, header=header)
+    assert world.run().registered.is_empty()
+
+
+def test_what_cannot_be_read_is_tried_again_and_new_only_once(world):
+    world.put(HERE + "a.csv.gz", b"no gzip")
+    assert world.run().manifest["rows"]["first_time"] == 1
+    night = world.run()
+    assert (night.manifest["rows"]["read"], night.manifest["rows"]["first_time"]) == (1, 0)
+
+
+def test_a_row_of_another_maker_or_tenant_fixes_nothing(world):
+    world.deliver(
+        HERE + "a.csv", {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M", TAG: "=x"}, header=(*PARTNER_CENTER, TAG)
+    )
+    world.run()
+    world.deliver(HERE + "b.csv", {SERIAL: "5CG1234ABC", MAKER: "LENOVO", MODEL: "M"})
+    world.deliver(f"contoso/{OTHER_TENANT}/c.csv", {SERIAL: "5CG1234ABC", MAKER: "Acer", MODEL: "M"})
+    assert world.run().registered.height == 2
+    pending = Registry.open(world.registry, create=False).requests().pending
+    assert pending["source_file"].to_list() == [HERE + "a.csv"]
