@@ -28,6 +28,7 @@ from pipeline.match import match
 from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
+from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, load_reference
 from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
@@ -99,10 +100,7 @@ def _run(
             night = _docket(config, registry)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
-            work = Work(config.workers, config.limits)
-            delivered = deliveries(inbox.manifests, night)
-            inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
-            read = take_in(delivered, rulebook, work, staging, listener)
+            read = take_in(_brought(inbox, night), rulebook, Work(config.workers, config.limits), staging, listener)
         for _ in range(_COMMIT_TRIES):
             files = identified(read, night)
             intake = read.only(due(read, files, night))
@@ -244,6 +242,13 @@ def _finished_before(config: RunConfig, output: Output) -> RunResult:
         )
         raise Fault(message)
     return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
+
+
+def _brought(inbox: Inbox, night: Docket) -> list[Delivered]:
+    """The manifests, and at hand those of stores of which bytes are needed."""
+    delivered = deliveries(inbox.manifests, night)
+    inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
+    return delivered
 
 
 def _require_free(config: RunConfig, output: Output) -> None:
