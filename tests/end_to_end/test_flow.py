@@ -408,7 +408,10 @@ def test_one_partner_s_names_never_end_the_night(world):
     unreadable = [file for (file, line), codes in night.reasons().items() if codes[:1] == ["FILE_UNREADABLE"]]
     assert sorted(unreadable) == ["contoso/A.csv", "contoso/\\xff\x1b.csv", "contoso/a.csv"]
     assert night.registered["partner_id"].to_list() == ["northwind"]
-    assert [text.partition(":")[0] for text in told.texts] == ["contoso/A.csv and 1 more", "contoso/\\xff\x1b.csv"]
+    assert [text.partition(":")[0] for text in told.texts if "not read" in text] == [
+        "contoso/A.csv and 1 more",
+        "contoso/\\xff\x1b.csv",
+    ]
 
 
 def test_inboxes_are_apart_from_each_other_and_from_all_else(world):
