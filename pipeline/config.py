@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import permutations, product
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -21,6 +22,22 @@ WAIT_DAYS = 90
 
 FILE_LIMIT = 8 << 30
 """Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
+
+ROW_LIMIT = 5_000_000
+"""Lines of the longest manifest: a row of one letter costs as much memory as any other, and compresses to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of one manifest is read.
+
+    Attributes:
+        text: most bytes of text.
+        rows: most lines below its first.
+    """
+
+    text: int = FILE_LIMIT
+    rows: int = ROW_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +58,7 @@ class RunConfig:
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
-        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        limits: how much of one manifest is read; of one that is larger nothing is.
         shared: let the umask decide who may read what is published; else nobody but its owner may.
 
     Raises:
@@ -60,7 +77,7 @@ class RunConfig:
     dry_run: bool = False
     group_tag_limit: int = GROUP_TAG_LIMIT
     workers: int | None = None
-    file_limit: int = FILE_LIMIT
+    limits: Limits = Limits()
     shared: bool = False
     accept_restored: bool = False
 
@@ -69,15 +86,7 @@ class RunConfig:
         if not self.inboxes:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
             raise UsageError(message)
-        if lies_in(self.output, self.registry) or lies_in(self.registry, self.output):
-            message = (
-                f"output {self.output}: and the registry {self.registry} lie in one another; name folders side by side"
-            )
-            raise UsageError(message)
-        for inbox in self.inboxes:
-            if lies_in(self.output, inbox):
-                message = f"output {self.output}: lies inside the inbox {inbox}; reports would be read as manifests"
-                raise UsageError(message)
+        self._require_apart()
         if not RUN_ID.fullmatch(self.run_id) or self.run_id == DRY_RUNS:
             message = (
                 f"run id {self.run_id!r}: expected 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot, "
@@ -91,7 +100,24 @@ class RunConfig:
     @property
     def registry_is_beside(self) -> bool:
         """Whether the registry is at its default place."""
-        return _resolved(self.registry) == below(parent(self.inboxes[0]), "registry")
+        home = parent(self.inboxes[0])
+        return home is not None and _resolved(self.registry) == below(home, "registry")
+
+    def _require_apart(self) -> None:
+        if lies_in(self.output, self.registry) or lies_in(self.registry, self.output):
+            message = (
+                f"output {self.output}: and the registry {self.registry} lie in one another; name folders side by side"
+            )
+            raise UsageError(message)
+        for inbox, other in permutations(self.inboxes, 2):
+            if lies_in(inbox, other):
+                message = f"inbox {inbox}: lies inside the inbox {other}; name only one of them"
+                raise UsageError(message)
+        places = {"output": self.output, "registry": self.registry, "reference": self.reference}
+        for (name, place), inbox in product(places.items(), self.inboxes):
+            if lies_in(place, inbox):
+                message = f"{name} {place}: lies inside the inbox {inbox}; its files would be read as manifests"
+                raise UsageError(message)
 
     @classmethod
     def beside(  # noqa: PLR0913 - the options of a run, all optional
@@ -109,12 +135,13 @@ class RunConfig:
         group_tag_limit: int = GROUP_TAG_LIMIT,
         workers: int | None = None,
         file_limit: int = FILE_LIMIT,
+        row_limit: int = ROW_LIMIT,
         shared: bool = False,
         accept_restored: bool = False,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
-        home = parent(inboxes[0]) if inboxes else Path()
+        home = _home(inboxes, is_needed=not (reference and registry and output))
         beside = below(home, "registry")
         at_home = registry is None or _resolved(registry) == beside
         return cls(
@@ -123,14 +150,14 @@ class RunConfig:
             registry=registry or beside,
             output=output or below(home, "runs"),
             as_of=(as_of or now),
-            run_id=run_id or now.strftime("%Y%m%dT%H%M%S.%fZ"),
+            run_id=now.strftime("%Y%m%dT%H%M%S.%fZ") if run_id is None else run_id,
             create_registry=create_registry or at_home,
             reprocess=reprocess,
             wait_days=wait_days,
             dry_run=dry_run,
             group_tag_limit=group_tag_limit,
             workers=workers,
-            file_limit=file_limit,
+            limits=Limits(file_limit, row_limit),
             shared=shared,
             accept_restored=accept_restored,
         )
@@ -138,6 +165,17 @@ class RunConfig:
 
 def _resolved(location: Location) -> Location:
     return location if is_uri(location) else Path(location).resolve()
+
+
+def _home(inboxes: tuple[Location, ...], *, is_needed: bool) -> Location:
+    """What the places that are not named lie in."""
+    if not inboxes:
+        return Path()
+    home = parent(inboxes[0])
+    if home is None and is_needed:
+        message = f"inbox {inboxes[0]}: nothing lies beside it; name --reference, --registry and --output"
+        raise UsageError(message)
+    return inboxes[0] if home is None else home
 
 
 def parse_moment(text: str) -> datetime:
@@ -154,4 +192,8 @@ def parse_moment(text: str) -> datetime:
     if moment.tzinfo is None:
         message = f"timestamp {text!r}: has no time zone; add Z for UTC"
         raise UsageError(message)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        message = f"timestamp {text!r}: has no date in UTC; expected the years 1 to 9999"
+        raise UsageError(message) from error

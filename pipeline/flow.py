@@ -20,7 +20,7 @@ from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
 from pipeline.history import count_published, published_runs
-from pipeline.ingest import Inbox, find_manifests, is_manifest_name
+from pipeline.ingest import Inbox, inbox_at
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Listener, Silence
@@ -28,6 +28,7 @@ from pipeline.match import match
 from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
+from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, load_reference
 from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
@@ -79,15 +80,15 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
     """
     with ExitStack() as held:
         output = held.enter_context(output_at(config.output))
-        inboxes = tuple(held.enter_context(at_hand(inbox, is_manifest_name)) for inbox in config.inboxes)
+        inbox = held.enter_context(inbox_at(*config.inboxes))
         reference = held.enter_context(at_hand(config.reference, is_reference_name))
         tables = load_reference(reference)
         opened, told = held.enter_context(_opened(config, output))
         registry = _with_what_runs_knew(config, opened, output)
         listener = listener or Silence()
-        for notice in (*tables.notices, *told, *output.recover(registry)):
+        for notice in (*tables.notices, *inbox.notices, *told, *output.recover(registry)):
             listener.notice(notice)
-        return _run(config, find_manifests(inboxes), tables, registry, output, listener)
+        return _run(config, inbox, tables, registry, output, listener)
 
 
 def _run(
@@ -102,8 +103,7 @@ def _run(
             night = _docket(config, registry)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
-            work = Work(config.workers, config.file_limit)
-            read = take_in(deliveries(inbox.manifests, night), rulebook, work, staging, listener)
+            read = take_in(_brought(inbox, night), rulebook, Work(config.workers, config.limits), staging, listener)
         for _ in range(_COMMIT_TRIES):
             files = identified(read, night)
             intake = read.only(due(read, files, night))
@@ -264,6 +264,13 @@ def _finished_before(config: RunConfig, output: Output) -> RunResult:
         )
         raise Fault(message)
     return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
+
+
+def _brought(inbox: Inbox, night: Docket) -> list[Delivered]:
+    """The manifests, and at hand those of stores of which bytes are needed."""
+    delivered = deliveries(inbox.manifests, night)
+    inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
+    return delivered
 
 
 def _require_free(config: RunConfig, output: Output) -> None:

@@ -5,11 +5,11 @@ The wide part of a row goes to staging as soon as it is decoded. What is kept is
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.config import FILE_LIMIT
+from pipeline.config import Limits
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
 from pipeline.ingest.survey import State
@@ -22,7 +22,9 @@ from pipeline.staging import NARROW_TYPES, ROW, Staging, identified, in_groups
 from pipeline.validate import VALIDATE_ROWS
 
 _FILE_CODES = (
+    "FILE_TYPE_UNKNOWN",
     "FILE_UNREADABLE",
+    "FILE_TOO_LARGE",
     "FILE_HEADER_UNKNOWN",
     "HEADER_NOT_CANONICAL",
     "ENCODING_NOT_ANSI",
@@ -42,11 +44,11 @@ class Work:
 
     Attributes:
         workers: worker processes; 1 for none but this, None for as many as the work is worth.
-        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        limits: how much of one manifest is read.
     """
 
     workers: int | None = None
-    file_limit: int = FILE_LIMIT
+    limits: Limits = field(default_factory=Limits)
 
     def crew(self, size: int) -> Crew:
         """Who works on so many bytes."""
@@ -137,7 +139,7 @@ def _read(
     size = sum(one.size for one in delivered)
     listener.reading(len(delivered), size)
     with work.crew(size) as crew:
-        for taken in read_all(delivered, work.file_limit, crew, staging):
+        for taken in read_all(delivered, work.limits, crew, staging):
             files += taken.files
             for staged in taken.staged:
                 if staged.rows:
@@ -147,7 +149,7 @@ def _read(
                 sum(file.survey.state.size for file in taken.files),
                 sum(file.rows_read for file in taken.files),
             )
-    unread = [one for one, file in zip(delivered, files, strict=True) if file.unreadable]
+    unread = [one for one, file in zip(delivered, files, strict=True) if file.fault]
     if unread:
         yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
 
@@ -168,12 +170,12 @@ def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
         manifest.partner_id,
         manifest.tenant_folder,
         file.survey.state.size,
-        stamp_of(file.survey.state),
+        manifest.mark or stamp_of(file.survey.state),
         file.survey.sha256,
         file.layout,
         None if file.settled else file.survey.encoding,
         file.delimiter,
-        file.rows_read + file.unreadable,
+        file.rows,
         file.disposition,
         file.findings(),
     )

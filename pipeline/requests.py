@@ -83,7 +83,7 @@ def deliveries(manifests: Sequence[Manifest], night: Docket) -> list[Delivered]:
                 for folder, sha256 in settled.get((manifest.partner_id, state.size), ())
                 if folder is None or folder == manifest.tenant_folder
             ),
-            digests.get((manifest.source_file, stamp_of(state))),
+            digests.get((manifest.source_file, manifest.mark or stamp_of(state))),
         )
         for number, (manifest, state) in enumerate(zip(manifests, states, strict=True))
     ]
@@ -106,7 +106,10 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
         "stamp",
         own_folder="tenant_folder",
         request_kind=pl.lit(REGISTRATION),
-        sha256=pl.when(pl.col("disposition") != "unreadable").then("sha256"),
+        sha256=pl.when(pl.col("disposition") == "not_a_manifest")
+        .then(pl.format("no manifest {} {}", "source_file", "stamp"))  # it is not opened, and told once
+        .when(pl.col("disposition") != "unreadable")
+        .then("sha256"),
     ).with_columns(tenant_folder=pl.when(~own_tenants).then("own_folder"))
     # An earlier version recorded the folder of every file.
     as_before = files.with_columns(tenant_folder="own_folder").join(known, on=DELIVERY, how="semi", nulls_equal=True)

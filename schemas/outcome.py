@@ -120,12 +120,12 @@ MEANINGS: dict[str, str] = {
     "rows_registered": "rows that became devices",
     "rows_rejected": "other rows that were decided",
     "rows_settled": "rows of which an earlier run has settled what becomes of them",
-    "disposition": "`processed`, `empty`, `already_processed` or `unreadable`",
+    "disposition": "`processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`",
     "findings": "codes that hold for all its rows",
 }
 """What each column of the published files holds."""
 
-DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable")
+DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable", "not_a_manifest")
 
 
 def _columns(types: dict[str, pl.DataType], required: set[str], checks: dict[str, pa.Check]) -> dict[str, pa.Column]:

@@ -1,20 +1,27 @@
 """`run`: the nightly job."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli import options
+from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
+from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
 from pipeline.cli.progress import listening
-from pipeline.config import WAIT_DAYS, RunConfig, parse_moment
-from pipeline.objects import Location, below
+from pipeline.config import DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
+from pipeline.errors import IntakeError
+from pipeline.objects import Location, at_hand, below
 from schemas.run import RunManifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.flow import RunResult
+    from pipeline.listener import Listener
 
 _FINDINGS = 1
 
@@ -57,6 +64,7 @@ _FINDINGS = 1
 @options.group_tag_limit
 @options.workers
 @options.file_limit
+@options.row_limit
 @options.option("--shared", is_flag=True, help="Let the umask decide who may read what is published [its owner alone].")
 @options.option(
     "--log-format",
@@ -87,14 +95,18 @@ def run(
     An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz or .csv.zst.
     """
     moment = settings.pop("as_of")
-    config = RunConfig.beside(*inbox, as_of=parse_moment(moment) if moment else None, **settings)
+    as_of = None if moment is None else parse_moment(moment)
+    config = RunConfig.beside(*inbox, as_of=as_of, **settings)
     result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config)
-    if metrics and not config.dry_run:
-        _measure(metrics, result.manifest)
-    _tell(result.manifest, result.folder, form)
+    try:
+        if metrics and not config.dry_run:
+            _measure(metrics, result.manifest)
+        _tell(result.manifest, result.folder, form)
+    except (Unheard, KeyboardInterrupt) as error:
+        warn(f"notice: {failure(error).message}; run {config.run_id} is published in {result.folder}")
     excess = _excess(result, max_reject_rate)
     if excess and log_format == "text":
-        click.echo(f"findings: {excess}", err=True)
+        warn(f"findings: {excess}")
     return _FINDINGS if excess else 0
 
 
@@ -114,9 +126,9 @@ def _shown(config: RunConfig) -> "RunResult":
     from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
     with listening() as listener:
-        result = run_flow(config, listener)
+        result = _published(run_flow, config, listener)
     if result.repeated:
-        click.echo(f"notice: run {config.run_id} was committed before; it is published and not run again", err=True)
+        warn(f"notice: run {config.run_id} was committed before; it is published and not run again")
     return result
 
 
@@ -124,10 +136,41 @@ def _logged(config: RunConfig, max_reject_rate: float | None) -> "RunResult":
     with logging(config.run_id) as log:
         from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
-        result = run_flow(config, log)
+        result = _published(run_flow, config, log)
         excess = _excess(result, max_reject_rate)
         log.finished(result, _FINDINGS if excess else 0, excess)
     return result
+
+
+def _published(
+    run_flow: "Callable[[RunConfig, Listener], RunResult]", config: RunConfig, listener: "Listener"
+) -> "RunResult":
+    """Run; what goes wrong once the run is published stops nothing any more, and is said."""
+    begun = datetime.now(UTC)
+    try:
+        return run_flow(config, listener)
+    except (IntakeError, click.ClickException):
+        raise
+    except BaseException as error:
+        result = _published_since(begun, config)
+        if result is None:
+            listener.notice(f"run {config.run_id} is not published; start it again under the same id")
+            raise
+        listener.notice(f"{failure(error).message}; run {config.run_id} is published all the same")
+        return result
+
+
+def _published_since(begun: datetime, config: RunConfig) -> "RunResult | None":
+    from pipeline.flow import RunResult  # noqa: PLC0415 - heavy
+
+    folder = below(config.output, f"{DRY_RUNS}/{config.run_id}" if config.dry_run else config.run_id)
+    try:
+        with at_hand(folder, lambda name: name == "run.json") as here:
+            manifest = json.loads((here / "run.json").read_text(encoding="utf-8"))
+        is_this = datetime.fromisoformat(manifest["started_at"]) >= begun
+    except (OSError, ValueError, LookupError, IntakeError):
+        return None
+    return RunResult(folder, manifest) if is_this else None
 
 
 def _measure(path: Path, manifest: RunManifest) -> None:
@@ -136,19 +179,19 @@ def _measure(path: Path, manifest: RunManifest) -> None:
     try:
         write_metrics(path, manifest)
     except OSError as error:  # the run is published, so this is no fault of it
-        click.echo(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it", err=True)
+        warn(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it")
 
 
 def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     if form == "text":
-        click.echo(told(manifest, folder))
+        tell_text(told(manifest, folder))
     elif form == "json":
-        click.echo(json.dumps(manifest, indent=2))
+        tell_json(manifest)
     else:
-        from pipeline.report.formats import FORMATS, published_findings  # noqa: PLC0415 - heavy
+        from pipeline.report.formats import ESCAPES, FORMATS, published_findings  # noqa: PLC0415 - heavy
 
-        for text in FORMATS[form](published_findings(folder)):
-            click.echo(text, nl=False)
+        for part in FORMATS[form](published_findings(folder)):
+            tell_document(part, ESCAPES[form])
 
 
 def told(manifest: RunManifest, folder: Location) -> str:

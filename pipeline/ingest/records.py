@@ -21,6 +21,12 @@ from pipeline.ingest.lines import BLOCK_BYTES, NEWLINE, RECORD_LIMIT, SOUND, Lin
 _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
 
+MOST_COLUMNS = 1_000
+"""Columns of the widest header; a manifest has eight, and what exports add to them is counted in dozens."""
+
+_MOST_HEADERS = 100
+"""Different headers of one file: it was put together from others, of which hardly two programs' have their own."""
+
 _LONGEST_OPENING = 16 << 20
 """Bytes of lines of delimiters alone that a file may begin with; one with more of them has no header."""
 
@@ -46,6 +52,7 @@ class Course:
         lines_before: lines before the first record, or the header in its place.
         lines_read: lines so far.
         rows_read: records so far.
+        too_large: it has more columns, or more different headers, than are read; nothing follows.
         header_line: which line of the next section is the header that the file begins with; None once that was read.
     """
 
@@ -57,6 +64,7 @@ class Course:
     lines_read: int = 0
     rows_read: int = 0
     header_line: int | None = None
+    too_large: bool = False
     _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
@@ -66,13 +74,16 @@ class Course:
         """
         held = b""
         for block in blocks:
+            if self.too_large:
+                return
             if self.opened:
                 yield block
                 continue
             held += block
             if self._open(held, forms) or len(held) >= _LONGEST_OPENING:
                 self.opened = True
-                yield held
+                if not self.too_large:
+                    yield held
         if not self.opened:
             self.delimiter = None
 
@@ -89,6 +100,7 @@ class Course:
         raw = text[at : text.index(NEWLINE, at)]
         line = _as_line(raw)
         header = forms.find_header(line) if line else None
+        self.too_large = header is not None and len(header.cells) > MOST_COLUMNS
         if header and is_blank(before.replace("\r\n", "\n").replace("\n", ""), header.delimiter):
             self.headers.append(header)
             self.header_line = self.lines_before
@@ -100,6 +112,9 @@ class Course:
         if len(self._numbers) != len(self.headers):
             self._numbers = {known: number for number, known in enumerate(self.headers)}
         if header not in self._numbers:
+            if len(self.headers) == _MOST_HEADERS or len(header.cells) > MOST_COLUMNS:
+                self.too_large = True
+                return
             self._numbers[header] = len(self.headers)
             self.headers.append(header)
         self.header_no = self._numbers[header]

@@ -4,7 +4,8 @@ import codecs
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -63,6 +64,7 @@ class Survey:
         sha256: hex digest of the file as delivered; None where it cannot be read.
         state: that of the file before it was read.
         cuts: where the parts of a large file end, but the last.
+        too_large: it has more text than is read.
     """
 
     encoding: str | None
@@ -72,32 +74,37 @@ class Survey:
     sha256: str | None
     state: State
     cuts: tuple[Cut, ...] = ()
+    too_large: bool = False
 
 
-def survey(path: Path, limit: int) -> Survey:
+def survey(
+    path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None, most_lines: int = sys.maxsize
+) -> Survey:
     """Read a file through once. Never raises for what the file is at fault for.
 
     Args:
         path: the file.
+        opened: opens it; None for a file that the user named.
+        most_lines: most lines; of a file with more of them nothing is read either.
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
     observed, digest = _Observation(), hashlib.sha256()
     state = State(0, 0, 0, 0)
-    readable = False
+    readable = complete = False
     try:
-        with path.open("rb") as file:
+        with opened() if opened else path.open("rb") as file:
             # Of the file that is open, not of what its name may have come to stand for since.
-            state = _state(os.fstat(file.fileno()))
+            state = state_of_open(file)
             source = _Digested(file, digest)
-            readable = _observe(chunks(source, path), observed, limit)
-            if observed.size <= limit:
+            readable = _observe(chunks(source, path), observed, limit, most_lines)
+            if not observed.exceeds(limit, most_lines):
                 source.finish()
-            complete = observed.size <= limit
+                complete = True
     except OSError:
         readable = complete = False
     observed.close()
-    if observed.size > limit:
-        return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state)
+    if observed.exceeds(limit, most_lines):
+        return unread(state, too_large=True)
     newline = b"\r" if observed.has_cr and not observed.has_lf else NEWLINE
     plain = compression(path) is None and newline == NEWLINE
     return Survey(
@@ -111,17 +118,22 @@ def survey(path: Path, limit: int) -> Survey:
     )
 
 
-def known_survey(path: Path, sha256: str) -> Survey:
+def unread(state: State, *, too_large: bool = False) -> Survey:
+    """The survey of a file that is not looked into."""
+    return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state, too_large=too_large)
+
+
+def known_survey(state: State, sha256: str) -> Survey:
     """What is known of a file that is not read again, since it is what it was."""
-    return Survey(None, ansi=True, newline=NEWLINE, readable=True, sha256=sha256, state=state_of(path))
+    return Survey(None, ansi=True, newline=NEWLINE, readable=True, sha256=sha256, state=state)
 
 
-def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int) -> bool:
+def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int, most_lines: int) -> bool:
     """Look at chunks up to a limit; whether all could be read."""
     try:
         for chunk in _with_whole_head(chunks):
             observed.add(chunk)
-            if observed.size > limit:
+            if observed.exceeds(limit, most_lines):
                 return False
     except UNREADABLE:
         return False
@@ -136,9 +148,14 @@ def can_be_cut(path: Path) -> bool:
 def state_of(path: Path) -> State:
     """The file as the system knows it now; zeros where it cannot be found."""
     try:
-        return _state(path.stat())
+        return _state(path.lstat())
     except OSError:
         return State(0, 0, 0, 0)
+
+
+def state_of_open(file: BinaryIO) -> State:
+    """The file that is open, whatever its name has come to stand for."""
+    return _state(os.fstat(file.fileno()))
 
 
 def _state(stat: os.stat_result) -> State:
@@ -193,12 +210,16 @@ class _Observation:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._valid, self._ascii, self._multi_byte = True, True, False
         self._tail = self._rest = b""
-        self.size = self._lines = 0
+        self.size = self._lines = self._returns = 0
         self.cuts: list[Cut] = []
 
     @property
     def ansi(self) -> bool:
         return self.encoding in {None, "cp1252"} or (self.encoding == "utf-8" and self._ascii)
+
+    def exceeds(self, limit: int, most_lines: int) -> bool:
+        """Whether that is too much, of bytes or of lines, whatever ends them."""
+        return self.size > limit or (self._lines if self.has_lf else self._returns) > most_lines
 
     def add(self, chunk: bytes) -> None:
         if self.encoding is None:
@@ -210,6 +231,7 @@ class _Observation:
             text = self._transcoder.feed(chunk)
             self.has_lf = NEWLINE in text
             self.has_cr = self.has_cr or b"\r" in text
+            self._returns += text.count(b"\r")
         self._count(chunk)
 
     def _count(self, chunk: bytes) -> None:

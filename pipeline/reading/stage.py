@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.config import Limits
 from pipeline.hardware_hash.decode import decode
 from pipeline.ingest import Forms, Manifest, Reading, begin_reading, read_rows, unread_rows
 from pipeline.ingest.survey import known_survey
@@ -46,29 +47,29 @@ class Delivered:
     settled: frozenset[str] = frozenset()
     digest: str | None = None
 
-    def begin(self, limit: int) -> Reading:
+    def begin(self, limits: Limits) -> Reading:
         """Look through it, unless it is known to be settled."""
         if self.digest in self.settled:
-            return Reading(self.manifest, known_survey(self.manifest.path, self.digest))
-        return begin_reading(self.manifest, limit)
+            return Reading(self.manifest, known_survey(self.manifest.state(), self.digest))
+        return begin_reading(self.manifest, limits.text, limits.rows)
 
 
-def look_through(delivered: Delivered, limit: int) -> Reading:
+def look_through(delivered: Delivered, limits: Limits) -> Reading:
     """Survey a manifest and find its first record, to read it in parts."""
-    reading = delivered.begin(limit)
+    reading = delivered.begin(limits)
     if reading.survey.sha256 not in delivered.settled:
         next(reading.sections(Forms()), None)
     return reading
 
 
-def stage_manifests(delivered: list[Delivered], limit: int, path: Path) -> Staged:
+def stage_manifests(delivered: list[Delivered], limits: Limits, path: Path) -> Staged:
     """Read whole manifests."""
     readings: list[Reading] = []
     numbers: list[int] = []
 
     def unsettled() -> Iterator[Reading]:
         for one in delivered:
-            reading = one.begin(limit)
+            reading = one.begin(limits)
             readings.append(reading)
             if reading.survey.sha256 not in one.settled:
                 numbers.append(one.number)

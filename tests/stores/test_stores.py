@@ -124,6 +124,27 @@ def test_a_night_in_a_store_is_the_night_on_disk(store):
     assert "runs/index.html" in store.names("runs")
 
 
+def test_only_what_is_new_is_brought_and_all_else_is_told(store, monkeypatch):
+    store.deliver_devices(2)
+    for name in ("list.zip", ".hidden/b.csv", "c.csv.part"):
+        store.put(store.world.put(f"contoso/{TENANT}/{name}", b"x"))
+    brought = []
+    fetch = Prefix.fetch_to
+
+    def fetch_to(prefix, paths):
+        if prefix.uri.endswith("/inbox"):
+            brought.append(sorted(name.rpartition("/")[2] for name in paths))
+        fetch(prefix, paths)
+
+    monkeypatch.setattr(Prefix, "fetch_to", fetch_to)
+    one = run(store.config("one"))
+    assert (one.manifest["files"]["found"], one.manifest["files"]["ignored"]) == (2, 2)
+    assert one.manifest["reasons"] == {"FILE_TYPE_UNKNOWN": 1}
+    two = run(store.config("two"))
+    assert (two.manifest["files"]["already_processed"], two.manifest["reasons"]) == (2, {})
+    assert brought == [["a.csv"], []]
+
+
 def test_a_second_night_knows_the_first(store):
     store.deliver_devices(2)
     run(store.config("one"))
