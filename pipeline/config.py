@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import permutations, product
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -62,10 +63,7 @@ class RunConfig:
         if not self.inboxes:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
             raise UsageError(message)
-        for inbox in self.inboxes:
-            if lies_in(self.output, inbox):
-                message = f"output {self.output}: lies inside the inbox {inbox}; reports would be read as manifests"
-                raise UsageError(message)
+        self._require_apart()
         if not RUN_ID.fullmatch(self.run_id) or self.run_id == DRY_RUNS:
             message = (
                 f"run id {self.run_id!r}: expected 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot, "
@@ -75,6 +73,17 @@ class RunConfig:
         if self.as_of.tzinfo is None:
             message = f"as-of {self.as_of.isoformat()}: has no time zone; add Z for UTC"
             raise UsageError(message)
+
+    def _require_apart(self) -> None:
+        for inbox, other in permutations(self.inboxes, 2):
+            if lies_in(inbox, other):
+                message = f"inbox {inbox}: lies inside the inbox {other}; name only one of them"
+                raise UsageError(message)
+        places = {"output": self.output, "registry": self.registry, "reference": self.reference}
+        for (name, place), inbox in product(places.items(), self.inboxes):
+            if lies_in(place, inbox):
+                message = f"{name} {place}: lies inside the inbox {inbox}; its files would be read as manifests"
+                raise UsageError(message)
 
     @classmethod
     def beside(  # noqa: PLR0913 - the options of a run, all optional
@@ -95,7 +104,7 @@ class RunConfig:
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
-        home = parent(inboxes[0]) if inboxes else Path()
+        home = _home(inboxes, is_needed=not (reference and registry and output))
         beside = below(home, "registry")
         at_home = registry is None or (Path(registry).resolve() if not is_uri(registry) else registry) == beside
         return cls(
@@ -104,7 +113,7 @@ class RunConfig:
             registry=registry or beside,
             output=output or below(home, "runs"),
             as_of=(as_of or now),
-            run_id=run_id or now.strftime("%Y%m%dT%H%M%S.%fZ"),
+            run_id=now.strftime("%Y%m%dT%H%M%S.%fZ") if run_id is None else run_id,
             create_registry=create_registry or at_home,
             reprocess=reprocess,
             dry_run=dry_run,
@@ -113,6 +122,17 @@ class RunConfig:
             file_limit=file_limit,
             shared=shared,
         )
+
+
+def _home(inboxes: tuple[Location, ...], *, is_needed: bool) -> Location:
+    """What the places that are not named lie in."""
+    if not inboxes:
+        return Path()
+    home = parent(inboxes[0])
+    if home is None and is_needed:
+        message = f"inbox {inboxes[0]}: nothing lies beside it; name --reference, --registry and --output"
+        raise UsageError(message)
+    return inboxes[0] if home is None else home
 
 
 def parse_moment(text: str) -> datetime:
@@ -129,4 +149,8 @@ def parse_moment(text: str) -> datetime:
     if moment.tzinfo is None:
         message = f"timestamp {text!r}: has no time zone; add Z for UTC"
         raise UsageError(message)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        message = f"timestamp {text!r}: has no date in UTC; expected the years 1 to 9999"
+        raise UsageError(message) from error

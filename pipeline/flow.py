@@ -18,7 +18,7 @@ from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.history import published_runs, settled_files, unfixed_rows
-from pipeline.ingest import Inbox, find_manifests, is_manifest_name
+from pipeline.ingest import Inbox, inbox_at
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Listener, Silence
@@ -63,15 +63,15 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
     """
     with ExitStack() as held:
         output = held.enter_context(output_at(config.output))
-        inboxes = tuple(held.enter_context(at_hand(inbox, is_manifest_name)) for inbox in config.inboxes)
+        inbox = held.enter_context(inbox_at(*config.inboxes))
         reference = held.enter_context(at_hand(config.reference, is_reference_name))
-        return _run(config, find_manifests(inboxes), load_reference(reference), output, listener or Silence())
+        return _run(config, inbox, load_reference(reference), output, listener or Silence())
 
 
 def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, listener: Listener) -> RunResult:
     clock = _Clock(listener)
     registry = Registry.open(config.registry, create=config.create_registry)
-    for notice in (*reference.notices, *output.recover(registry)):
+    for notice in (*reference.notices, *inbox.notices, *output.recover(registry)):
         listener.notice(notice)
     if registry.committed(config.run_id) is not None:
         return _finished_before(config, output)
@@ -198,6 +198,7 @@ def _require_free(config: RunConfig, output: Output) -> None:
 
 def _delivered(inbox: Inbox, config: RunConfig, output: Output, registry: Registry) -> list[Delivered]:
     """The manifests, each with the digests that an earlier run has settled."""
+    inbox.bring(inbox.manifests)
     places = [(manifest.partner_id, manifest.tenant_folder, manifest.size()) for manifest in inbox.manifests]
     settled = {} if config.reprocess else settled_files(output.folder, output.bring, set(places), registry)
     return [

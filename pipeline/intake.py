@@ -22,6 +22,7 @@ from pipeline.validate import VALIDATE_ROWS
 from schemas.outcome import FILE_TYPES
 
 _FILE_CODES = (
+    "FILE_TYPE_UNKNOWN",
     "FILE_UNREADABLE",
     "FILE_HEADER_UNKNOWN",
     "HEADER_NOT_CANONICAL",
@@ -124,7 +125,7 @@ def _read(
                 sum(file.survey.state.size for file in taken.files),
                 sum(file.rows_read for file in taken.files),
             )
-    unread = [one for one, file in zip(delivered, files, strict=True) if file.unreadable]
+    unread = [one for one, file in zip(delivered, files, strict=True) if file.fault]
     if unread:
         yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
 
@@ -145,7 +146,7 @@ def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
         file.layout,
         None if file.settled else file.survey.encoding,
         file.delimiter,
-        file.rows_read + file.unreadable,
+        file.rows,
         file.disposition,
         file.findings(),
     )

@@ -36,12 +36,17 @@ class TakenError(Exception):
     """An object that was to be made is there already, and is another's."""
 
 
+class UnusableNameError(Fault):
+    """The name of an object is no path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a listing says of an object."""
+    """What a listing says of an object; `mark` is another once its bytes are, and None where the store has none."""
 
     size: int
     modified: datetime
+    mark: str | None
 
 
 def is_uri(location: Location) -> bool:
@@ -54,9 +59,13 @@ def below(location: Location, name: str) -> Location:
     return f"{location.rstrip('/')}/{name}" if isinstance(location, str) else location / name
 
 
-def parent(location: Location) -> Location:
-    """The location that one lies directly in."""
-    return location.rstrip("/").rsplit("/", 1)[0] if isinstance(location, str) else location.resolve().parent
+def parent(location: Location) -> Location | None:
+    """The location that one lies directly in; None for the root of a store, beside which nothing lies."""
+    if not isinstance(location, str):
+        return location.resolve().parent
+    scheme, _, path = location.partition("://")
+    above, slash, _ = path.rstrip("/").rpartition("/")
+    return f"{scheme}://{above}" if slash else None
 
 
 def lies_in(location: Location, other: Location) -> bool:
@@ -91,7 +100,36 @@ class Prefix:
         """Every object below a folder of it, by name."""
         with self._told(under):
             listed = [entry for batch in self._obstore.list(self._store, under or None) for entry in batch]
-        return {entry["path"]: Entry(entry["size"], entry["last_modified"]) for entry in listed}
+        return {entry["path"]: _entry(entry) for entry in listed}
+
+    def listing(self) -> tuple[dict[str, Entry], list[str]]:
+        """Every object below it by name, and the folders that cannot be listed since a name in them is no path.
+
+        Raises:
+            Fault: the store failed, or such a name lies directly in it.
+        """
+        try:
+            return self.names(), []
+        except UnusableNameError:
+            return self._listing_by_folder()
+
+    def _listing_by_folder(self) -> tuple[dict[str, Entry], list[str]]:
+        objects: dict[str, Entry] = {}
+        unlisted: list[str] = []
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            try:
+                with self._told(folder):
+                    found = self._obstore.list_with_delimiter(self._store, folder or None)
+            except UnusableNameError:
+                if not folder:
+                    raise
+                unlisted.append(folder)
+                continue
+            objects.update({entry["path"]: _entry(entry) for entry in found["objects"]})
+            folders += [path.rstrip("/") for path in found["common_prefixes"]]
+        return objects, unlisted
 
     def folders(self, under: str = "") -> list[str]:
         """Names of the folders directly below it, or below a folder of it."""
@@ -117,7 +155,11 @@ class Prefix:
             if any(part in _NO_NAMES for part in name.split("/")):
                 message = f"{self.uri}/{name}: cannot be the name of a file; rename the object"
                 raise Fault(message)
-        _each(lambda name: self._fetch(name, folder / name), names)
+        self.fetch_to({name: folder / name for name in names})
+
+    def fetch_to(self, paths: dict[str, Path]) -> None:
+        """Bring objects, by their names, to local paths, those that there are; each appears there at once."""
+        _each(lambda name: self._fetch(name, paths[name]), list(paths))
 
     def _fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +228,9 @@ class Prefix:
             raise FileExistsError(name) from error
         except (errors.NotFoundError, FileNotFoundError) as error:
             raise FileNotFoundError(name) from error
+        except errors.InvalidPathError as error:
+            message = f"{self.uri}/{name}: holds a name with an empty part, or one that means another folder; rename it"
+            raise UnusableNameError(message) from error
         except errors.BaseError as error:
             message = f"{self.uri}/{name}: {_brief(error)}; check the store and its credentials, then start again"
             raise Fault(message) from error
@@ -207,6 +252,10 @@ def at_hand(location: Location, wanted: Callable[[str], bool]) -> Iterator[Path]
                 message = f"{prefix.uri}/{name}: was listed and is gone; start again"
                 raise Fault(message)
         yield near.path
+
+
+def _entry(listed: dict[str, Any]) -> Entry:
+    return Entry(listed["size"], listed["last_modified"], listed.get("e_tag"))
 
 
 def _each(do: Callable[[_T], _R], items: list[_T]) -> None:

@@ -128,7 +128,7 @@ MEANINGS: dict[str, str] = {
     "rows_read": "its rows = the next two together",
     "rows_registered": "rows that became devices",
     "rows_rejected": "all others",
-    "disposition": "`processed`, `empty`, `already_processed` or `unreadable`",
+    "disposition": "`processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`",
     "findings": "codes that hold for all its rows",
     "keys": "fingerprints by which the row is known again",
     "first_run": "the run that rejected it first",
@@ -138,7 +138,7 @@ MEANINGS: dict[str, str] = {
 }
 """What each column of the published files holds."""
 
-DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable")
+DISPOSITIONS = ("processed", "empty", "already_processed", "unreadable", "not_a_manifest")
 
 
 def _columns(types: dict[str, pl.DataType], required: set[str], checks: dict[str, pa.Check]) -> dict[str, pa.Column]:

@@ -60,10 +60,19 @@ _CAPTURE_AGAIN = "Capture the hash again on the device and send the file unopene
 
 REASONS: tuple[Reason, ...] = (
     Reason(
+        "FILE_TYPE_UNKNOWN",
+        "file",
+        "The file is none of the kinds that are read: .csv, .csv.gz, .csv.zst, .xlsx.",
+        "Send the devices as one of these; unpack an archive first. Take away what is no delivery.",
+        _P,
+        _INVALID,
+        expected="a file that ends in .csv, .csv.gz, .csv.zst or .xlsx",
+    ),
+    Reason(
         "FILE_UNREADABLE",
         "file",
-        "The file could not be read to its end.",
-        "Send the file again; if it is compressed, compress it anew.",
+        "The file could not be read to its end, or its name or place is not one that is read.",
+        "Send the file itself again, no link, under a plain name of its own; if it is compressed, compress it anew.",
         _P,
         _INVALID,
         expected="a file that can be read to its end",

@@ -1,6 +1,6 @@
 """Bytes to rows: finds the manifests of an inbox and reads their records, whatever their form and damage."""
 
-from pipeline.ingest.inbox import Inbox, Manifest, find_manifests, is_manifest_name
+from pipeline.ingest.inbox import Inbox, Manifest, find_manifests, inbox_at
 from pipeline.ingest.layout import Forms
 from pipeline.ingest.manifest import FileRead, Reading, begin_reading, file_read, read_rows, unread_rows
 
@@ -13,7 +13,7 @@ __all__ = [
     "begin_reading",
     "file_read",
     "find_manifests",
-    "is_manifest_name",
+    "inbox_at",
     "read_rows",
     "unread_rows",
 ]

@@ -4,7 +4,7 @@ import codecs
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -70,14 +70,22 @@ class Transcoder:
         return b""
 
 
-def read_text(
-    path: Path, encoding: str | None, newline: bytes, begin: int = 0, end: int | None = None
+def read_text(path: Path, encoding: str | None, newline: bytes) -> Iterator[bytes]:
+    """The text of a file that the user named, as `read_open` gives it; none where it has no encoding."""
+    if encoding is not None:
+        with path.open("rb") as file:
+            yield from read_open(file, path, encoding, newline)
+
+
+def read_open(
+    file: BinaryIO, path: Path, encoding: str, newline: bytes, begin: int = 0, end: int | None = None
 ) -> Iterator[bytes]:
     """A file's text as UTF-8 with lines that end in line feeds, chunk by chunk.
 
     Args:
-        path: the file.
-        encoding: its own; None for a file that is not to be read.
+        file: the file, open.
+        path: its name, which tells how it is compressed.
+        encoding: its own.
         newline: what ends its lines.
         begin: bytes before the part that is wanted.
         end: bytes before what follows that part; None where nothing does.
@@ -85,15 +93,12 @@ def read_text(
     Raises:
         OSError: (or another of `UNREADABLE`) the file cannot be read on.
     """
-    if encoding is None:
-        return
     transcoder = Transcoder(encoding, marked=begin == 0)
     at_once = BLOCK_BYTES if encoding.startswith("utf-8") else None  # what need not be changed need not be joined
-    with path.open("rb") as file:
-        file.seek(begin)
-        for chunk in chunks(file, path, None if end is None else end - begin, at_once):
-            text = transcoder.feed(chunk)
-            yield text.replace(newline, NEWLINE) if newline != NEWLINE else text
+    file.seek(begin)
+    for chunk in chunks(file, path, None if end is None else end - begin, at_once):
+        text = transcoder.feed(chunk)
+        yield text.replace(newline, NEWLINE) if newline != NEWLINE else text
     yield transcoder.close()
 
 
@@ -112,7 +117,7 @@ def chunks(file: Source, path: Path, size: int | None = None, at_once: int | Non
             left -= len(chunk)
             yield chunk
         return
-    if path.stat().st_size == 0:
+    if path.lstat().st_size == 0:
         return
     with pa.CompressedInputStream(pa.PythonFile(file, "r"), codec) as stream:
         while chunk := stream.read(_COMPRESSED_CHUNK):

@@ -1,118 +1,258 @@
 """Folders to manifests: which files are read, and whose they are."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.errors import Fault, UsageError
-from pipeline.ingest.secrets import mask_in_name
+from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, likeness, printable
+from pipeline.ingest.opening import open_regular
 from pipeline.ingest.survey import state_of
+from pipeline.objects import Location, Prefix, is_uri
+from pipeline.scratch import Scratch
 
-_MOST_MANIFESTS = 500_000
-"""More files than that are no night but an accident, and what is known of each fills memory (about 3 KB)."""
-
-_ENDINGS = (".csv", ".csv.gz", ".csv.zst")
+_UNREADABLE, _NO_MANIFEST = "FILE_UNREADABLE", "FILE_TYPE_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One file of an inbox.
+    """One file of an inbox; a folder that cannot be read stands for what it holds.
 
     Attributes:
         path: where it lies.
         source_file: its path relative to the inbox, with `/`; bytes that are no UTF-8 are shown escaped.
         partner_id: the first folder, byte for byte; None for a file directly in the inbox.
         tenant_folder: the second folder, None where there is none.
+        root: the folder below which no link is followed on the way to it; None for its own.
+        refused: the code of why it is not even opened; None for one that is to be read.
+        mark: what tells, together with its path, that its bytes are what they were; None where nothing does.
+        listed_size: its bytes where a store's listing told them.
     """
 
     path: Path
     source_file: str
     partner_id: str | None
     tenant_folder: str | None
+    root: Path | None = None
+    refused: str | None = None
+    mark: str | None = None
+    listed_size: int | None = None
 
     def size(self) -> int:
         """Its bytes now; 0 where it cannot be found."""
-        return state_of(self.path).size
+        return state_of(self.path).size if self.listed_size is None else self.listed_size
+
+    def open(self) -> BinaryIO:
+        """Open it to be read.
+
+        Raises:
+            OSError: it is no regular file any more, is reached by a link, or cannot be opened.
+        """
+        return open_regular(self.path, self.root)
+
+
+def _nothing(_manifests: Iterable[Manifest]) -> None:
+    """What lies here need not be brought."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """The manifests of all inboxes by name, and how many entries were left alone."""
+    """What all inboxes hold.
+
+    Attributes:
+        manifests: every file but those left alone, by name.
+        ignored: how many entries were left alone.
+        notices: what could not be read, and why, in sentences.
+        bring: has the files of some manifests at hand, where they lie in a store.
+    """
 
     manifests: tuple[Manifest, ...]
     ignored: int
+    notices: tuple[str, ...]
+    bring: Callable[[Iterable[Manifest]], None] = field(default=_nothing, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry that is told of: its path below the inbox, as the system has it, and what it is.
+
+    Attributes:
+        name: parts separated by `/`.
+        path: where it lies, or will.
+        root: the inbox.
+        fault: why it cannot be read, as a clause; None where nothing is known against it.
+        is_folder: it is a folder.
+        mark: as in `Manifest`.
+        size: its bytes.
+    """
+
+    name: str
+    path: Path
+    root: Path
+    fault: str | None
+    is_folder: bool = False
+    mark: str | None = None
+    size: int | None = None
+
+
+@dataclass(slots=True)
+class _Listing:
+    """What listings found so far."""
+
+    entries: list[_Entry] = field(default_factory=list)
+    ignored: int = 0
 
 
 def find_manifests(inboxes: tuple[Path, ...]) -> Inbox:
-    """List the manifests of one or more inboxes, ordered by relative path.
+    """List the manifests of one or more local inboxes, ordered by relative path.
 
     Raises:
-        UsageError: an inbox is no folder, two inboxes hold the same relative path, or there are too many manifests.
-        Fault: a folder cannot be read, so that rows might be missed.
+        UsageError: an inbox is no folder.
+        Fault: an inbox itself cannot be read.
     """
-    manifests: dict[str, Manifest] = {}
-    ignored = 0
+    found = _Listing()
     for inbox in inboxes:
-        if not inbox.is_dir():
-            message = f"inbox {inbox}: not a folder; name the folder that holds <partner_id>/ folders"
-            raise UsageError(message)
-        for entry in _entries(inbox):
-            if not _is_manifest(entry):
-                ignored += 1
-                continue
-            if len(manifests) == _MOST_MANIFESTS:
-                message = f"inbox {inbox}: more than {_MOST_MANIFESTS:,} manifests; run its folders one after the other"
-                raise UsageError(message)
-            manifest = _describe(Path(entry.path), inbox)
-            other = manifests.setdefault(manifest.source_file, manifest)
-            if other is not manifest:
-                message = (
-                    f"{manifest.source_file}: is in two inboxes, {other.path} and {manifest.path}; "
-                    "rename one, or run the inboxes one after the other"
-                )
-                raise UsageError(message)
-    return Inbox(tuple(manifests[name] for name in sorted(manifests)), ignored)
+        _list_folder(inbox, found)
+    return _inbox(found)
 
 
-def _entries(inbox: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything below a folder but what lies in hidden folders; links are listed and never followed."""
-    folders = [os.fspath(inbox)]
+@contextmanager
+def inbox_at(*locations: Location) -> Iterator[Inbox]:
+    """What one or more inboxes hold, wherever they are; what is brought from stores is gone at the end.
+
+    Raises:
+        UsageError: an inbox is no folder.
+        Fault: an inbox itself cannot be read.
+    """
+    found = _Listing()
+    stores: dict[Path, tuple[Prefix, dict[Path, str]]] = {}
+    with ExitStack() as held:
+        for location in locations:
+            if is_uri(location):
+                near = held.enter_context(closing(Scratch())).path
+                prefix = Prefix(str(location))
+                stores[near] = prefix, _list_objects(prefix, near, found)
+            else:
+                _list_folder(Path(location), found)
+
+        def bring(manifests: Iterable[Manifest]) -> None:
+            wanted = [one for one in manifests if one.refused is None and not one.path.exists()]
+            for near, (prefix, names) in stores.items():
+                prefix.fetch_to({names[one.path]: one.path for one in wanted if one.root == near})
+
+        yield replace(_inbox(found), bring=bring)
+
+
+def _list_folder(inbox: Path, found: _Listing) -> None:
+    """Everything below a folder but what lies in hidden folders; links are told of and never followed."""
+    if not inbox.is_dir():
+        message = f"inbox {inbox}: not a folder; name the folder that holds <partner_id>/ folders"
+        raise UsageError(message)
+    folders = [""]
     while folders:
         folder = folders.pop()
         try:
-            with os.scandir(folder) as scan:
+            with os.scandir(inbox / folder) as scan:
                 entries = list(scan)
         except OSError as error:
-            message = f"inbox folder {folder}: {error.strerror}; give this user the right to read it"
-            raise Fault(message) from error
+            if not folder:
+                message = f"inbox {inbox}: {error.strerror}; give this user the right to read it"
+                raise Fault(message) from error
+            fault = f"the folder cannot be read ({error.strerror}); give this user the right to read it"
+            found.entries.append(_Entry(folder, inbox / folder, inbox, fault, is_folder=True))
+            continue
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                folders.append(entry.path)
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if is_left_alone(entry.name):
+                found.ignored += 1
+            elif not entry.is_dir(follow_symlinks=False):
+                found.entries.append(_local(entry, name, inbox))
+            elif fault := fault_of(name):
+                found.entries.append(_Entry(name, Path(entry.path), inbox, fault, is_folder=True))
             else:
-                yield entry
+                folders.append(name)
 
 
-def _is_manifest(entry: os.DirEntry[str]) -> bool:
-    return is_manifest_name(entry.name) and entry.is_file(follow_symlinks=False)
+def _local(entry: os.DirEntry[str], name: str, inbox: Path) -> _Entry:
+    path = Path(entry.path)
+    try:
+        told = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return _Entry(name, path, inbox, f"it cannot be looked at ({error.strerror})")
+    if not stat.S_ISREG(told.st_mode):
+        return _Entry(name, path, inbox, "it is a link or another special file; deliver the file itself")
+    mark = f"{told.st_size}:{told.st_mtime_ns}:{told.st_ctime_ns}:{told.st_ino}"
+    return _Entry(name, path, inbox, fault_of(name), mark=mark)
 
 
-def is_manifest_name(name: str) -> bool:
-    """Whether a file of this name, or path, is a manifest: by its ending, and nothing of it hidden."""
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    return name.lower().endswith(_ENDINGS) and not hidden
+def _list_objects(prefix: Prefix, near: Path, found: _Listing) -> dict[Path, str]:
+    """The objects of a store's folder; gives where each will lie here, under a number since any name may be its own."""
+    objects, unlisted = prefix.listing()
+    names: dict[Path, str] = {}
+    hidden: set[str] = set()
+    for name, entry in objects.items():
+        parts = name.split("/")
+        above = next((at for at, part in enumerate(parts[:-1], 1) if is_left_alone(part)), None)
+        if above is not None:
+            hidden.add("/".join(parts[:above]))
+        elif is_left_alone(parts[-1]) or (entry.size == 0 and not is_manifest_name(name)):  # what stands for a folder
+            found.ignored += 1
+        else:
+            ending = "".join(Path(parts[-1].lower()).suffixes[-2:])[-8:]
+            path = near / f"{len(names)}{ending if is_manifest_name(name) else ''}"
+            names[path] = name
+            mark = f"{entry.size}:{entry.mark}" if entry.mark else None
+            found.entries.append(_Entry(name, path, near, fault_of(name), mark=mark, size=entry.size))
+    found.ignored += len(hidden)
+    for name in unlisted:
+        fault = "the folder holds a name with an empty part, or one that means another folder; rename that"
+        found.entries.append(_Entry(name, near / "unlisted", near, fault, is_folder=True))
+    return names
 
 
-def _describe(path: Path, inbox: Path) -> Manifest:
-    folders = [printable(part) for part in path.relative_to(inbox).parts]
-    return Manifest(
-        path=path,
-        source_file="/".join(folders),
-        partner_id=folders[0] if len(folders) > 1 else None,
-        tenant_folder=folders[1] if len(folders) > 2 else None,  # noqa: PLR2004 - partner/tenant/file
+def _inbox(found: _Listing) -> Inbox:
+    alike: dict[str, int] = {}
+    for entry in found.entries:
+        key = likeness(entry.name)
+        alike[key] = alike.get(key, 0) + 1
+    manifests: dict[str, Manifest] = {}
+    faults: dict[str, list[str]] = {}
+    names: set[str] = set()
+    for entry in sorted(found.entries, key=lambda entry: entry.name):
+        fault = entry.fault
+        if alike[likeness(entry.name)] > 1:
+            fault = "it is in two inboxes, or beside one alike but for case or normalisation; rename one"
+        if entry.name in names:  # in two inboxes: one row stands for both
+            continue
+        names.add(entry.name)
+        manifest = _describe(entry, fault)
+        while manifest.source_file in manifests:  # shown escaped it looks like another
+            manifest = replace(manifest, source_file=f"{manifest.source_file}~")
+        manifests[manifest.source_file] = manifest
+        if fault:
+            faults.setdefault(fault, []).append(manifest.source_file)
+    notices = tuple(
+        f"{files[0]}{f' and {len(files) - 1:,} more' if len(files) > 1 else ''}: not read: {fault}"
+        for fault, files in sorted(faults.items())
     )
+    return Inbox(tuple(manifests[name] for name in sorted(manifests)), found.ignored, notices)
 
 
-def printable(name: str) -> str:
-    """A name as text: product keys are masked, bytes that are no UTF-8 shown escaped; no two names look alike."""
-    return mask_in_name(os.fsencode(name).decode("utf-8", "backslashreplace"))
+def _describe(entry: _Entry, fault: str | None) -> Manifest:
+    parts = [printable(part) for part in entry.name.split("/")]
+    folders = parts if entry.is_folder else parts[:-1]
+    refused = _UNREADABLE if fault else None if is_manifest_name(entry.name) else _NO_MANIFEST
+    return Manifest(
+        path=entry.path,
+        source_file="/".join(parts),
+        partner_id=folders[0] if folders else None,
+        tenant_folder=folders[1] if len(folders) > 1 else None,
+        root=entry.root,
+        refused=refused,
+        mark=entry.mark,
+        listed_size=0 if entry.is_folder else entry.size,
+    )

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.ingest.cells import read_cells
-from pipeline.ingest.encoding import UNREADABLE, read_text
+from pipeline.ingest.encoding import UNREADABLE, read_open
 from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
-from pipeline.ingest.lines import whole_lines
+from pipeline.ingest.lines import NEWLINE, whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
-from pipeline.ingest.survey import Survey, state_of, survey
+from pipeline.ingest.survey import State, Survey, state_of, state_of_open, survey
 
 
 @dataclass(slots=True)
@@ -46,9 +46,16 @@ class Reading:
         return b"".join(self._readable_text()).decode("utf-8", "replace")
 
     def _readable_text(self) -> Iterator[bytes]:
+        encoding = self.survey.encoding
+        if encoding is None:
+            return
         try:
-            form = self.survey.encoding, self.survey.newline
-            yield from read_text(self.manifest.path, *form, self.begin, self.end)
+            with self.manifest.open() as file:
+                if state_of_open(file) != self.survey.state:
+                    self.failed = True
+                    return
+                form = self.manifest.path, encoding, self.survey.newline
+                yield from read_open(file, *form, self.begin, self.end)
         except UNREADABLE:
             self.failed = True
 
@@ -60,7 +67,10 @@ def begin_reading(manifest: Manifest, limit: int) -> Reading:
         manifest: the file.
         limit: most bytes of text; of a file with more of them nothing is read.
     """
-    surveyed = survey(manifest.path, limit)
+    if manifest.refused:
+        unseen = State(manifest.size(), 0, 0)
+        return Reading(manifest, Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=unseen))
+    surveyed = survey(manifest.path, limit, manifest.open)
     return Reading(manifest, surveyed, failed=not surveyed.readable)
 
 
@@ -129,7 +139,7 @@ class FileRead:
         headers: its different header lines, in order; a row's `header_no` is a position here.
         delimiter: what separates its fields; None where it has no records.
         rows_read: its records, without the row that stands for what could not be read.
-        unreadable: it could not be read to its end, or changed meanwhile.
+        fault: the code of why it was not read to its end; None where it was.
         settled: it is what an earlier run settled, and was not read again.
     """
 
@@ -137,8 +147,13 @@ class FileRead:
     headers: list[Header]
     delimiter: str | None
     rows_read: int
-    unreadable: bool
+    fault: str | None
     settled: bool
+
+    @property
+    def rows(self) -> int:
+        """Its rows, with the one that stands for what could not be read."""
+        return self.rows_read + (self.fault is not None)
 
     @property
     def layout(self) -> str | None:
@@ -150,21 +165,21 @@ class FileRead:
         if self.settled:
             return []
         held = {
-            "FILE_UNREADABLE": self.unreadable,
+            **({self.fault: True} if self.fault else {}),
             "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > 0,
             "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
             "ENCODING_NOT_ANSI": not self.survey.ansi,
-            "ROW_LIMIT_EXCEEDED": self.rows_read + self.unreadable > row_limit(self.layout),
+            "ROW_LIMIT_EXCEEDED": self.rows > row_limit(self.layout),
         }
         return [code for code, holds in held.items() if holds]
 
     @property
     def disposition(self) -> str:
-        """What became of the file: `processed`, `empty`, `already_processed` or `unreadable`."""
+        """What became of the file: `processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`."""
         if self.settled:
             return "already_processed"
-        if self.unreadable:
-            return "unreadable"
+        if self.fault:
+            return "not_a_manifest" if self.fault == "FILE_TYPE_UNKNOWN" else "unreadable"
         return "processed" if self.rows_read else "empty"
 
 
@@ -177,11 +192,12 @@ def file_read(parts: list[Reading], settled: frozenset[str] = frozenset()) -> Fi
     """
     survey, last = parts[0].survey, parts[-1].course
     is_settled = survey.sha256 in settled
+    failed = not survey.readable or any(reading.failed for reading in parts)
     return FileRead(
         survey=survey,
         headers=last.headers,
         delimiter=last.delimiter,
         rows_read=sum(reading.course.rows_read for reading in parts),
-        unreadable=(not survey.readable or any(reading.failed for reading in parts)) and not is_settled,
+        fault=(parts[0].manifest.refused or "FILE_UNREADABLE") if failed and not is_settled else None,
         settled=is_settled,
     )

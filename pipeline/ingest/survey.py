@@ -4,7 +4,7 @@ import codecs
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -73,20 +73,21 @@ class Survey:
     cuts: tuple[Cut, ...] = ()
 
 
-def survey(path: Path, limit: int) -> Survey:
+def survey(path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None) -> Survey:
     """Read a file through once. Never raises for what the file is at fault for.
 
     Args:
         path: the file.
+        opened: opens it; None for a file that the user named.
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
     observed, digest = _Observation(), hashlib.sha256()
     state = State(0, 0, 0)
     readable = False
     try:
-        with path.open("rb") as file:
+        with opened() if opened else path.open("rb") as file:
             # Of the file that is open, not of what its name may have come to stand for since.
-            state = _state(os.fstat(file.fileno()))
+            state = state_of_open(file)
             source = _Digested(file, digest)
             readable = _observe(chunks(source, path), observed, limit)
             if observed.size <= limit:
@@ -130,9 +131,14 @@ def can_be_cut(path: Path) -> bool:
 def state_of(path: Path) -> State:
     """The file as the system knows it now; zeros where it cannot be found."""
     try:
-        return _state(path.stat())
+        return _state(path.lstat())
     except OSError:
         return State(0, 0, 0)
+
+
+def state_of_open(file: BinaryIO) -> State:
+    """The file that is open, whatever its name has come to stand for."""
+    return _state(os.fstat(file.fileno()))
 
 
 def _state(stat: os.stat_result) -> State:

@@ -1,10 +1,12 @@
 import csv
 import io
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from pipeline import RunConfig, run
 from pipeline.config import parse_moment
 from pipeline.errors import UsageError
 from pipeline.flow import RunResult
+from pipeline.listener import Silence
 from pipeline.registry import Registry, compacting
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.statistics import count_records
@@ -323,8 +326,26 @@ def test_names_that_are_no_text_are_shown_escaped(world):
     assert world.run().rejected["source_file"].to_list() == [f"contoso/{TENANT}/\\xff.csv"]
 
 
-def test_what_is_no_manifest_is_left_alone(world):
-    world.put("readme.txt", b"x")
+def test_what_is_no_manifest_is_told(world):
+    world.put(f"contoso/{TENANT}/list.zip", b"PK")
+    world.put("readme.txt", b"")
+    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
+    night = world.run()
+    assert night.reasons() == {
+        (f"contoso/{TENANT}/a.csv", 2): [],
+        (f"contoso/{TENANT}/list.zip", 0): ["FILE_TYPE_UNKNOWN"],
+        ("readme.txt", 0): ["FILE_TYPE_UNKNOWN", "FILE_PARTNER_UNKNOWN"],
+    }
+    told = night.files.select("source_file", "bytes", "rows_read", "rows_rejected", "disposition").rows()
+    assert (f"contoso/{TENANT}/list.zip", 2, 1, 1, "not_a_manifest") in told
+    assert night.manifest["rows"] == {"read": 3, "registered": 1, "rejected": 2}
+    errors = (night.result.folder / "report" / "contoso" / "errors.csv").read_text()
+    assert "list.zip" in errors
+    assert "FILE_TYPE_UNKNOWN" in errors
+
+
+def test_what_is_left_alone_and_what_is_a_link(world):
+    world.put("contoso/Thumbs.db", b"x")
     world.put("contoso/.hidden.csv", b"x")
     world.put("contoso/a.csv.part", b"x")
     world.put("contoso/b.tmp", b"x")
@@ -335,24 +356,55 @@ def test_what_is_no_manifest_is_left_alone(world):
     (world.inbox / "linked").symlink_to(outside)
     night = world.run()
     assert night.manifest["files"] == {
-        "found": 0, "processed": 0, "empty": 0, "already_processed": 0, "unreadable": 0, "ignored": 6
+        "found": 2, "processed": 0, "empty": 0, "already_processed": 0, "unreadable": 2, "ignored": 4
     }  # fmt: skip
+    assert night.reasons() == {
+        ("contoso/link.csv", 0): ["FILE_UNREADABLE"],
+        ("linked", 0): ["FILE_UNREADABLE", "FILE_PARTNER_UNKNOWN"],
+    }
 
 
-def test_two_inboxes_with_the_same_file_are_refused(world, tmp_path):
-    world.deliver("contoso/a.csv", {TAG: "x"})
-    other = tmp_path / "other"
-    shutil.copytree(world.inbox, other)
-    with pytest.raises(UsageError, match="in two inboxes"):
-        run(RunConfig.beside(world.inbox, other))
+class Notices(Silence):
+    def __init__(self):
+        self.texts = []
+
+    def notice(self, text):
+        self.texts.append(text)
 
 
-def test_too_many_files_are_refused(world, monkeypatch):
-    monkeypatch.setattr("pipeline.ingest.inbox._MOST_MANIFESTS", 2)
-    for number in range(3):
-        world.put(f"contoso/{number}.csv", b"x")
-    with pytest.raises(UsageError, match="more than 2 manifests"):
-        world.run()
+def test_one_partner_s_names_never_end_the_night(world):
+    place = world.inbox / "contoso"
+    place.mkdir()
+    for name in (b"\xff\x1b.csv", b"A.csv", b"a.csv", b"x\ny.csv"):
+        Path(os.fsdecode(bytes(place) + b"/" + name)).write_bytes(b"x\n")
+    world.deliver(f"northwind/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
+    told = Notices()
+    result = run(RunConfig.beside(world.inbox, as_of=parse_moment(AS_OF), run_id="night"), told)
+    night = read_published(result.folder, result)
+    unreadable = [file for (file, line), codes in night.reasons().items() if codes[:1] == ["FILE_UNREADABLE"]]
+    assert sorted(unreadable) == ["contoso/A.csv", "contoso/\\xff\x1b.csv", "contoso/a.csv"]
+    assert night.registered["partner_id"].to_list() == ["northwind"]
+    assert [text.partition(":")[0] for text in told.texts] == ["contoso/A.csv and 1 more", "contoso/\\xff\x1b.csv"]
+
+
+def test_inboxes_are_apart_from_each_other_and_from_all_else(world):
+    inside = world.inbox / "contoso"
+    inside.mkdir()
+    for inboxes in [(world.inbox, inside), (inside, world.inbox), (world.inbox, world.inbox)]:
+        with pytest.raises(UsageError, match="lies inside the inbox"):
+            RunConfig.beside(*inboxes)
+    for place in ("output", "registry", "reference"):
+        with pytest.raises(UsageError, match=f"{place} .* lies inside the inbox"):
+            RunConfig.beside(world.inbox, **{place: inside})
+
+
+def test_beside_the_root_of_a_store_nothing_lies(tmp_path):
+    for root in ("s3://night", "s3://night/", "abfss://night@account.dfs.core.windows.net"):
+        with pytest.raises(UsageError, match="nothing lies beside it"):
+            RunConfig.beside(root, reference=tmp_path, output=tmp_path)
+        named = RunConfig.beside(root, reference=tmp_path, registry=tmp_path / "registry", output=tmp_path / "runs")
+        assert not named.create_registry
+    assert RunConfig.beside("s3://night/inbox/").registry == "s3://night/registry"
 
 
 def test_a_file_is_settled_only_by_runs_that_this_registry_knows(world):

@@ -39,7 +39,7 @@ def read(folder, contents, crew, limit=FILE_LIMIT):
             files += taken.files
             for staged in taken.staged:
                 staging.add(staged.path)
-    told = [(file.headers, file.delimiter, file.rows_read, file.unreadable, file.survey.sha256) for file in files]
+    told = [(file.headers, file.delimiter, file.rows_read, file.fault, file.survey.sha256) for file in files]
     return [row for batch in staging.batches() for row in batch.iter_rows()], told
 
 
@@ -78,7 +78,7 @@ def test_a_large_file_beyond_the_limit_is_unreadable_and_not_empty(tmp_path, mon
     make_parts_small(monkeypatch)
     rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess(), limit=5_000)
     assert rows == []
-    assert [unreadable for _, _, _, unreadable, _ in told] == [True]
+    assert [fault for _, _, _, fault, _ in told] == ["FILE_TOO_LARGE"]
 
 
 def test_worker_processes_give_the_same(tmp_path):
