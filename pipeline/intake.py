@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.columns import Numbers
 from pipeline.config import FILE_LIMIT
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
@@ -25,6 +26,7 @@ _FILE_CODES = (
     "FILE_TYPE_UNKNOWN",
     "FILE_UNREADABLE",
     "FILE_HEADER_UNKNOWN",
+    "COLUMN_UNCLEAR",
     "HEADER_NOT_CANONICAL",
     "ENCODING_NOT_ANSI",
     "ROW_LIMIT_EXCEEDED",
@@ -92,14 +94,19 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         Fault: a worker process died.
     """
     files: list[FileRead] = []
+    numbers = Numbers()
     batches = in_groups(numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
-    judged = [judge(rows, rulebook) for rows in batches] or [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)]
+    judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)]
     described = _describe(delivered, files)
     rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
     of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
+    of_rows = of_file[rows["file_no"]].with_columns(
+        FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
+        COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR") | findings["COLUMN_UNCLEAR"] | rows["row"].is_in(numbers.alone().implode()),
+    )
     return Intake(
         rows=rows,
-        findings=pl.concat([findings, of_file[rows["file_no"]]], how="horizontal"),
+        findings=pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal"),
         files=described,
         headers=[file.headers for file in files],
     )
@@ -149,4 +156,5 @@ def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
         file.rows,
         file.disposition,
         file.findings(),
+        file.ignored_columns,
     )

@@ -67,6 +67,7 @@ FILE_TYPES: dict[str, pl.DataType] = {
     "rows_rejected": pl.UInt64(),
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
+    "ignored_columns": pl.List(pl.String),
 }
 UNFIXED_FILE = "unfixed.parquet"
 UNFIXED_TYPES: dict[str, pl.DataType] = {
@@ -115,7 +116,7 @@ MEANINGS: dict[str, str] = {
     "disk_serials": "disks",
     "reason": "the primary code: the first of the catalogue",
     "reasons": "all codes, the primary one first",
-    "outcome": "`invalid`, `unauthorized`, `excluded`, `duplicate` or `review`",
+    "outcome": "`invalid`, `unauthorized`, `excluded`, `duplicate`, `review` or `structure`",
     "raw_record": "the line as delivered, product keys masked",
     "matched_source_file": "manifest of the row of this delivery that it collided with",
     "matched_source_line": "and its line",
@@ -130,6 +131,7 @@ MEANINGS: dict[str, str] = {
     "rows_rejected": "all others",
     "disposition": "`processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`",
     "findings": "codes that hold for all its rows",
+    "ignored_columns": "names of its columns that are not read",
     "keys": "fingerprints by which the row is known again",
     "first_run": "the run that rejected it first",
     "since": "and that run's moment",

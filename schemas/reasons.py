@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     EXCLUDED = "excluded"
     DUPLICATE = "duplicate"
     REVIEW = "review"
+    STRUCTURE = "structure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Reason:
 
 
 _P, _C, _O = Owner.PARTNER, Owner.CUSTOMER, Owner.OPERATOR
-_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW = Outcome
+_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW, _STRUCTURE = Outcome
 _BAD_HASH = "802 InvalidZtdHardwareHash"
 _CAPTURE_AGAIN = "Capture the hash again on the device and send the file unopened."
 
@@ -89,11 +90,22 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "FILE_HEADER_UNKNOWN",
         "file",
-        "The first line is not a header that names a hardware hash, a product ID, or serial, manufacturer and model.",
-        "Begin the file with one of the documented header lines.",
+        "No header was found that names a hardware hash, a product ID, or serial, manufacturer and model; or the line "
+        "stands before the header and may be a row.",
+        "Begin the file with one of the documented header lines, and put no row before it.",
         _P,
         _INVALID,
-        expected="a documented header line first",
+        expected="Device Serial Number,Windows Product ID,Hardware Hash; or the same and Group Tag,Assigned User; or the "
+        "same and Manufacturer name,Device model",
+    ),
+    Reason(
+        "COLUMN_UNCLEAR",
+        "file",
+        "A column whose name is not known may hold what identifies devices or customers.",
+        "Give the column one of the documented names, or leave it out.",
+        _P,
+        _INVALID,
+        expected="documented names of columns",
     ),
     Reason(
         "RECORD_TOO_LARGE",
@@ -114,19 +126,28 @@ REASONS: tuple[Reason, ...] = (
         expected="text in the file's encoding",
     ),
     Reason(
+        "RECORD_BEFORE_HEADER",
+        "record",
+        "The line stands before the header and is no row.",
+        "Nothing is lost: the file was read from its header on. Leave titles out to avoid it.",
+        _P,
+        _STRUCTURE,
+        expected="the header first",
+    ),
+    Reason(
         "RECORD_REPEATED_HEADER",
         "record",
         "The header stands again in the middle of the file.",
         "Nothing is lost: the rows after it were read by it. Send files one by one to avoid it.",
         _P,
-        _INVALID,
+        _STRUCTURE,
         expected="a row",
     ),
     Reason(
         "RECORD_FIELD_COUNT",
         "record",
-        "The line has another number of fields than the header, or a quotation mark without its pair.",
-        "Remove commas and quotation marks from inside the values.",
+        "The line has another number of fields than the header.",
+        "Give each value a column of its own, without quotation marks, delimiters or line breaks inside it.",
         _P,
         _INVALID,
         expected="as many fields as the header has, quotation marks in pairs",
@@ -659,6 +680,33 @@ WARNINGS: tuple[Reason, ...] = (
         None,
         field="model",
         expected="the model inside the hash",
+    ),
+    Reason(
+        "COLUMN_IGNORED",
+        "warning",
+        "The file has a column that is not read.",
+        "Leave the column out; if it holds what should be read, give it the documented name.",
+        _P,
+        None,
+        expected="documented columns only",
+    ),
+    Reason(
+        "RECORD_UNWRAPPED",
+        "warning",
+        "Each line of the file was one quoted cell, and was read as what the cell holds.",
+        "Save the file as plain CSV, without quotation marks around the lines.",
+        _P,
+        None,
+        expected="lines without quotation marks around them",
+    ),
+    Reason(
+        "ENCODING_MIXED",
+        "warning",
+        "The line is in another encoding than the file begins with.",
+        "Nothing is lost. Write whole files with one program.",
+        _P,
+        None,
+        expected="one encoding in one file",
     ),
     Reason(
         "ENCODING_NOT_ANSI",

@@ -12,6 +12,7 @@ from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
 from pipeline.ingest.lines import NEWLINE, whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
+from pipeline.ingest.secrets import mask_in_name
 from pipeline.ingest.survey import State, Survey, state_of, state_of_open, survey
 
 
@@ -160,6 +161,12 @@ class FileRead:
         """Name of the layout of its first header."""
         return self.headers[0].layout if self.headers else None
 
+    @property
+    def ignored_columns(self) -> list[str]:
+        """Names of its columns that are not read, product keys masked."""
+        names = (mask_in_name(name) for header in self.headers for name in header.ignored)
+        return [] if self.settled else list(dict.fromkeys(names))
+
     def findings(self) -> list[str]:
         """Codes that hold for every row of the file."""
         if self.settled:
@@ -167,6 +174,7 @@ class FileRead:
         held = {
             **({self.fault: True} if self.fault else {}),
             "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > 0,
+            "COLUMN_UNCLEAR": any(header.unclear for header in self.headers),
             "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
             "ENCODING_NOT_ANSI": not self.survey.ansi,
             "ROW_LIMIT_EXCEEDED": self.rows > row_limit(self.layout),
