@@ -28,6 +28,7 @@ _FILE_CODES = (
     "FILE_HEADER_UNKNOWN",
     "COLUMN_UNCLEAR",
     "HEADER_NOT_CANONICAL",
+    "RECORD_UNWRAPPED",
     "ENCODING_NOT_ANSI",
     "ROW_LIMIT_EXCEEDED",
 )
@@ -96,13 +97,17 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
     files: list[FileRead] = []
     numbers = Numbers()
     batches = in_groups(numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
-    judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)]
+    judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [
+        judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)
+    ]
     described = _describe(delivered, files)
     rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
     of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
     of_rows = of_file[rows["file_no"]].with_columns(
         FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
-        COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR") | findings["COLUMN_UNCLEAR"] | rows["row"].is_in(numbers.alone().implode()),
+        COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR")
+        | findings["COLUMN_UNCLEAR"]
+        | rows["row"].is_in(numbers.alone().implode()),
     )
     return Intake(
         rows=rows,

@@ -32,6 +32,7 @@ NARROW_TYPES: dict[str, pl.DataType] = {
     "tenant": pl.String(),
     "other_cells": pl.String(),
     "column_ignored": pl.Boolean(),
+    "encoding_mixed": pl.Boolean(),
     "field_count": pl.String(),
     "value_trimmed": pl.Boolean(),
     "product_key_exposed": pl.Boolean(),

@@ -95,8 +95,8 @@ REASONS: tuple[Reason, ...] = (
         "Begin the file with one of the documented header lines, and put no row before it.",
         _P,
         _INVALID,
-        expected="Device Serial Number,Windows Product ID,Hardware Hash; or the same and Group Tag,Assigned User; or the "
-        "same and Manufacturer name,Device model",
+        expected="Device Serial Number,Windows Product ID,Hardware Hash; or the same and Group Tag,Assigned User; or "
+        "the same and Manufacturer name,Device model",
     ),
     Reason(
         "COLUMN_UNCLEAR",

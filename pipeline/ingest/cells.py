@@ -33,10 +33,10 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
     Returns:
         One row for each, in order: the columns of `Records.frame`, `raw_record`, the trimmed `cells` (null where
         empty), `other_cells` (those of unknown columns, one a line), `column_ignored` (there is such a column, with a
-        name or something in it), `value_trimmed`, `hash_trimmed`,
-        `field_count` (why a record has not the header's), `product_key_exposed`, and `raw_rest` and `hash_at`: the record without its hash, and how many characters of it
-        come before the hash; null where the record had to be parsed. Product keys are masked, and cells that held one
-        are null.
+        name or something in it), `value_trimmed`, `hash_trimmed`, `field_count` (why a record has not the header's
+        number of fields), `product_key_exposed`, and `raw_rest` and `hash_at`: the record without its hash, and how
+        many characters of it come before the hash; null where the record had to be parsed. Product keys are masked, and
+        cells that held one are null.
     """
     frame = records.frame
     form = frame["form"].fill_null(len(forms.headers)).to_numpy()

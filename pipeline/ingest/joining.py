@@ -63,7 +63,7 @@ def _openers(lines: Lines, form: Ints, headers: Sequence[Header]) -> list[int]:
         fields = arrays.slices(flat, begin, lines.stop[own] - begin, pl.String)
         blanks = TRIMMED.replace(chr(delimiter), "")
         found.append(own[fields.str.contains(rf'^[{re.escape(blanks)}]*"(?:[^"]|"")*$').to_numpy()])
-    return np.sort(np.concatenate(found)).tolist()
+    return [int(line) for line in np.sort(np.concatenate(found))]
 
 
 def _last_line(lines: Lines, line: int, form: Ints, header: Header) -> int | None:

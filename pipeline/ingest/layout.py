@@ -176,7 +176,9 @@ def is_remark(line: str) -> bool:
 
 def may_be_row(line: str, header: Header) -> bool:
     """Whether a line before the header could be a device's: by a hash or product ID in it, or as full as the header."""
-    filled = sum(1 for cell in split_line(line, header.delimiter) or line.split(header.delimiter) if cell.strip(TRIMMED))
+    filled = sum(
+        1 for cell in split_line(line, header.delimiter) or line.split(header.delimiter) if cell.strip(TRIMMED)
+    )
     names = sum(1 for cell in header.cells if cell.strip(TRIMMED))
     is_full = filled >= max(names, _LEAST_FILLED)
     return is_full or bool(re.search(HARDWARE_HASH, line) or re.search(THIRTEEN_DIGITS, line))

@@ -22,9 +22,7 @@ _NO_NAMES = frozenset({"", ".", ".."})
 def is_left_alone(name: str) -> bool:
     """Whether what has this name, the last part of a path, is nobody's delivery."""
     lowered = name.lower()
-    return (
-        name.startswith((".", _OPEN_IN_OFFICE)) or lowered.endswith(_UNFINISHED) or lowered in _LEFT_BY_DESKTOPS
-    )
+    return name.startswith((".", _OPEN_IN_OFFICE)) or lowered.endswith(_UNFINISHED) or lowered in _LEFT_BY_DESKTOPS
 
 
 def is_manifest_name(name: str) -> bool:

@@ -151,9 +151,9 @@ def find_records(sections: list[Section], forms: Forms) -> Records:
         course.carried = b""
     header_no, form = _headers(lines, courses, forms)
     heights = np.diff(lines.first)
-    for line in join_lines(lines, form, forms.headers):
-        section = lines.section[line]
-        heights[section] -= _carry(lines, line, courses[section])
+    for left_open in join_lines(lines, form, forms.headers):
+        section = lines.section[left_open]
+        heights[section] -= _carry(lines, left_open, courses[section])
     guessed = np.asarray([_number(course.delimiter) for course in courses])
     by_form = np.asarray([*(_number(header.delimiter) for header in forms.headers), 0])
     blank = _blank(lines, np.where(form < 0, guessed[lines.section], by_form[form]))

@@ -21,7 +21,7 @@ _TENANT_COLUMN = "Tenant ID"
 _SHOWN = 2
 """Characters shown at each end of a masked value; shorter ones than three times that are not shown at all."""
 
-_NOT_RESENT = ["RECORD_REPEATED_HEADER"]
+_NOT_RESENT = ["RECORD_BEFORE_HEADER", "RECORD_REPEATED_HEADER"]
 _ERROR_COLUMNS = ("source_file", "source_line", "serial_number", "reason", "reasons")
 _TEXTS = ("sentence", "remedy", "owner", "microsoft")
 
@@ -148,7 +148,7 @@ def _in_form(rows: pl.DataFrame, header: Header, form: _Form) -> pl.Series:
     behind = [] if "tenant" in own or "tenant" not in form.columns else [tenant]
     ragged = pl.col("fields").is_null()
     split = {
-        "fields": split_lines(rows["raw_record"], header.delimiter, len(own)),
+        "fields": split_lines(rows["raw_record"], header.delimiter, len(own), header.least),
         "raw": rows["raw_record"].str.split(header.delimiter),
     }
     lines = pl.DataFrame(split).with_columns(rows["tenant_folder"])
@@ -175,7 +175,7 @@ def _without_danger(cells: pl.Series) -> pl.Series:
 def _lines(cells: pl.Series, delimiter: str) -> pl.Series:
     """CSV lines, each with its end; a field is quoted where it has to be."""
     cell = pl.element()
-    special = cell.str.contains(delimiter, literal=True) | cell.str.contains('"', literal=True)
+    special = pl.any_horizontal(cell.str.contains(mark, literal=True) for mark in (delimiter, '"', "\n"))
     quoted = pl.lit('"') + cell.str.replace_all('"', '""', literal=True) + pl.lit('"')
     return cells.list.eval(pl.when(special).then(quoted).otherwise(cell)).list.join(delimiter) + "\n"
 

@@ -89,6 +89,8 @@ def deliveries():  # noqa: PLR0915 - the whole list
     made.file("FILE_UNREADABLE", whole[:-20], whole, ending=".csv.gz")
     made.folders("FILE_PARTNER_UNKNOWN", f"stranger/{TENANT}", f"contoso/{TENANT}")
     made.file("FILE_HEADER_UNKNOWN", b"A1,B1\n", text(line()))
+    made.file("COLUMN_UNCLEAR", text(line()).replace(b"Serial", b"Seriel"), text(line()))
+    made.file("RECORD_BEFORE_HEADER", b"Devices\n" + text(line()), b"sep=,\n" + text(line()))
     made.file("RECORD_TOO_LARGE", text("A" * LIMIT + ",,,,"), text(line()))
     made.file("RECORD_NOT_TEXT", text(line() + "\0"), text(line()))
     made.file("RECORD_REPEATED_HEADER", text(line(), ",".join(INTUNE)), text(line()))
@@ -173,6 +175,11 @@ def deliveries():  # noqa: PLR0915 - the whole list
     made.registered(
         "PROBABLE_DUPLICATE", device, by_tuple(replace(device, serial=device.serial.lower())), good=by_tuple(neighbour)
     )
+    made.file("COLUMN_IGNORED", text(line() + ",1", header=(*INTUNE, "Room")), text(line()))
+    wrapped = "\n".join(f'"{one}"' for one in text(line()).decode().splitlines()).encode()
+    made.file("RECORD_UNWRAPPED", wrapped, text(line()))
+    wide = text().decode().encode("utf-16")
+    made.file("ENCODING_MIXED", wide + line().encode(), wide + line().encode("utf-16-le"))
     made.file("HEADER_NOT_CANONICAL", text(line()).replace(b"Hardware Hash", b"hardware hash"), text(line()))
     osid = "00330-80000-00000-AA123"
     made.row("PRODUCT_ID_IGNORED", by_hash(**{PRODUCT_ID: osid}), by_hash())
