@@ -1,5 +1,6 @@
 """Pre-flight of single files: every stage that can be made without registering anything."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest
-from pipeline.intake import Work, take_in
+from pipeline.intake import Intake, Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Silence
 from pipeline.match import match
@@ -19,9 +20,13 @@ from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, is_reference_name, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
-from pipeline.staging import Staging
+from pipeline.staging import Staging, rows_at
 from schemas.device import COMPONENT_TYPES
+from schemas.manifest import GUID, NO_TENANT
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
+
+_NOBODY = "partner"
+"""Who delivers where neither an option nor a folder says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,9 @@ class CheckConfig:
 
     Attributes:
         files: the manifests, by the names that they are called by in findings.
-        partner: who would deliver them.
-        tenant: whose devices they hold, where they have no tenant column; None leaves that open.
+        partner: who would deliver them; None for the folder above the tenant's.
+        tenant: whose devices they hold, where they have no tenant column; None for the nearest folder above each that
+            is named as one, and where there is none that is left open.
         reference: the operator's data; None leaves authorization, exclusions and user domains unchecked.
         registry: the existing records; None leaves them out.
         as_of: the moment that counts, UTC.
@@ -39,7 +45,7 @@ class CheckConfig:
     """
 
     files: dict[str, Path]
-    partner: str
+    partner: str | None
     tenant: str | None
     reference: Location | None
     registry: Location | None
@@ -69,42 +75,63 @@ def check(config: CheckConfig) -> Checked:
         RegistryError: the registry cannot be read.
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
-    reference = _reference(config)
-    manifests = [Manifest(path, name, config.partner, config.tenant) for name, path in config.files.items()]
-    delivered = [Delivered(at, manifest, manifest.size(), frozenset()) for at, manifest in enumerate(manifests)]
+    manifests = [_manifest(name, path, config) for name, path in config.files.items()]
+    reference = _reference(config, {one.partner_id or _NOBODY for one in manifests})
+    delivered = [Delivered(at, manifest, manifest.state().size) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:
         staging = Staging(Path(folder) / "rows")
         intake = take_in(delivered, rulebook, Work(), staging, Silence())
-        judged = intake.findings.with_columns(pl.lit(value=False).alias(code) for code in _unchecked(config))
+        judged = _without_unchecked(intake, config)
         eligible = intake.rows.filter(~has_reason(judged))
-        decisions = decide(intake.rows, judged, match(eligible.select("row", *COMPONENT_TYPES), registry))
+        matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
+        decisions = _of_open_tenants(decide(intake.rows, judged, matches), intake.rows["tenant_id"])
         rows = pl.concat(
             [
                 intake.files[intake.rows["file_no"]].select("source_file"),
-                intake.rows.select("source_line"),
+                intake.rows.select("row", "source_line"),
                 decisions.select(reasons=listed(REASON_CODES), warnings=listed(WARNING_CODES)),
             ],
             how="horizontal",
         )
         nothing = findings(rows.clear())
         told = [findings(_with_cells(rows, wide), mask_identity=False) for wide in staging.batches()]
-    return Checked(rows, pl.concat([nothing, *told]))
+    return Checked(rows.drop("row"), pl.concat([nothing, *told]))
 
 
-def _reference(config: CheckConfig) -> Reference:
+def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
+    folders = [folder.name for folder in path.absolute().parents]
+    at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
+    tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
+    return Manifest(path.resolve(), name, config.partner or partner, config.tenant or tenant)
+
+
+def _reference(config: CheckConfig, partners: set[str]) -> Reference:
     if config.reference is None:
-        return no_reference(config.partner)
+        return no_reference(*sorted(partners))
     with at_hand(config.reference, is_reference_name) as folder:
         return load_reference(folder)
 
 
 def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
     """The judged rows that some staged rows are, with their cells."""
-    here = rows[wide["row"][0] : wide["row"][-1] + 1]
-    return pl.concat([here, wide.drop("source_line")], how="horizontal")
+    return pl.concat([rows_at(rows, wide["row"]).drop("row"), wide.drop("source_line")], how="horizontal")
 
 
-def _unchecked(config: CheckConfig) -> list[str]:
-    without_reference = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
-    return [*without_reference, *([] if config.tenant else ["TENANT_MISSING"])]
+def _without_unchecked(intake: Intake, config: CheckConfig) -> pl.DataFrame:
+    """The findings but those about what is left open: a file without a tenant column, of which no folder is one."""
+    codes = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
+    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
+    is_open = (intake.files["tenant_folder"].is_null() & ~in_cells).gather(intake.rows["file_no"])
+    return intake.findings.with_columns(
+        *(pl.lit(value=False).alias(code) for code in codes), TENANT_MISSING=pl.col("TENANT_MISSING") & ~is_open
+    )
+
+
+def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFrame:
+    """The decisions; a device is registered already, and not for another tenant, where nobody said for whom."""
+    is_open = pl.lit(tenant_id).is_null()
+    other, already = pl.col("REGISTERED_OTHER_TENANT"), pl.col("ALREADY_REGISTERED")
+    return decisions.with_columns(
+        REGISTERED_OTHER_TENANT=other & ~is_open, ALREADY_REGISTERED=already | (other & is_open)
+    )

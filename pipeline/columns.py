@@ -6,11 +6,12 @@ import polars as pl
 
 from pipeline.ingest.layout import HARDWARE_HASH
 from pipeline.reference import Reference
+from pipeline.staging import ROW
 
 _GUID = r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 _DIGITS = r"[0-9]+"
 _THIRTEEN = 13
-_NUMBER_TYPES = {"row": pl.UInt32(), "file_no": pl.UInt32(), "number": pl.String(), "is_told": pl.Boolean()}
+_NUMBER_TYPES = {"row": ROW, "file_no": pl.UInt32(), "number": pl.String(), "is_told": pl.Boolean()}
 
 
 def unclear(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:

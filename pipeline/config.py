@@ -17,8 +17,27 @@ GROUP_TAG_LIMIT = 128
 """Characters of a group tag: nothing is documented, and public validators use 64 or 128."""
 
 
+WAIT_DAYS = 90
+"""Days that a request waits for consent, settings or the registry: a quarter, in which such things are settled."""
+
 FILE_LIMIT = 8 << 30
 """Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
+
+ROW_LIMIT = 5_000_000
+"""Lines of the longest manifest: a row of one letter costs as much memory as any other, and compresses to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of one manifest is read.
+
+    Attributes:
+        text: most bytes of text.
+        rows: most lines below its first.
+    """
+
+    text: int = FILE_LIMIT
+    rows: int = ROW_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +52,12 @@ class RunConfig:
         as_of: the moment at which authorization is decided; now.
         run_id: name of the run, unique for good; from the clock.
         create_registry: create the registry where there is none, even elsewhere than at the default place.
-        reprocess: read files again that were taken in before.
+        reprocess: decide again what was final; what was carried out stays so.
+        wait_days: how long a request waits, from the run that read it first; then it is final.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
-        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        limits: how much of one manifest is read; of one that is larger nothing is.
         shared: let the umask decide who may read what is published; else nobody but its owner may.
 
     Raises:
@@ -52,10 +72,11 @@ class RunConfig:
     run_id: str
     create_registry: bool = False
     reprocess: bool = False
+    wait_days: int = WAIT_DAYS
     dry_run: bool = False
     group_tag_limit: int = GROUP_TAG_LIMIT
     workers: int | None = None
-    file_limit: int = FILE_LIMIT
+    limits: Limits = Limits()
     shared: bool = False
 
     def __post_init__(self) -> None:
@@ -96,10 +117,12 @@ class RunConfig:
         run_id: str | None = None,
         create_registry: bool = False,
         reprocess: bool = False,
+        wait_days: int = WAIT_DAYS,
         dry_run: bool = False,
         group_tag_limit: int = GROUP_TAG_LIMIT,
         workers: int | None = None,
         file_limit: int = FILE_LIMIT,
+        row_limit: int = ROW_LIMIT,
         shared: bool = False,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
@@ -116,10 +139,11 @@ class RunConfig:
             run_id=now.strftime("%Y%m%dT%H%M%S.%fZ") if run_id is None else run_id,
             create_registry=create_registry or at_home,
             reprocess=reprocess,
+            wait_days=wait_days,
             dry_run=dry_run,
             group_tag_limit=group_tag_limit,
             workers=workers,
-            file_limit=file_limit,
+            limits=Limits(file_limit, row_limit),
             shared=shared,
         )
 

@@ -2,7 +2,8 @@
 
     IntakeError
     ├── UsageError             exit 2: arguments or configuration
-    │   └── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
+    │   ├── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
+    │   └── NoRegistryError    exit 2: there is none, and none shall be made
     └── Fault                  exit 3: store, disk, another run; nothing of this run was published
         ├── RegistryError      the registry is missing, damaged, or no registry
         └── RegistryConflict   another run committed first
@@ -25,6 +26,10 @@ class UsageError(IntakeError):
 
 class ReferenceDataError(UsageError):
     """Reference data that cannot be relied on, named by file, line and column."""
+
+
+class NoRegistryError(UsageError):
+    """There is no registry, and none shall be made."""
 
 
 class Fault(IntakeError):  # noqa: N818 - a fault is what the contract calls it

@@ -13,11 +13,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
-from pipeline.errors import Fault, RegistryConflict, UsageError
-from pipeline.history import published_runs, settled_files, unfixed_rows
+from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
+from pipeline.history import published_runs
 from pipeline.ingest import Inbox, inbox_at
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
@@ -26,11 +28,23 @@ from pipeline.match import match
 from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
-from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, is_reference_name, load_reference
 from pipeline.registry import Registry, RegistryWriter
-from pipeline.report import Reporter, Summary, summarize, tell_cases, write_history
+from pipeline.report import (
+    MOST_LISTED,
+    MOST_NIGHTS,
+    OpenRows,
+    Reporter,
+    Summary,
+    Tonight,
+    summarize,
+    tell_cases,
+    write_history,
+)
+from pipeline.requests import Docket, deliveries, docket, due, identified, seen, with_departed
+from pipeline.settle import settle
 from pipeline.staging import Staging
+from pipeline.takeover import take_over
 from pipeline.workspace import MANIFEST, Workspace, workspace
 from schemas.device import COMPONENT_TYPES
 from schemas.run import RunManifest
@@ -65,12 +79,15 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
         output = held.enter_context(output_at(config.output))
         inbox = held.enter_context(inbox_at(*config.inboxes))
         reference = held.enter_context(at_hand(config.reference, is_reference_name))
-        return _run(config, inbox, load_reference(reference), output, listener or Silence())
+        tables = load_reference(reference)
+        registry = _with_what_runs_knew(config, held.enter_context(_opened(config)), output)
+        return _run(config, inbox, tables, registry, output, listener or Silence())
 
 
-def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, listener: Listener) -> RunResult:
+def _run(
+    config: RunConfig, inbox: Inbox, reference: Reference, registry: Registry, output: Output, listener: Listener
+) -> RunResult:
     clock = _Clock(listener)
-    registry = Registry.open(config.registry, create=config.create_registry)
     for notice in (*reference.notices, *inbox.notices, *output.recover(registry)):
         listener.notice(notice)
     if registry.committed(config.run_id) is not None:
@@ -78,37 +95,41 @@ def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, 
     _require_free(config, output)
     with workspace(output.folder, config.run_id, registry.name) as place:
         with clock("ingest"):
+            night = _docket(config, registry)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             stamp = Stamp(config.run_id, config.as_of, reference.partners.select("partner_id", "channel"))
-            work = Work(config.workers, config.file_limit)
-            intake = take_in(_delivered(inbox, config, output, registry), rulebook, work, staging, listener)
+            work = Work(config.workers, config.limits)
+            delivered = deliveries(inbox.manifests, night)
+            inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
+            read = take_in(delivered, rulebook, work, staging, listener)
         for _ in range(_COMMIT_TRIES):
+            files = identified(read, night)
+            intake = read.only(due(read, files, night))
             # Barrier: matching needs the components of every row that may be registered.
             with clock("match"):
                 eligible = intake.rows.filter(~has_reason(intake.findings))
                 matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
             # Barrier: publishing needs every decision.
             with clock("decide"):
-                decisions = decide(intake.rows, intake.findings, matches)
-                summary = summarize(intake.rows, decisions, intake.files, inbox.ignored)
+                decisions = decide(intake.rows, with_departed(intake, registry), matches)
+                decided = settle(intake.rows, decisions, matches, files, night, config.as_of)
+                summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
                 cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)
-            past = published_runs(output.folder)
+            past = published_runs(output.folder, MOST_NIGHTS)
             with _records(config, registry, place) as records:
                 with clock("publish"):
-                    reporter = Reporter(
-                        place.begin_publication(),
-                        intake.rows,
-                        intake.files,
-                        intake.headers,
-                        decisions,
-                        unfixed_rows(past, output.bring),
-                    )
-                    publish_sets(reporter, stamp, intake, decisions, staging, records)
+                    tonight = Tonight(config.run_id, config.as_of, config.wait_days, reference.manufacturers)
+                    open_rows = OpenRows(night.requests, tonight)
+                    publication = place.begin_publication()
+                    reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
+                    publish_sets(reporter, stamp, decided, files, staging, records)
+                    records.record(seen(files, night, config.run_id))
+                    records.record(open_rows.events())
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
                     manifest = _manifest(config, summary, registry.version, clock)
-                    reporter.finish(manifest, summary, cases, config.as_of, [run.manifest for run in past])
+                    reporter.finish(manifest, summary, cases, [run.manifest for run in past])
                     place.seal(manifest, private=not config.shared)
                 try:
                     result = _conclude(config, place, output, registry, records, manifest)
@@ -118,10 +139,40 @@ def _run(config: RunConfig, inbox: Inbox, reference: Reference, output: Output, 
                     _tell_history(config, output, listener)
                     return result
             registry = registry.reopened()
+            night = _docket(config, registry)
             if registry.committed(config.run_id) is not None:
                 return _finished_before(config, output)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
         raise Fault(message)
+
+
+@contextmanager
+def _opened(config: RunConfig) -> Iterator[Registry]:
+    """The registry; of a dry run that would make one, an empty one that is gone at the end."""
+    try:
+        yield Registry.open(config.registry, create=config.create_registry and not config.dry_run)
+    except NoRegistryError:
+        if not (config.create_registry and config.dry_run):
+            raise
+        with TemporaryDirectory() as nowhere:
+            yield Registry.open(Path(nowhere) / "registry", create=True)
+
+
+def _with_what_runs_knew(config: RunConfig, registry: Registry, output: Output) -> Registry:
+    """The registry, with what the published runs of an earlier version knew of requests, once."""
+    if registry.keeps_requests or config.dry_run:
+        return registry
+    known = take_over(output.folder, output.bring, registry)
+    if known.is_empty():
+        return registry
+    with registry.writer() as records:
+        records.record(known)
+        registry.commit(records)
+    return registry.reopened()
+
+
+def _docket(config: RunConfig, registry: Registry) -> Docket:
+    return docket(registry, config.as_of, config.wait_days, reprocess=config.reprocess)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
@@ -167,11 +218,11 @@ def _conclude(
 
 
 def _tell_history(config: RunConfig, output: Output, listener: Listener) -> None:
-    """Renew the page of all runs; what was published stands without it."""
+    """Renew the page of the latest runs; what was published stands without it."""
     if config.dry_run:
         return
     try:
-        name = write_history(output.folder, [run.manifest for run in published_runs(output.folder)])
+        name = write_history(output.folder, [run.manifest for run in published_runs(output.folder, MOST_LISTED)])
         output.show(name)
     except (OSError, Fault) as error:
         listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")
@@ -194,17 +245,6 @@ def _require_free(config: RunConfig, output: Output) -> None:
         folder = below(config.output, config.run_id)
         message = f"output {folder}: exists, and this registry knows no such run; use another --run-id or --output"
         raise UsageError(message)
-
-
-def _delivered(inbox: Inbox, config: RunConfig, output: Output, registry: Registry) -> list[Delivered]:
-    """The manifests, each with the digests that an earlier run has settled."""
-    inbox.bring(inbox.manifests)
-    places = [(manifest.partner_id, manifest.tenant_folder, manifest.size()) for manifest in inbox.manifests]
-    settled = {} if config.reprocess else settled_files(output.folder, output.bring, set(places), registry)
-    return [
-        Delivered(number, manifest, place[-1], settled.get(place, frozenset()))
-        for number, (manifest, place) in enumerate(zip(inbox.manifests, places, strict=True))
-    ]
 
 
 def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> RunManifest:

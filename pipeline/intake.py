@@ -5,26 +5,27 @@ The wide part of a row goes to staging as soon as it is decoded. What is kept is
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from pipeline.columns import Numbers
-from pipeline.config import FILE_LIMIT
+from pipeline.config import Limits
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
+from pipeline.ingest.survey import State
 from pipeline.judge import Rulebook, judge
 from pipeline.listener import Listener
 from pipeline.reading.crew import Crew, ThisProcess, Workers
 from pipeline.reading.schedule import read_all
 from pipeline.reading.stage import Delivered, stage_unread
-from pipeline.staging import NARROW_TYPES, Staging, in_groups, numbered
+from pipeline.staging import NARROW_TYPES, ROW, Staging, identified, in_groups
 from pipeline.validate import VALIDATE_ROWS
-from schemas.outcome import FILE_TYPES
 
 _FILE_CODES = (
     "FILE_TYPE_UNKNOWN",
     "FILE_UNREADABLE",
+    "FILE_TOO_LARGE",
     "FILE_HEADER_UNKNOWN",
     "COLUMN_UNCLEAR",
     "HEADER_NOT_CANONICAL",
@@ -46,11 +47,11 @@ class Work:
 
     Attributes:
         workers: worker processes; 1 for none but this, None for as many as the work is worth.
-        file_limit: most bytes of text of a manifest; one with more of them counts as unreadable.
+        limits: how much of one manifest is read.
     """
 
     workers: int | None = None
-    file_limit: int = FILE_LIMIT
+    limits: Limits = field(default_factory=Limits)
 
     def crew(self, size: int) -> Crew:
         """Who works on so many bytes."""
@@ -64,14 +65,31 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+DESCRIBED_TYPES: dict[str, pl.DataType] = {
+    "source_file": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_folder": pl.String(),
+    "bytes": pl.UInt64(),
+    "stamp": pl.String(),
+    "sha256": pl.String(),
+    "layout": pl.String(),
+    "encoding": pl.String(),
+    "delimiter": pl.String(),
+    "rows_read": pl.UInt64(),
+    "disposition": pl.String(),
+    "findings": pl.List(pl.String),
+}
+"""What is known of a manifest once it was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """All rows of a run, judged one by one.
 
     Attributes:
-        rows: one row a record, with the columns of `ROW_TYPES`.
+        rows: one row a record, with the columns of `ROW_TYPES`, in the order of `row`.
         findings: for each of them, in order, a Boolean column for each code that can be found without matching.
-        files: one row a manifest, with the columns of `schemas.outcome.FILE_TYPES` but those of the decision.
+        files: one row a manifest, with the columns of `DESCRIBED_TYPES`.
         headers: the header lines of each manifest, in the order of `files`.
     """
 
@@ -79,6 +97,10 @@ class Intake:
     findings: pl.DataFrame
     files: pl.DataFrame
     headers: list[list[Header]]
+
+    def only(self, chosen: pl.Series) -> "Intake":
+        """The same with some of its rows."""
+        return Intake(self.rows.filter(chosen), self.findings.filter(chosen), self.files, self.headers)
 
 
 def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
@@ -96,7 +118,7 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
     """
     files: list[FileRead] = []
     numbers = Numbers()
-    batches = in_groups(numbered(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
+    batches = in_groups(identified(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
     judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [
         judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)
     ]
@@ -109,15 +131,17 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         | findings["COLUMN_UNCLEAR"]
         | rows["row"].is_in(numbers.alone().implode()),
     )
+    found = pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal")
+    in_order = rows["row"].arg_sort()  # the rows that stand for what could not be read were judged last
     return Intake(
-        rows=rows,
-        findings=pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal"),
+        rows=rows[in_order],
+        findings=found[in_order],
         files=described,
         headers=[file.headers for file in files],
     )
 
 
-_JUDGED_TYPES = {"row": pl.UInt32(), **NARROW_TYPES}
+_JUDGED_TYPES = {"row": ROW, **NARROW_TYPES}
 
 
 def _read(
@@ -127,7 +151,7 @@ def _read(
     size = sum(one.size for one in delivered)
     listener.reading(len(delivered), size)
     with work.crew(size) as crew:
-        for taken in read_all(delivered, work.file_limit, crew, staging):
+        for taken in read_all(delivered, work.limits, crew, staging):
             files += taken.files
             for staged in taken.staged:
                 if staged.rows:
@@ -144,8 +168,12 @@ def _read(
 
 def _describe(delivered: list[Delivered], files: list[FileRead]) -> pl.DataFrame:
     described = [_row(one.manifest, file) for one, file in zip(delivered, files, strict=True)]
-    types = {name: dtype for name, dtype in FILE_TYPES.items() if name not in ("rows_registered", "rows_rejected")}
-    return pl.DataFrame(described, types, orient="row")
+    return pl.DataFrame(described, DESCRIBED_TYPES, orient="row")
+
+
+def stamp_of(state: State) -> str:
+    """What a file is taken for the same bytes by, the next time that it is met at its path."""
+    return "-".join(map(str, state))
 
 
 def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
@@ -154,6 +182,7 @@ def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
         manifest.partner_id,
         manifest.tenant_folder,
         file.survey.state.size,
+        manifest.mark or stamp_of(file.survey.state),
         file.survey.sha256,
         file.layout,
         None if file.settled else file.survey.encoding,

@@ -9,22 +9,24 @@ from pipeline.authorize import authorize, exclude
 from pipeline.columns import unclear
 from pipeline.hardware_hash.components import components
 from pipeline.reference import Reference
+from pipeline.staging import ROW
 from pipeline.validate import derive, validate, warn
 from schemas.decoded import DECODED_DEVICE
 from schemas.device import COMPONENT_TYPES
 from schemas.manifest import GUID, NO_TENANT
 
 ROW_TYPES: dict[str, pl.DataType] = {
-    "row": pl.UInt32(),
+    "row": ROW,
     "file_no": pl.UInt32(),
     "source_line": pl.UInt32(),
     "header_no": pl.UInt32(),
     "tenant_id": pl.String(),
     "identity": pl.String(),
     "captured_at": pl.Datetime("us", "UTC"),
+    "identity_key": pl.Int64(),
     **COMPONENT_TYPES,
 }
-"""What is kept of a row in memory. `row` is its position, in the order of file names and lines."""
+"""What is kept of a row in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,21 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.decide import listed
+from pipeline.errors import Fault
 from pipeline.hardware_hash.components import components
-from pipeline.intake import Intake
 from pipeline.match.keys import with_keys
 from pipeline.registry import RegistryWriter
-from pipeline.registry.identifiers import device_id
+from pipeline.registry.identifiers import request_id
 from pipeline.registry.writer import fill
 from pipeline.report import Reporter
-from pipeline.staging import Staging, whole_record
+from pipeline.requests import request_ids
+from pipeline.settle import WAITS
+from pipeline.staging import Staging, file_of, line_of, whole_record
 from schemas.identities import with_tuple_faults
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
-from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES
+from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits
 from schemas.registry import REGISTERED
+from schemas.requests import CARRIED_OUT, DELIVERY
 
 _PROFILE = "default"
 """A device without an assigned profile gets this one."""
@@ -58,76 +61,112 @@ class Stamp:
 
 
 def publish_sets(
-    reporter: Reporter, stamp: Stamp, intake: Intake, decisions: pl.DataFrame, staging: Staging, records: RegistryWriter
+    reporter: Reporter,
+    stamp: Stamp,
+    decided: pl.DataFrame,
+    files: pl.DataFrame,
+    staging: Staging,
+    records: RegistryWriter,
 ) -> None:
-    """Write both sets, and the registry's new records, which count for nothing until they are committed.
+    """Write both sets, and what the registry records, which counts for nothing until it is committed.
 
     Args:
         reporter: sees all rows, and knows the folder that both sets go to.
         stamp: what every row carries.
-        intake: all rows of the run and its files.
-        decisions: what was decided, by position.
-        staging: the wide part of the rows.
+        decided: one row a row that was decided, in the order of `row`: `tenant_id`, `identity`, what was decided, and
+            what becomes of its request (`pipeline.settle`), null where it is registered.
+        files: one row a manifest, by position: what its requests are known by (`pipeline.requests.identified`).
+        staging: the wide part of the rows, and of others.
         records: takes the records of the registered devices.
+
+    Raises:
+        Fault: a row that was decided is not among the staged ones, or twice.
     """
     folder = reporter.folder
     registered = PublishedSet(folder / "registered", REGISTERED_TYPES, REGISTERED_DEVICE)
     rejected = PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
+    written = 0
     for wide in staging.batches():
-        rows = assemble(wide, intake, decisions, stamp)
+        rows = assemble(wide, decided, files, stamp)
+        written += rows.height
         reporter.repaired(rows)
         kept = rows.filter(pl.col("reason").is_null())
         refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
         registered.write(kept)
-        rejected.write(refused)
-        reporter.write(kept, refused)
+        rejected.write(reporter.write(kept, refused))
         records.write(registry_records(kept, stamp.channels))
+        records.record(carried_out(kept, refused, files))
     registered.close()
     rejected.close()
+    if written != decided.height:
+        message = f"{decided.height:,} rows were decided and {written:,} found again; please report this"
+        raise Fault(message)
 
 
-def assemble(wide: pl.DataFrame, intake: Intake, decisions: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
+def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
     """Put a batch of rows together for both sets.
 
     Args:
-        wide: staged rows, in order.
-        intake: all rows of the run and its files.
-        decisions: what was decided, by position.
+        wide: staged rows.
+        decided: what was decided of all rows that were, in the order of `row`.
+        files: one row a manifest, by position.
         stamp: what every row carries.
 
     Returns:
-        One row for each, with the columns of both sets, and `reason` null where it is registered.
+        One row for each of the staged ones that were decided, with the columns of both sets, and `reason` null where
+        it is registered.
     """
-    rows, files = intake.rows, intake.files
-    here = slice(wide["row"][0], wide["row"][-1] + 1)
-    decided = decisions[here].drop("row")
-    matched = decided.select("matched_row").with_columns(
-        rows[["file_no", "source_line"]][decided["matched_row"].fill_null(0)]
-    )
-    has_match = pl.col("matched_row").is_not_null()
+    here = decided.filter(pl.col("row").is_between(*wide.select(first=pl.min("row"), last=pl.max("row")).row(0)))
+    rows = wide.drop("partner_id").join(here, on="row", how="inner", maintain_order="left", validate="1:1")
+    matched_file = rows.select(file_of(pl.col("matched_row").fill_null(0))).to_series()
     batch = pl.concat(
         [
-            wide.drop("partner_id"),
-            rows[here].select("tenant_id", "identity"),
-            files[wide["file_no"]].select("source_file", "partner_id", "sha256"),
-            decided,
-            files[matched["file_no"]].select(matched_file="source_file"),
-            matched.select(matched_line="source_line"),
+            rows,
+            files[rows["file_no"]].select("source_file", *DELIVERY),
+            files[matched_file].select(matched_file="source_file"),
         ],
         how="horizontal",
     )
-    return batch.with_columns(
+    has_match = pl.col("matched_row").is_not_null()
+    waits = [pl.when(name).then(pl.lit(what.value)) for name, what in zip(WAITS, Waits, strict=True)]
+    waits_for = pl.concat_list(waits).list.drop_nulls()
+    named = batch.with_columns(line="source_line").with_columns(request_id())
+    return named.with_columns(
         run_id=pl.lit(stamp.run_id),
         warnings=listed(WARNING_CODES),
         reasons=listed(REASON_CODES),
         outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String),
         matched_source_file=pl.when(has_match).then("matched_file"),
-        matched_source_line=pl.when(has_match).then("matched_line"),
-        device_id=device_id(pl.lit(stamp.run_id), pl.col("partner_id"), pl.col("sha256"), pl.col("source_line")),
+        matched_source_line=pl.when(has_match).then(line_of(pl.col("matched_row"))),
+        waits_for=pl.when(waits_for.list.len() > 0).then(waits_for),
         profile=pl.lit(_PROFILE),
         registered_at=pl.lit(stamp.as_of, pl.Datetime("us", "UTC")),
         hardware_hash="hash_blob",
+        device_id="request_id",
     )
+
+
+def carried_out(registered: pl.DataFrame, rejected: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """What the registry records of the requests of a batch that have what they asked for.
+
+    Args:
+        registered: rows of `assemble` without a reason.
+        rejected: the others.
+        files: as in `publish_sets`.
+
+    Returns:
+        One row a request, with columns of `schemas.requests.REQUEST_TYPES`.
+    """
+    found = rejected.filter("is_done")
+    kept = found["kept_row"].drop_nulls()
+    of_kept = pl.DataFrame({"kept_row": kept, "device": request_ids(kept, files)}).unique("kept_row")
+    met = found.join(of_kept, on="kept_row", how="left", maintain_order="left", validate="m:1")
+    columns = ("event", "run_id", "request_id", "device_id", "tenant_id", "identity_key")
+    told = [
+        registered.with_columns(request_id=pl.lit(None, pl.String)),
+        met.with_columns(device_id=pl.coalesce("kept_device", "device")),
+    ]
+    return pl.concat([rows.with_columns(event=pl.lit(CARRIED_OUT)).select(columns) for rows in told])
 
 
 def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:

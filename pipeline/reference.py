@@ -263,11 +263,11 @@ def _notices(
     return notices
 
 
-def no_reference(partner_id: str) -> Reference:
-    """A world of one partner and nothing else, for checks without reference data."""
-    partner = dict.fromkeys(PARTNERS.schema.columns, "") | {"partner_id": partner_id}
+def no_reference(*partner_ids: str) -> Reference:
+    """A world of some partners and nothing else, for checks without reference data."""
+    unsaid = dict.fromkeys(PARTNERS.schema.columns, "")
     return Reference(
-        partners=pl.DataFrame([partner]),
+        partners=pl.DataFrame([unsaid | {"partner_id": partner_id} for partner_id in partner_ids]),
         authorizations=_empty(AUTHORIZATIONS).with_columns(_moment("granted_at"), _moment("revoked_at")),
         tenants=None,
         exclusions=_empty(EXCLUSIONS),

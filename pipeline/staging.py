@@ -7,10 +7,12 @@ publishing. A verified hash is kept as its bytes alone: its text in the record f
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import Fault
 from schemas.device import DECODED_TYPES
 
 _WIDE_ONLY = ("raw_record", "hash_at", "hash_blob", "hardware_hash_id")
@@ -37,6 +39,7 @@ NARROW_TYPES: dict[str, pl.DataType] = {
     "value_trimmed": pl.Boolean(),
     "product_key_exposed": pl.Boolean(),
     "has_hash": pl.Boolean(),
+    "identity_key": pl.Int64(),
     **{name: dtype for name, dtype in DECODED_TYPES.items() if name not in _WIDE_ONLY},
 }
 """What rows are judged by."""
@@ -112,8 +115,8 @@ class Staging:
         return pl.read_parquet(part, columns=list(NARROW_TYPES), glob=False)
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """All rows in order, some at a time, with `row`, their position."""
-        return numbered(in_groups(self._rows(), _BATCH_ROWS))
+        """All rows, some at a time, with `row`."""
+        return identified(in_groups(self._rows(), _BATCH_ROWS))
 
     def _rows(self) -> Iterator[pl.DataFrame]:
         for part in self._parts:
@@ -123,12 +126,46 @@ class Staging:
                     yield frame.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
 
 
-def numbered(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows with `row`, their position."""
-    row = 0
+ROW = pl.UInt64()
+"""Type of `row`, by which everything that is found out about a row is put to it: its file and line, never where it
+stands in a frame. In the order of `row`, files follow each other by name, and their lines by number."""
+
+_LINE_BITS = 32
+
+
+def identified(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows with `row`, made of `file_no` and `source_line`."""
+    row = (pl.col("file_no").cast(ROW) * 2**_LINE_BITS + pl.col("source_line")).alias("row")
     for batch in batches:
-        yield batch.with_row_index("row", offset=row)
-        row += batch.height
+        yield batch.select(row, pl.all())
+
+
+def file_of(row: pl.Expr) -> pl.Expr:
+    """Number of the file that a row stands in."""
+    return row.floordiv(2**_LINE_BITS).cast(pl.UInt32)
+
+
+def line_of(row: pl.Expr) -> pl.Expr:
+    """Line that a row stands in."""
+    return row.mod(2**_LINE_BITS).cast(pl.UInt32)
+
+
+def rows_at(rows: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
+    """The rows of these identities.
+
+    Args:
+        rows: one row a row, in the order of `row`.
+        wanted: some of their `row`.
+
+    Raises:
+        Fault: one of them is not among the rows.
+    """
+    places = np.searchsorted(rows["row"].to_numpy(), wanted.to_numpy())
+    found = rows[np.minimum(places, max(0, rows.height - 1))] if rows.height else rows
+    if not found["row"].equals(wanted):
+        message = "a row that was asked for is not among those decided; nothing was published, please report this"
+        raise Fault(message)
+    return found
 
 
 def in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

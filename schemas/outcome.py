@@ -1,4 +1,4 @@
-"""The two output sets and the list of files: every row read is in exactly one of the sets."""
+"""The two output sets and the list of files: every row that was decided is in exactly one of the sets."""
 
 import pandera.polars as pa
 import polars as pl
@@ -49,6 +49,8 @@ REJECTED_TYPES: dict[str, pl.DataType] = {
     "reason": pl.String(),
     "reasons": pl.List(pl.String),
     "outcome": pl.String(),
+    "first_run": pl.String(),
+    "waits_for": pl.List(pl.String),
     "raw_record": pl.String(),
     "matched_source_file": pl.String(),
     "matched_source_line": pl.UInt32(),
@@ -65,25 +67,11 @@ FILE_TYPES: dict[str, pl.DataType] = {
     "rows_read": pl.UInt64(),
     "rows_registered": pl.UInt64(),
     "rows_rejected": pl.UInt64(),
+    "rows_settled": pl.UInt64(),
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
     "ignored_columns": pl.List(pl.String),
 }
-UNFIXED_FILE = "unfixed.parquet"
-UNFIXED_TYPES: dict[str, pl.DataType] = {
-    "partner_id": pl.String(),
-    "keys": pl.List(pl.Int64),
-    "source_file": pl.String(),
-    "source_line": pl.UInt32(),
-    "reason": pl.String(),
-    "first_run": pl.String(),
-    "since": _MOMENT,
-    "nights": pl.UInt32(),
-    "unseen": pl.UInt32(),
-}
-"""One row is a rejected row that nobody has put right yet. `keys` are fingerprints by which it is known again,
-`first_run` and `since` (that run's moment) tell when it was rejected first, `nights` in how many runs it has been
-wrong, `unseen` in how many of them, counted from the last, it was not delivered."""
 MEANINGS: dict[str, str] = {
     "run_id": "the run",
     "partner_id": "who delivered the row; null where the file is in no partner's folder",
@@ -117,6 +105,9 @@ MEANINGS: dict[str, str] = {
     "reason": "the primary code: the first of the catalogue",
     "reasons": "all codes, the primary one first",
     "outcome": "`invalid`, `unauthorized`, `excluded`, `duplicate`, `review` or `structure`",
+    "first_run": "the run that rejected the row, or one of the same device, first",
+    "waits_for": "what could mend it: `reference`, `settings`, `registry`, or `delivery` where only a new one helps; "
+    "null where nothing is to be done",
     "raw_record": "the line as delivered, product keys masked",
     "matched_source_file": "manifest of the row of this delivery that it collided with",
     "matched_source_line": "and its line",
@@ -126,17 +117,13 @@ MEANINGS: dict[str, str] = {
     "layout": "`intune`, `partner_center`, `store` or `other`",
     "encoding": "how its text was read",
     "delimiter": "`,` `;` or tab",
-    "rows_read": "its rows = the next two together",
+    "rows_read": "its rows = the next three together",
     "rows_registered": "rows that became devices",
-    "rows_rejected": "all others",
+    "rows_rejected": "other rows that were decided",
+    "rows_settled": "rows of which an earlier run has settled what becomes of them",
     "disposition": "`processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`",
     "findings": "codes that hold for all its rows",
     "ignored_columns": "names of its columns that are not read",
-    "keys": "fingerprints by which the row is known again",
-    "first_run": "the run that rejected it first",
-    "since": "and that run's moment",
-    "nights": "in how many runs it has been wrong",
-    "unseen": "in how many of the last it was not delivered; beyond 30 it is forgotten",
 }
 """What each column of the published files holds."""
 
@@ -210,15 +197,24 @@ REJECTED_ROW = pa.DataFrameSchema(
 INPUT_FILE = pa.DataFrameSchema(
     _columns(
         FILE_TYPES,
-        {"source_file", "bytes", "rows_read", "rows_registered", "rows_rejected", "disposition", "findings"},
+        {
+            "source_file",
+            "bytes",
+            "rows_read",
+            "rows_registered",
+            "rows_rejected",
+            "rows_settled",
+            "disposition",
+            "findings",
+        },
         {"disposition": pa.Check.isin(list(DISPOSITIONS))},
     ),
     checks=[
         pa.Check(
             lambda data: data.lazyframe.select(
-                pl.col("rows_read") == pl.col("rows_registered") + pl.col("rows_rejected")
+                pl.col("rows_read") == pl.col("rows_registered") + pl.col("rows_rejected") + pl.col("rows_settled")
             ),
-            name="rows read are registered or rejected",
+            name="rows read are settled, registered or rejected",
         ),
     ],
     strict=True,

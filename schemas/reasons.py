@@ -27,6 +27,15 @@ class Outcome(StrEnum):
     STRUCTURE = "structure"
 
 
+class Waits(StrEnum):
+    """What could mend a finding, so that its row is decided again: all but a new delivery do so while the row waits."""
+
+    REFERENCE = "reference"
+    SETTINGS = "settings"
+    REGISTRY = "registry"
+    DELIVERY = "delivery"
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One finding that a row can have.
@@ -41,6 +50,7 @@ class Reason:
         microsoft: the error that the deployment service would have given; empty where there is none.
         field: the column that it is about; `*` for whichever has it, empty for the whole line or file.
         expected: what would have been right there.
+        waits_for: what could mend it; the row is final where that is a new delivery.
     """
 
     code: str
@@ -52,6 +62,7 @@ class Reason:
     microsoft: str = ""
     field: str = ""
     expected: str = ""
+    waits_for: Waits = Waits.DELIVERY
 
 
 _P, _C, _O = Owner.PARTNER, Owner.CUSTOMER, Owner.OPERATOR
@@ -86,6 +97,16 @@ REASONS: tuple[Reason, ...] = (
         _O,
         _INVALID,
         expected="a folder named as a partner of partners.csv",
+        waits_for=Waits.REFERENCE,
+    ),
+    Reason(
+        "FILE_TOO_LARGE",
+        "file",
+        "The file has more text, lines, columns or different headers than are read of one file.",
+        "Send the rows in several files, without columns of your own.",
+        _P,
+        _INVALID,
+        expected="a file within the limits of text, lines, columns and headers",
     ),
     Reason(
         "FILE_HEADER_UNKNOWN",
@@ -183,6 +204,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that has authorized this partner",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_PENDING",
@@ -193,6 +215,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that has authorized this partner",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_REMOVED",
@@ -203,6 +226,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that authorizes this partner still",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_NOT_YET_VALID",
@@ -213,6 +237,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer that authorizes this partner already",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_CHANNEL",
@@ -223,6 +248,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a channel that this type of partner may use",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_REGION",
@@ -233,6 +259,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer in the partner's region",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "AUTH_CLOUD",
@@ -243,6 +270,7 @@ REASONS: tuple[Reason, ...] = (
         _UNAUTHORIZED,
         field="tenant_id",
         expected="a customer in the public cloud",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "PRODUCT_KEY_EXPOSED",
@@ -262,6 +290,7 @@ REASONS: tuple[Reason, ...] = (
         _INVALID,
         field="hardware_hash",
         expected="nothing; this channel takes product IDs and tuples",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "IDENTITY_MISSING",
@@ -493,6 +522,7 @@ REASONS: tuple[Reason, ...] = (
         "812 ZtdDeviceNotFound",
         field="manufacturer",
         expected="the spelling that its devices report",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "GROUP_TAG_TOO_LONG",
@@ -503,6 +533,7 @@ REASONS: tuple[Reason, ...] = (
         _INVALID,
         field="group_tag",
         expected="at most as many characters as --group-tag-limit allows",
+        waits_for=Waits.SETTINGS,
     ),
     Reason(
         "USER_FORMAT",
@@ -523,6 +554,7 @@ REASONS: tuple[Reason, ...] = (
         _INVALID,
         field="assigned_user",
         expected="a verified domain of the customer",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "EXCLUDED_WORKPLACE_JOINED",
@@ -533,6 +565,7 @@ REASONS: tuple[Reason, ...] = (
         _EXCLUDED,
         field="serial_number",
         expected="a device that is not registered as a personal one",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "EXCLUDED_MDM_ONLY",
@@ -543,6 +576,7 @@ REASONS: tuple[Reason, ...] = (
         _EXCLUDED,
         field="serial_number",
         expected="a device that is not enrolled as a personal one",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "EXCLUDED_DIRECTORY_OBJECT",
@@ -554,6 +588,7 @@ REASONS: tuple[Reason, ...] = (
         "814 ZtdDeviceAlreadyAadRegistered",
         field="serial_number",
         expected="a device without a directory object",
+        waits_for=Waits.REFERENCE,
     ),
     Reason(
         "CONFLICTING_CLAIMS",
@@ -564,6 +599,7 @@ REASONS: tuple[Reason, ...] = (
         _REVIEW,
         field="tenant_id",
         expected="one customer for one device",
+        waits_for=Waits.REGISTRY,
     ),
     Reason(
         "DUPLICATE_IN_BATCH",
@@ -586,6 +622,7 @@ REASONS: tuple[Reason, ...] = (
         "808 ZtdDeviceAssignedToOtherTenant",
         field="serial_number",
         expected="a device that nobody has registered",
+        waits_for=Waits.REGISTRY,
     ),
     Reason(
         "REGISTERED_BY_CUSTOMER",
@@ -617,6 +654,7 @@ REASONS: tuple[Reason, ...] = (
         _REVIEW,
         field="serial_number",
         expected="the board that was registered, or its registration removed",
+        waits_for=Waits.REGISTRY,
     ),
     Reason(
         "AMBIGUOUS_MATCH",
@@ -628,6 +666,17 @@ REASONS: tuple[Reason, ...] = (
         "813 ZtdDeviceIsNotUnique",
         field="serial_number",
         expected="components of one device",
+        waits_for=Waits.REGISTRY,
+    ),
+    Reason(
+        "DEVICE_LEFT",
+        "against the registry",
+        "The row was delivered and carried out before, and its device has left since.",
+        "If the device is back, capture its hash anew and send that; else leave the row out of the list.",
+        _P,
+        _REVIEW,
+        field="serial_number",
+        expected="a device that has not left, or a new capture of it",
     ),
     Reason(
         "PROBABLE_DUPLICATE",

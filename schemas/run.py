@@ -20,11 +20,21 @@ class RunFileCounts(FileCounts):
 
 
 class RowCounts(TypedDict):
-    """Rows; read = registered + rejected."""
+    """Rows; read = settled + registered + rejected.
+
+    `waiting` and `structure` (lines that are no rows of data) are among the rejected. `first_time` are those decided
+    for the first time, of which `first_time_structure` and, without those, `first_time_rejected` were rejected.
+    """
 
     read: int
+    settled: int
     registered: int
     rejected: int
+    waiting: int
+    structure: int
+    first_time: int
+    first_time_rejected: int
+    first_time_structure: int
 
 
 class Counts(TypedDict):

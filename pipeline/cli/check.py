@@ -1,6 +1,5 @@
 """`check`: pre-flight of files."""
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_document, tell_json
 from pipeline.config import parse_moment
 from pipeline.objects import Location
 from schemas.reasons import CATALOGUE
@@ -29,8 +29,11 @@ _STANDARD_INPUT = "-"
 
 @click.command()
 @click.argument("file", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, allow_dash=True))
-@options.option("--partner", default="partner", help="Who would deliver the files.")
-@options.option("--tenant", help="Whose devices they hold, for files without a tenant column.")
+@options.option("--partner", help="Who would deliver the files [the folder above the tenant's].")
+@options.option(
+    "--tenant",
+    help="Whose devices they hold, for files without a tenant column [the nearest folder that is a GUID].",
+)
 @options.reference
 @options.registry_beside
 @options.as_of
@@ -39,7 +42,7 @@ _STANDARD_INPUT = "-"
 @options.config
 def check(  # noqa: PLR0913, PLR0917 - the command's options
     file: tuple[str, ...],
-    partner: str,
+    partner: str | None,
     tenant: str | None,
     reference: Location | None,
     registry: Location | None,
@@ -54,21 +57,21 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
     from pipeline.check import CheckConfig  # noqa: PLC0415 - heavy
     from pipeline.check import check as check_files  # noqa: PLC0415 - heavy
 
-    moment = parse_moment(as_of) if as_of else datetime.now(UTC)
+    moment = datetime.now(UTC) if as_of is None else parse_moment(as_of)
     with _on_disk(file) as files:
         checked = check_files(CheckConfig(files, partner, tenant, reference, registry, moment, group_tag_limit))
     rejected = int((checked.rows["reasons"].list.len() > 0).sum())
     counts = {"read": checked.rows.height, "accepted": checked.rows.height - rejected, "rejected": rejected}
     if form == "text":
         _tell(checked)
-        click.echo(f"{counts['read']:,} rows read = {counts['accepted']:,} accepted + {rejected:,} rejected")
+        tell(f"{counts['read']:,} rows read = {counts['accepted']:,} accepted + {rejected:,} rejected")
     elif form == "json":
-        click.echo(json.dumps({"rows": counts, "findings": _by_row(checked)}, indent=2))
+        tell_json({"rows": counts, "findings": _by_row(checked)})
     else:
-        from pipeline.report.formats import FORMATS  # noqa: PLC0415 - heavy
+        from pipeline.report.formats import ESCAPES, FORMATS  # noqa: PLC0415 - heavy
 
-        for text in FORMATS[form]([checked.findings]):
-            click.echo(text, nl=False)
+        for part in FORMATS[form]([checked.findings]):
+            tell_document(part, ESCAPES[form])
     return _FINDINGS if rejected else 0
 
 
@@ -90,13 +93,13 @@ def _tell(checked: "Checked") -> None:
     for file, line, code, level, field, found, expected in checked.findings.head(_MOST_SHOWN).iter_rows():
         reason = CATALOGUE[code]
         kind = "" if level == "error" else "warning: "
-        click.echo(f"{file}:{line}: {kind}{code}: {reason.sentence}")
+        tell(f"{file}:{line}: {kind}{code}: {reason.sentence}")
         where = [] if field is None else [f"{field}:"]
         seen = [] if found is None else [f"found {found!r},"]
-        click.echo(f"    {' '.join([*where, *seen, 'expected', expected])}")
-        click.echo(f"    fix: {reason.remedy}")
+        tell(f"    {' '.join([*where, *seen, 'expected', expected])}")
+        tell(f"    fix: {reason.remedy}")
     if checked.findings.height > _MOST_SHOWN:
-        click.echo(f"and {checked.findings.height - _MOST_SHOWN:,} more findings")
+        tell(f"and {checked.findings.height - _MOST_SHOWN:,} more findings")
 
 
 def _by_row(checked: "Checked") -> list[dict[str, object]]:

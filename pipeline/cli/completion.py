@@ -4,6 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell_text
 
 
 @click.command()
@@ -16,4 +17,4 @@ def completion(context: click.Context, shell: str) -> None:
     if made is None:
         message = f"{shell}: no completion for it"
         raise click.UsageError(message)
-    click.echo(made(context.find_root().command, {}, "autopilot-intake", "_AUTOPILOT_INTAKE_COMPLETE").source())
+    tell_text(made(context.find_root().command, {}, "autopilot-intake", "_AUTOPILOT_INTAKE_COMPLETE").source())

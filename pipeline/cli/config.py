@@ -1,11 +1,10 @@
 """`config`: what a run would be told, and by whom."""
 
-import json
-
 import click
 from click.core import ParameterSource
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json
 from pipeline.cli.run import run
 
 
@@ -31,11 +30,11 @@ def show(context: click.Context, form: str) -> None:
         for option in shown
     ]
     if form == "json":
-        click.echo(json.dumps(told, indent=2, default=str))
+        tell_json(told)
         return
     for setting in told:
         value = "-" if setting["value"] is None else setting["value"]
-        click.echo(f"{setting['setting']:<18} {value!s:<24} {setting['origin']}")
+        tell(f"{setting['setting']:<18} {value!s:<24} {setting['origin']}")
 
 
 def _origin(option: click.Option, source: ParameterSource | None) -> str:

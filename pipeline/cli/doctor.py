@@ -1,6 +1,5 @@
 """`doctor`: whether a run could work here."""
 
-import json
 import platform
 import shutil
 import uuid
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError
 from pipeline.objects import Location, Prefix, at_hand, is_uri
 
@@ -52,10 +52,10 @@ def doctor(reference: Location, registry: Location, output: Location, form: str)
     }
     told = [_checked(name, check) for name, check in checks.items()]
     if form == "json":
-        click.echo(json.dumps(told, indent=2))
+        tell_json(told)
     else:
         for one in told:
-            click.echo(f"{'ok  ' if one['ok'] else 'FAIL'}  {one['check']:<10} {one['told']}")
+            tell(f"{'ok  ' if one['ok'] else 'FAIL'}  {one['check']:<10} {one['told']}")
     return 0 if all(one["ok"] for one in told) else _FINDINGS
 
 

@@ -1,11 +1,11 @@
 """`evaluate`: how well devices are told apart, on made-up nights."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json
 from pipeline.cli.progress import listening
 
 if TYPE_CHECKING:
@@ -30,19 +30,17 @@ def evaluate(rows: int, existing: int, seed: int, nights: int, form: str) -> Non
     with listening() as listener:
         told = evaluate_nights(rows, existing, seed, nights, listener)
     if form == "json":
-        click.echo(json.dumps({"scenarios": told.scenarios.to_dicts(), "totals": told.totals.to_dicts()}, indent=2))
+        tell_json({"scenarios": told.scenarios.to_dicts(), "totals": told.totals.to_dicts()})
         return
-    click.echo(_table(told.scenarios))
-    click.echo("")
-    click.echo(_table(told.totals))
+    tell(*_table(told.scenarios), "", *_table(told.totals))
 
 
-def _table(frame: "pl.DataFrame") -> str:
+def _table(frame: "pl.DataFrame") -> list[str]:
     """Lines of aligned columns."""
     cells = [frame.columns, *([_cell(value) for value in row] for row in frame.iter_rows())]
     widths = [max(len(row[at]) for row in cells) for at in range(len(frame.columns))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    return [line.rstrip() for line in lines]
 
 
 def _cell(value: object) -> str:

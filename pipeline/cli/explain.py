@@ -7,6 +7,7 @@ import json
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.objects import Location, at_hand, below
 from schemas.reasons import CATALOGUE, Reason
@@ -22,17 +23,22 @@ def explain(code: str | None, run_id: str | None, output: Location, form: str) -
     """Explain a reason CODE, or those of a run, or list all of them."""
     if code is not None:
         reason = _found(code)
-        click.echo(json.dumps(dataclasses.asdict(reason), indent=2) if form == "json" else _told(reason))
+        if form == "json":
+            tell_json(dataclasses.asdict(reason))
+        else:
+            tell(*_told(reason))
         return
     counted = _of_run(output, run_id) if run_id else {}
     shown = [CATALOGUE[name] for name in counted] if run_id else list(CATALOGUE.values())
     if form == "json":
         counts = {name: {"rows": rows} for name, rows in counted.items()}
-        click.echo(json.dumps([dataclasses.asdict(one) | counts.get(one.code, {}) for one in shown], indent=2))
+        tell_json([dataclasses.asdict(one) | counts.get(one.code, {}) for one in shown])
     elif run_id:
-        click.echo("\n\n".join(f"{counted[one.code]:,} rows: {_told(one)}" for one in shown))
+        for at, one in enumerate(shown):
+            first, *lines = _told(one)
+            tell(*[""][:at], f"{counted[one.code]:,} rows: {first}", *lines)
     else:
-        click.echo("\n".join(f"{one.code:<26} {one.sentence}" for one in shown))
+        tell(*(f"{one.code:<26} {one.sentence}" for one in shown))
 
 
 def _found(code: str) -> Reason:
@@ -56,8 +62,8 @@ def _of_run(output: Location, run_id: str) -> dict[str, int]:
         raise UsageError(message) from error
 
 
-def _told(reason: Reason) -> str:
+def _told(reason: Reason) -> list[str]:
     outcome = f"outcome: {reason.outcome}" if reason.outcome else "a warning: the row is registered all the same"
     lines = [f"{reason.code} ({reason.family})", reason.sentence, f"expected: {reason.expected}"]
     lines += [f"what to do: {reason.remedy}", f"who must act: {reason.owner}", outcome]
-    return "\n".join([*lines, *([f"Microsoft: {reason.microsoft}"] if reason.microsoft else [])])
+    return [*lines, *([f"Microsoft: {reason.microsoft}"] if reason.microsoft else [])]

@@ -13,10 +13,17 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is told of an exception that ended a command."""
+    """What is told of an exception that ended a command.
+
+    Attributes:
+        message: what happened.
+        exit_code: what the command ends with.
+        frames: of a bug, where it came about, the innermost last; without any value.
+    """
 
     message: str
     exit_code: int
+    frames: tuple[str, ...] = ()
 
 
 def failure(error: BaseException) -> Failure:
@@ -26,11 +33,20 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, click.ClickException):
         return Failure(error.format_message(), UsageError.exit_code)
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return Failure("interrupted; nothing of this run was published", Fault.exit_code)
+        return Failure("interrupted", Fault.exit_code)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return Failure(f"{where}{error.strerror or error}; nothing of this run was published", Fault.exit_code)
+        return Failure(f"{where}{error.strerror or type(error).__name__}", Fault.exit_code)
     frames = traceback.extract_tb(error.__traceback__)
-    place = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents][-1]
-    where = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-    return Failure(f"this is a bug ({where}); nothing of this run was published; please report it", Fault.exit_code)
+    own = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents]
+    where = "".join(f" at {Path(frame.filename).name}:{frame.lineno}" for frame in own[-1:])
+    return Failure(
+        f"this is a bug ({type(error).__name__}{where}); please report it, with the lines of the log",
+        Fault.exit_code,
+        tuple(f"{_brief(frame.filename)}:{frame.lineno} in {frame.name}" for frame in frames),
+    )
+
+
+def _brief(path: str) -> str:
+    """A source file without where it is installed."""
+    return "/".join(Path(path).parts[-3:])

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell
 from pipeline.errors import UsageError
 
 _FILES = {
@@ -19,6 +20,7 @@ _FILES = {
 # group-tag-limit = 128            # most characters of a group tag
 # workers = 2                      # processes that read manifests
 # file-limit = 8589934592          # most bytes of text of one manifest
+# row-limit = 5000000              # most lines of one manifest
 """,
     "reference/partners.csv": "partner_id,name,partner_type,channel,region,provider_id\n",
     "reference/authorizations.csv": "partner_id,tenant_id,status,granted_at,revoked_at\n",
@@ -33,7 +35,14 @@ _FILES = {
 - Optional: `tenants.csv` (`tenant_id,region,cloud,verified_domains`), `exclusions.csv`
   (`tenant_id,serial_number,manufacturer,reason`), `manufacturers.csv` (`manufacturer,alias`).
 """,
-    "inbox/README.md": "Partners deliver to `<partner_id>/<tenant_id>/<any name>.csv`, `.csv.gz` or `.csv.zst`.\n",
+    "README.md": """\
+# Working folder
+
+- `inbox/`: partners deliver to `<partner_id>/<tenant_id>/<any name>.csv`, `.csv.gz` or `.csv.zst`. Put nothing else
+  there: every file is told of.
+- `reference/`: who they are, and for whom they may act; its own README says more.
+- `registry/` and `runs/` are made by the first run.
+""",
 }
 
 
@@ -45,9 +54,10 @@ def init(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         message = f"folder {folder}: not empty; name a new one"
         raise UsageError(message)
+    (folder / "inbox").mkdir(parents=True, exist_ok=True)
     for name, text in _FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        click.echo(path)
-    click.echo(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run inbox`")
+        tell(str(path))
+    tell(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run inbox`")

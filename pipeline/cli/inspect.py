@@ -1,7 +1,6 @@
 """`inspect`: what a hardware hash holds."""
 
 import codecs
-import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json
 from pipeline.config import FILE_LIMIT
 from pipeline.errors import UsageError
 
@@ -39,7 +39,10 @@ def inspect(hash_: str, row: int, unmask: bool, form: str) -> int:  # noqa: FBT0
 
     described = describe(_read(hash_, row))
     described = described if unmask else masked(described)
-    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if form == "json" else _told(described))
+    if form == "json":
+        tell_json(described)
+    else:
+        tell(*_told(described))
     return _FINDINGS if described["fault"] else 0
 
 
@@ -56,7 +59,7 @@ def _read(given: str, row: int) -> str:
         return given
     from pipeline.ingest import Forms, Manifest, begin_reading, read_rows  # noqa: PLC0415 - heavy
 
-    reading = begin_reading(Manifest(Path(given), given, None, None), FILE_LIMIT)
+    reading = begin_reading(Manifest(Path(given).resolve(), given, None, None), FILE_LIMIT)
     seen = 0
     for rows in read_rows([reading], Forms()):
         if reading.course.headers and seen + rows.height >= row:
@@ -68,19 +71,18 @@ def _read(given: str, row: int) -> str:
     return reading.text()
 
 
-def _told(described: dict[str, Any]) -> str:
+def _told(described: dict[str, Any]) -> list[str]:
     if "records" not in described:
-        return f"cannot be used: {described['fault']}; `autopilot-intake explain {described['fault']}` says more"
+        return [f"cannot be used: {described['fault']}; `autopilot-intake explain {described['fault']}` says more"]
     verdict = f"cannot be used: {described['fault']}" if described["fault"] else "verified"
     repaired = ", its text repaired" if described["repaired"] else ""
     lines = [f"{verdict}{repaired}: {described['bytes']:,} bytes, id {described['hardware_hash_id']}", "", "identity"]
     lines += [f"  {name:<20} {_value(value)}" for name, value in described["identity"].items()]
     lines += ["", "records"]
-    lines += [
+    return lines + [
         f"{'*' if entry['identity'] else ' '} {entry['type']:>3} {entry['name']:<20} {_value(entry['value'])}"
         for entry in described["records"]
     ]
-    return "\n".join(lines)
 
 
 def _value(value: object) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.failures import failure
+from pipeline.cli.failures import Failure, failure
+from pipeline.cli.printing import masked, warn_raw
 
 if TYPE_CHECKING:
     from pipeline.flow import RunResult
@@ -22,7 +23,7 @@ class JsonLog:
 
     def notice(self, text: str) -> None:
         """Log something that an operator should know."""
-        self._tell("warning", "notice", message=text)
+        self._tell("warning", "notice", message=masked(text))
 
     def stage(self, name: str) -> None:
         """Log that a stage begins."""
@@ -50,14 +51,22 @@ class JsonLog:
             seconds=run["seconds"],
         )
 
-    def failed(self, kind: str, message: str, exit_code: int) -> None:
+    def failed(self, error: BaseException, told: Failure) -> None:
         """Log what ended the command."""
-        self._tell("error", "failed", error=kind, message=message, exit_code=exit_code)
+        frames = {"frames": told.frames} if told.frames else {}
+        self._tell(
+            "error",
+            "failed",
+            error=type(error).__name__,
+            message=masked(told.message),
+            exit_code=told.exit_code,
+            **frames,
+        )
 
     def _tell(self, level: str, event: str, **more: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": now, "level": level, "event": event, "run_id": self._run_id, **more}
-        click.echo(json.dumps(line, ensure_ascii=False), err=True)
+        warn_raw(json.dumps(line))
 
 
 @contextmanager
@@ -72,5 +81,5 @@ def logging(run_id: str) -> Iterator[JsonLog]:
         yield log
     except BaseException as error:
         told = failure(error)
-        log.failed(type(error).__name__, told.message, told.exit_code)
+        log.failed(error, told)
         raise click.exceptions.Exit(told.exit_code) from error

@@ -3,6 +3,8 @@
 Nothing here imports polars, pandera or pyarrow: `--help` answers at once, and each command loads what it needs.
 """
 
+import io
+import os
 import sys
 from importlib.metadata import version
 
@@ -24,9 +26,25 @@ from pipeline.cli import (
     synthesize,
 )
 from pipeline.cli.failures import failure
+from pipeline.cli.printing import finish, is_heard, ready, warn
+from pipeline.errors import Fault, UsageError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Commands of which no broken pipe looks like findings."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if is_heard():
+                message = "a pipe to another process was closed; start again"
+                raise Fault(message) from error
+            return 0
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("autopilot-intake"), prog_name="autopilot-intake")
 def cli() -> None:
     """Take in device manifests for Windows Autopilot: validate, authorize, match, publish."""
@@ -52,20 +70,51 @@ for command in (
 
 def main() -> None:
     """Run the command line and exit with the documented code."""
+    ready()
     sys.exit(_exit_code())
 
 
 def _exit_code() -> int:
     try:
-        return int(cli.main(prog_name="autopilot-intake", standalone_mode=False) or 0)
-    except click.exceptions.Exit as done:
-        return done.exit_code
+        code = _run()
+        finish()
     except SystemExit:
         raise
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        for line in told.getvalue().splitlines():
+            warn(line)
         return failure(error).exit_code
     except BaseException as error:  # noqa: BLE001 - the last line of defence; a library's panic is no Exception
-        told = failure(error)
-        click.echo(f"error: {told.message}", err=True)
-        return told.exit_code
+        what = failure(error)
+        for frame in what.frames:
+            warn(f"  {frame}")
+        warn(f"error: {what.message}")
+        return what.exit_code
+    return code
+
+
+def _run() -> int:
+    _require_text()
+    try:
+        return int(cli.main(prog_name="autopilot-intake", standalone_mode=False) or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except SystemExit:  # click's, of a pipe that was closed while it printed help
+        if is_heard():
+            raise
+        return 0
+
+
+def _require_text() -> None:
+    """Refuse bytes that are no UTF-8: what they name could be neither shown nor kept."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("AUTOPILOT_INTAKE_")}
+    for name, value in [*enumerate(sys.argv), *settings.items()]:
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            message = (
+                f"{f'argument {name}' if isinstance(name, int) else name}: {value}: is no UTF-8; rename what it names"
+            )
+            raise UsageError(message) from error

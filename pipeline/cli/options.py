@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT
+from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT, ROW_LIMIT
 from pipeline.errors import UsageError
 from pipeline.objects import Location, is_uri
 
@@ -69,6 +70,10 @@ config = option(
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
+_OTHER_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""Begins what was meant as a URI, and would become folders of odd names."""
+
+
 class _Location(click.ParamType[Location]):
     """A local folder, or the URI of one in an object store."""
 
@@ -76,7 +81,11 @@ class _Location(click.ParamType[Location]):
 
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Location:
         location = value if isinstance(value, Path) else str(value)
-        return location if is_uri(location) else FOLDER.convert(location, param, ctx)
+        if is_uri(location):
+            return location
+        if "\0" in str(location) or _OTHER_URI.match(str(location)):
+            self.fail(f"{location}: neither a folder nor the URI of a store such as s3:// or az://", param, ctx)
+        return FOLDER.convert(location, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return FOLDER.shell_complete(ctx, param, incomplete)
@@ -128,5 +137,13 @@ file_limit = option(
     default=FILE_LIMIT,
     show_default=True,
     metavar="BYTES",
-    help="Most bytes of text of one manifest, once decompressed; a larger one counts as unreadable.",
+    help="Most bytes of text of one manifest, once decompressed; a larger one is not read.",
+)
+row_limit = option(
+    "--row-limit",
+    type=click.IntRange(min=1),
+    default=ROW_LIMIT,
+    show_default=True,
+    metavar="ROWS",
+    help="Most lines of one manifest below its first; a longer one is not read.",
 )

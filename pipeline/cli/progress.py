@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from pipeline.cli.printing import masked, shown, warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -16,7 +16,7 @@ class _Notices:
     """Notices alone, for a job's log."""
 
     def notice(self, text: str) -> None:
-        click.echo(f"notice: {text}", err=True)
+        warn(f"notice: {text}")
 
     def stage(self, name: str) -> None:
         """Say nothing."""
@@ -38,7 +38,7 @@ class _Bar(_Notices):
         self._begun = time.monotonic()
 
     def notice(self, text: str) -> None:
-        self._progress.console.print(f"notice: {text}", markup=False, highlight=False)
+        self._progress.console.print(f"notice: {shown(masked(text))}", markup=False, highlight=False)
 
     def stage(self, name: str) -> None:
         self._progress.update(self._task, description=name)

@@ -1,6 +1,5 @@
 """`registry`: the existing device records."""
 
-import json
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json
 from pipeline.cli.progress import listening
 from pipeline.objects import Location
 
@@ -42,15 +42,13 @@ def import_(file: Path, registry: Location, form: str) -> int:
     result = import_records(Registry.open(registry, create=True), file)
     if form == "json":
         refused = [{"line": line, "reason": reason} for line, reason in result.refused]
-        click.echo(
-            json.dumps({"imported": result.imported, "unchanged": result.unchanged, "refused": refused}, indent=2)
-        )
+        tell_json({"imported": result.imported, "unchanged": result.unchanged, "refused": refused})
     else:
         for line, reason in result.refused[:_MOST_REFUSED]:
-            click.echo(f"{file}:{line}: refused: {reason}")
+            tell(f"{file}:{line}: refused: {reason}")
         if len(result.refused) > _MOST_REFUSED:
-            click.echo(f"and {len(result.refused) - _MOST_REFUSED:,} more refused records")
-        click.echo(f"{result.imported:,} imported, {result.unchanged:,} unchanged, {len(result.refused):,} refused")
+            tell(f"and {len(result.refused) - _MOST_REFUSED:,} more refused records")
+        tell(f"{result.imported:,} imported, {result.unchanged:,} unchanged, {len(result.refused):,} refused")
     return _FINDINGS if result.refused else 0
 
 
@@ -67,7 +65,10 @@ def remove(device_id: tuple[str, ...], reason: str, registry: Location, form: st
 
     opened = Registry.open(registry, create=False)
     removed = remove_devices(opened, list(device_id), reason, datetime.now(UTC))
-    click.echo(json.dumps({"removed": removed}, indent=2) if form == "json" else f"{len(removed):,} removed")
+    if form == "json":
+        tell_json({"removed": removed})
+    else:
+        tell(f"{len(removed):,} removed")
 
 
 @registry.command()
@@ -81,12 +82,12 @@ def stats(registry: Location, form: str) -> None:
 
     counted = count_records(Registry.open(registry, create=False))
     if form == "json":
-        click.echo(json.dumps(counted, indent=2))
+        tell_json(counted)
         return
-    click.echo(f"version {counted['version']}: {counted['registered']:,} registered, {counted['removed']:,} removed")
+    tell(f"version {counted['version']}: {counted['registered']:,} registered, {counted['removed']:,} removed")
     for name in ("registered_via", "identity", "tenants"):
         for value, number in counted[name].items():
-            click.echo(f"  {number:>10,}  {name.removesuffix('s')} {value}")
+            tell(f"  {number:>10,}  {name.removesuffix('s')} {value}")
 
 
 @registry.command()
@@ -104,9 +105,9 @@ def compact(registry: Location, form: str) -> None:
     with listening() as listener:
         done = compact_registry(Registry.open(registry, create=False), listener)
     if form == "json":
-        click.echo(json.dumps(asdict(done), indent=2))
+        tell_json(asdict(done))
         return
-    click.echo(
+    tell(
         f"version {done.version}: {done.files_before:,} data files became {done.files_after:,}, "
         f"{done.lookups_made:,} got a look-up"
     )
@@ -132,10 +133,10 @@ def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> 
 
     done = vacuum_registry(Registry.open(registry, create=False), older_than, dry_run=dry_run)
     if form == "json":
-        click.echo(json.dumps({"files": done.files, "bytes": done.size}, indent=2))
+        tell_json({"files": done.files, "bytes": done.size})
         return
     told = "would be removed" if dry_run else "removed"
-    click.echo(f"{len(done.files):,} files of {done.size / 1e6:,.1f} MB {told}")
+    tell(f"{len(done.files):,} files of {done.size / 1e6:,.1f} MB {told}")
 
 
 @registry.command()
@@ -152,9 +153,9 @@ def verify(registry: Location, output: Location | None, form: str) -> int:
     with output_at(output) if output else nullcontext() as at_hand:
         findings = verify_registry(Registry.open(registry, create=False), at_hand.folder if at_hand else None)
     if form == "json":
-        click.echo(json.dumps(findings, indent=2))
+        tell_json(findings)
     else:
-        click.echo("\n".join(findings) if findings else f"registry {registry}: all is well")
+        tell(*(findings or [f"registry {registry}: all is well"]))
     return _FINDINGS if findings else 0
 
 
@@ -185,9 +186,9 @@ def _tell_events(value: str, registry: Location, form: str, *, latest: bool) -> 
     events = device_events(Registry.open(registry, create=False), value)
     told = (registrations(events) if latest else events).to_dicts()
     if form == "json":
-        click.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
+        tell_json(told)
     else:
         for event in told:
-            click.echo("\n".join(f"{name:<16} {given}" for name, given in event.items() if given is not None) + "\n")
-        click.echo(f"{len(told):,} found" if told else f"{value}: not in the registry {registry}")
+            tell(*(f"{name:<16} {given}" for name, given in event.items() if given is not None), "")
+        tell(f"{len(told):,} found" if told else f"{value}: not in the registry {registry}")
     return 0 if told else _FINDINGS

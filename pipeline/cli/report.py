@@ -3,6 +3,7 @@
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell
 from pipeline.errors import UsageError
 from pipeline.objects import Location, below
 
@@ -35,4 +36,4 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
             at_hand.show(f"{name}/report")
         if at_hand.folder.is_dir():
             at_hand.show(write_history(at_hand.folder, [run.manifest for run in runs]))
-    click.echo(f"{below(output, 'index.html')}: {len(runs):,} runs; {pages:,} pages of {len(wanted):,} runs made anew")
+    tell(f"{below(output, 'index.html')}: {len(runs):,} runs; {pages:,} pages of {len(wanted):,} runs made anew")

@@ -1,20 +1,27 @@
 """`run`: the nightly job."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli import options
+from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
+from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
 from pipeline.cli.progress import listening
-from pipeline.config import RunConfig, parse_moment
-from pipeline.objects import Location, below
+from pipeline.config import DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
+from pipeline.errors import IntakeError
+from pipeline.objects import Location, at_hand, below
 from schemas.run import RunManifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.flow import RunResult
+    from pipeline.listener import Listener
 
 _FINDINGS = 1
 
@@ -35,7 +42,14 @@ _FINDINGS = 1
     expose_value=False,
     help="Where the work runs.",
 )
-@options.option("--reprocess", is_flag=True, help="Read files again that were taken in before.")
+@options.option("--reprocess", is_flag=True, help="Decide again what was final; what was carried out stays so.")
+@options.option(
+    "--wait-days",
+    type=click.IntRange(min=1),
+    default=WAIT_DAYS,
+    show_default=True,
+    help="How long a request waits for consent, settings or the registry; then it is final.",
+)
 @options.option("--dry-run", is_flag=True, help="Do everything but register; the result is under dry-run/.")
 @options.option(
     "--max-reject-rate",
@@ -45,6 +59,7 @@ _FINDINGS = 1
 @options.group_tag_limit
 @options.workers
 @options.file_limit
+@options.row_limit
 @options.option("--shared", is_flag=True, help="Let the umask decide who may read what is published [its owner alone].")
 @options.option(
     "--log-format",
@@ -75,11 +90,15 @@ def run(
     An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz or .csv.zst.
     """
     moment = settings.pop("as_of")
-    config = RunConfig.beside(*inbox, as_of=parse_moment(moment) if moment else None, **settings)
+    as_of = None if moment is None else parse_moment(moment)
+    config = RunConfig.beside(*inbox, as_of=as_of, **settings)
     result = _logged(config) if log_format == "json" else _shown(config)
-    if metrics and not config.dry_run:
-        _measure(metrics, result.manifest)
-    _tell(result.manifest, result.folder, form)
+    try:
+        if metrics and not config.dry_run:
+            _measure(metrics, result.manifest)
+        _tell(result.manifest, result.folder, form)
+    except (Unheard, KeyboardInterrupt) as error:
+        warn(f"notice: {failure(error).message}; run {config.run_id} is published in {result.folder}")
     rows = result.manifest["rows"]
     too_many = max_reject_rate is not None and rows["rejected"] > max_reject_rate * rows["read"]
     return _FINDINGS if too_many and not result.repeated else 0
@@ -89,9 +108,9 @@ def _shown(config: RunConfig) -> "RunResult":
     from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
     with listening() as listener:
-        result = run_flow(config, listener)
+        result = _published(run_flow, config, listener)
     if result.repeated:
-        click.echo(f"notice: run {config.run_id} was committed before; it is published and not run again", err=True)
+        warn(f"notice: run {config.run_id} was committed before; it is published and not run again")
     return result
 
 
@@ -99,9 +118,40 @@ def _logged(config: RunConfig) -> "RunResult":
     with logging(config.run_id) as log:
         from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
-        result = run_flow(config, log)
+        result = _published(run_flow, config, log)
         log.finished(result)
     return result
+
+
+def _published(
+    run_flow: "Callable[[RunConfig, Listener], RunResult]", config: RunConfig, listener: "Listener"
+) -> "RunResult":
+    """Run; what goes wrong once the run is published stops nothing any more, and is said."""
+    begun = datetime.now(UTC)
+    try:
+        return run_flow(config, listener)
+    except (IntakeError, click.ClickException):
+        raise
+    except BaseException as error:
+        result = _published_since(begun, config)
+        if result is None:
+            listener.notice(f"run {config.run_id} is not published; start it again under the same id")
+            raise
+        listener.notice(f"{failure(error).message}; run {config.run_id} is published all the same")
+        return result
+
+
+def _published_since(begun: datetime, config: RunConfig) -> "RunResult | None":
+    from pipeline.flow import RunResult  # noqa: PLC0415 - heavy
+
+    folder = below(config.output, f"{DRY_RUNS}/{config.run_id}" if config.dry_run else config.run_id)
+    try:
+        with at_hand(folder, lambda name: name == "run.json") as here:
+            manifest = json.loads((here / "run.json").read_text(encoding="utf-8"))
+        is_this = datetime.fromisoformat(manifest["started_at"]) >= begun
+    except (OSError, ValueError, LookupError, IntakeError):
+        return None
+    return RunResult(folder, manifest) if is_this else None
 
 
 def _measure(path: Path, manifest: RunManifest) -> None:
@@ -110,19 +160,19 @@ def _measure(path: Path, manifest: RunManifest) -> None:
     try:
         write_metrics(path, manifest)
     except OSError as error:  # the run is published, so this is no fault of it
-        click.echo(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it", err=True)
+        warn(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it")
 
 
 def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     if form == "text":
-        click.echo(told(manifest, folder))
+        tell_text(told(manifest, folder))
     elif form == "json":
-        click.echo(json.dumps(manifest, indent=2))
+        tell_json(manifest)
     else:
-        from pipeline.report.formats import FORMATS, published_findings  # noqa: PLC0415 - heavy
+        from pipeline.report.formats import ESCAPES, FORMATS, published_findings  # noqa: PLC0415 - heavy
 
-        for text in FORMATS[form](published_findings(folder)):
-            click.echo(text, nl=False)
+        for part in FORMATS[form](published_findings(folder)):
+            tell_document(part, ESCAPES[form])
 
 
 def told(manifest: RunManifest, folder: Location) -> str:

@@ -1,10 +1,9 @@
 """`runs`: what was published."""
 
-import json
-
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell, tell_json, tell_text
 from pipeline.cli.run import told
 from pipeline.errors import UsageError
 from pipeline.objects import Location, below
@@ -24,11 +23,11 @@ def list_(output: Location, form: str) -> None:
     """List the published runs, the latest first."""
     found = sorted(_published(output), key=lambda run: str(run["finished_at"]), reverse=True)
     if form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        tell_json(found)
         return
     for run in found:
         rows = run["rows"]
-        click.echo(
+        tell(
             f"{run['finished_at'][:19]}  {run['run_id']:<28} {rows['read']:>9,} rows = "
             f"{rows['registered']:,} registered + {rows['rejected']:,} rejected"
         )
@@ -45,8 +44,10 @@ def show(run_id: str, output: Location, form: str) -> None:
     if manifest is None:
         message = f"run {run_id}: not published in {output}; `runs list` names those that are"
         raise UsageError(message)
-    as_json = json.dumps(manifest, indent=2, ensure_ascii=False)
-    click.echo(as_json if form == "json" else told(manifest, below(output, run_id)))
+    if form == "json":
+        tell_json(manifest)
+    else:
+        tell_text(told(manifest, below(output, run_id)))
 
 
 def _published(output: Location) -> list[RunManifest]:

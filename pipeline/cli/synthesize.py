@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
+from pipeline.cli.printing import tell
 
 
 @click.command()
@@ -22,4 +23,4 @@ def synthesize(folder: Path, rows: int, existing: int, seed: int) -> None:
     from pipeline.synthesize.night import AS_OF  # noqa: PLC0415 - heavy
 
     written = write_night(folder, rows, seed, existing)
-    click.echo(f"{written:,} rows in {folder / 'inbox'}; made for --as-of {AS_OF}")
+    tell(f"{written:,} rows in {folder / 'inbox'}; made for --as-of {AS_OF}")

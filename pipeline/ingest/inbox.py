@@ -11,7 +11,7 @@ from typing import BinaryIO
 from pipeline.errors import Fault, UsageError
 from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, likeness, printable
 from pipeline.ingest.opening import open_regular
-from pipeline.ingest.survey import state_of
+from pipeline.ingest.survey import State, state_of
 from pipeline.objects import Location, Prefix, is_uri
 from pipeline.scratch import Scratch
 
@@ -29,7 +29,7 @@ class Manifest:
         tenant_folder: the second folder, None where there is none.
         root: the folder below which no link is followed on the way to it; None for its own.
         refused: the code of why it is not even opened; None for one that is to be read.
-        mark: what tells, together with its path, that its bytes are what they were; None where nothing does.
+        mark: what a store's listing tells its bytes by; None where it tells none, or the file lies here.
         listed_size: its bytes where a store's listing told them.
     """
 
@@ -42,9 +42,9 @@ class Manifest:
     mark: str | None = None
     listed_size: int | None = None
 
-    def size(self) -> int:
-        """Its bytes now; 0 where it cannot be found."""
-        return state_of(self.path).size if self.listed_size is None else self.listed_size
+    def state(self) -> State:
+        """The file as the system knows it now, or as its store's listing told."""
+        return state_of(self.path) if self.listed_size is None else State(self.listed_size, 0, 0, 0)
 
     def open(self) -> BinaryIO:
         """Open it to be read.
@@ -171,8 +171,8 @@ def _list_folder(inbox: Path, found: _Listing) -> None:
                 found.ignored += 1
             elif not entry.is_dir(follow_symlinks=False):
                 found.entries.append(_local(entry, name, inbox))
-            elif fault := fault_of(name):
-                found.entries.append(_Entry(name, Path(entry.path), inbox, fault, is_folder=True))
+            elif wrong := fault_of(name):
+                found.entries.append(_Entry(name, Path(entry.path), inbox, wrong, is_folder=True))
             else:
                 folders.append(name)
 
@@ -185,8 +185,7 @@ def _local(entry: os.DirEntry[str], name: str, inbox: Path) -> _Entry:
         return _Entry(name, path, inbox, f"it cannot be looked at ({error.strerror})")
     if not stat.S_ISREG(told.st_mode):
         return _Entry(name, path, inbox, "it is a link or another special file; deliver the file itself")
-    mark = f"{told.st_size}:{told.st_mtime_ns}:{told.st_ctime_ns}:{told.st_ino}"
-    return _Entry(name, path, inbox, fault_of(name), mark=mark)
+    return _Entry(name, path, inbox, fault_of(name))
 
 
 def _list_objects(prefix: Prefix, near: Path, found: _Listing) -> dict[Path, str]:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from pipeline.config import ROW_LIMIT
 from pipeline.ingest.cells import read_cells
 from pipeline.ingest.encoding import UNREADABLE, read_mixed, read_open
 from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
-from pipeline.ingest.lines import NEWLINE, whole_lines
+from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
 from pipeline.ingest.secrets import mask_in_name
-from pipeline.ingest.survey import State, Survey, state_of, state_of_open, survey
+from pipeline.ingest.survey import Survey, state_of, state_of_open, survey, unread
 from pipeline.ingest.wrapping import unwrapped
 
 
@@ -68,17 +69,17 @@ class Reading:
             self.failed = True
 
 
-def begin_reading(manifest: Manifest, limit: int) -> Reading:
+def begin_reading(manifest: Manifest, limit: int, most_rows: int = ROW_LIMIT) -> Reading:
     """Look through a manifest, to read it whole.
 
     Args:
         manifest: the file.
         limit: most bytes of text; of a file with more of them nothing is read.
+        most_rows: most lines below the first, likewise.
     """
     if manifest.refused:
-        unseen = State(manifest.size(), 0, 0)
-        return Reading(manifest, Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=unseen))
-    surveyed = survey(manifest.path, limit, manifest.open)
+        return Reading(manifest, unread(manifest.state()))
+    surveyed = survey(manifest.path, limit, manifest.open, most_rows + 1)
     return Reading(manifest, surveyed, failed=not surveyed.readable)
 
 
@@ -223,12 +224,14 @@ def file_read(parts: list[Reading], settled: frozenset[str] = frozenset()) -> Fi
     """
     survey, last = parts[0].survey, parts[-1].course
     is_settled = survey.sha256 in settled
+    too_large = survey.too_large or any(reading.course.too_large for reading in parts)
     failed = not survey.readable or any(reading.failed for reading in parts)
+    cause = parts[0].manifest.refused or ("FILE_TOO_LARGE" if too_large else "FILE_UNREADABLE")
     return FileRead(
         survey=survey,
         headers=last.headers,
         delimiter=last.delimiter,
         rows_read=sum(reading.course.rows_read for reading in parts),
-        fault=(parts[0].manifest.refused or "FILE_UNREADABLE") if failed and not is_settled else None,
+        fault=cause if (failed or too_large) and not is_settled else None,
         settled=is_settled,
     )

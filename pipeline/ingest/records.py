@@ -22,6 +22,12 @@ from pipeline.ingest.preamble import Opening, find_opening, guessed_from_blank
 _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
 
+MOST_COLUMNS = 1_000
+"""Columns of the widest header; a manifest has eight, and what exports add to them is counted in dozens."""
+
+_MOST_HEADERS = 100
+"""Different headers of one file: it was put together from others, of which hardly two programs' have their own."""
+
 _LONGEST_OPENING = 16 << 20
 """Bytes of lines of delimiters alone that a file may begin with; one with more of them has no header."""
 
@@ -52,6 +58,7 @@ class Course:
         ended: no section follows.
         carried: lines of the last section that may go on in the next.
         left_open: the last section ends in a value that may go on.
+        too_large: it has more columns, or more different headers, than are read; nothing follows.
     """
 
     headers: list[Header] = field(default_factory=list)
@@ -65,6 +72,7 @@ class Course:
     ended: bool = False
     carried: bytes = b""
     left_open: bool = False
+    too_large: bool = False
     _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
@@ -75,13 +83,15 @@ class Course:
         """
         held = b""
         for block in blocks:
+            if self.too_large:
+                return
             if self.opened:
                 yield block
                 continue
             held += block
-            if self._open(held, forms, is_whole=len(held) >= _LONGEST_OPENING):
+            if self._open(held, forms, is_whole=len(held) >= _LONGEST_OPENING) and not self.too_large:
                 yield held
-        if not self.opened and self._open(held, forms, is_whole=True):
+        if not self.opened and self._open(held, forms, is_whole=True) and not self.too_large:
             self.ended = True
             yield held
         self.ended = True
@@ -92,6 +102,7 @@ class Course:
         if opening:
             self.opening, self.delimiter, self.lines_before = opening, opening.delimiter, opening.line
             self.headers += [opening.header] if opening.header else []
+            self.too_large = opening.header is not None and len(opening.header.cells) > MOST_COLUMNS
         elif len(text) >= _LONGEST_OPENING:
             self.delimiter = guessed_from_blank(text)
         self.opened = bool(opening) or len(text) >= _LONGEST_OPENING
@@ -102,6 +113,9 @@ class Course:
         if len(self._numbers) != len(self.headers):
             self._numbers = {known: number for number, known in enumerate(self.headers)}
         if header not in self._numbers:
+            if len(self.headers) == _MOST_HEADERS or len(header.cells) > MOST_COLUMNS:
+                self.too_large = True
+                return
             self._numbers[header] = len(self.headers)
             self.headers.append(header)
         self.header_no = self._numbers[header]

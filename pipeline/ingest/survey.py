@@ -4,6 +4,7 @@ import codecs
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,11 @@ _SAMPLE = 4_096
 
 
 class State(NamedTuple):
-    """What changes when a file does: its size in bytes, its time of change, its number."""
+    """What changes when a file does: its size in bytes, when its content and its entry changed, its number."""
 
     size: int
     changed: int
+    entry_changed: int
     number: int
 
 
@@ -66,6 +68,7 @@ class Survey:
         cuts: where the parts of a large file end, but the last.
         mixed: lines of it may be in another encoding.
         wrapped: each of its lines is one quoted cell that holds a line.
+        too_large: it has more text than is read.
     """
 
     encoding: str | None
@@ -77,33 +80,37 @@ class Survey:
     cuts: tuple[Cut, ...] = ()
     mixed: bool = False
     wrapped: bool = False
+    too_large: bool = False
 
 
-def survey(path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None) -> Survey:
+def survey(
+    path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None, most_lines: int = sys.maxsize
+) -> Survey:
     """Read a file through once. Never raises for what the file is at fault for.
 
     Args:
         path: the file.
         opened: opens it; None for a file that the user named.
+        most_lines: most lines; of a file with more of them nothing is read either.
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
     observed, digest = _Observation(), hashlib.sha256()
-    state = State(0, 0, 0)
-    readable = False
+    state = State(0, 0, 0, 0)
+    readable = complete = False
     try:
         with opened() if opened else path.open("rb") as file:
             # Of the file that is open, not of what its name may have come to stand for since.
             state = state_of_open(file)
             source = _Digested(file, digest)
-            readable = _observe(chunks(source, path), observed, limit)
-            if observed.size <= limit:
+            readable = _observe(chunks(source, path), observed, limit, most_lines)
+            if not observed.exceeds(limit, most_lines):
                 source.finish()
-            complete = observed.size <= limit
+                complete = True
     except OSError:
         readable = complete = False
     observed.close()
-    if observed.size > limit:
-        return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state)
+    if observed.exceeds(limit, most_lines):
+        return unread(state, too_large=True)
     newline = b"\r" if observed.has_cr and not observed.has_lf else NEWLINE
     plain = compression(path) is None and newline == NEWLINE
     return Survey(
@@ -119,12 +126,22 @@ def survey(path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None)
     )
 
 
-def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int) -> bool:
+def unread(state: State, *, too_large: bool = False) -> Survey:
+    """The survey of a file that is not looked into."""
+    return Survey(None, ansi=True, newline=NEWLINE, readable=False, sha256=None, state=state, too_large=too_large)
+
+
+def known_survey(state: State, sha256: str) -> Survey:
+    """What is known of a file that is not read again, since it is what it was."""
+    return Survey(None, ansi=True, newline=NEWLINE, readable=True, sha256=sha256, state=state)
+
+
+def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int, most_lines: int) -> bool:
     """Look at chunks up to a limit; whether all could be read."""
     try:
         for chunk in _with_whole_head(chunks):
             observed.add(chunk)
-            if observed.size > limit:
+            if observed.exceeds(limit, most_lines):
                 return False
     except UNREADABLE:
         return False
@@ -141,7 +158,7 @@ def state_of(path: Path) -> State:
     try:
         return _state(path.lstat())
     except OSError:
-        return State(0, 0, 0)
+        return State(0, 0, 0, 0)
 
 
 def state_of_open(file: BinaryIO) -> State:
@@ -150,7 +167,7 @@ def state_of_open(file: BinaryIO) -> State:
 
 
 def _state(stat: os.stat_result) -> State:
-    return State(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return State(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 class _Digested:
@@ -204,12 +221,16 @@ class _Observation:
         self._end = b""
         self.mixed = False
         self.wrapping = Wrapping()
-        self.size = self._lines = 0
+        self.size = self._lines = self._returns = 0
         self.cuts: list[Cut] = []
 
     @property
     def ansi(self) -> bool:
         return self.encoding in {None, "cp1252"} or (self.encoding == "utf-8" and self._ascii)
+
+    def exceeds(self, limit: int, most_lines: int) -> bool:
+        """Whether that is too much, of bytes or of lines, whatever ends them."""
+        return self.size > limit or (self._lines if self.has_lf else self._returns) > most_lines
 
     def add(self, chunk: bytes) -> None:
         if self.encoding is None:
@@ -224,6 +245,7 @@ class _Observation:
             self.wrapping.add(text)
             self.has_lf = self.has_lf or NEWLINE in text
             self.has_cr = self.has_cr or b"\r" in text
+            self._returns += text.count(b"\r")
         self._count(chunk)
 
     def _count(self, chunk: bytes) -> None:

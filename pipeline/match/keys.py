@@ -61,6 +61,18 @@ def fold(serial: pl.Expr) -> pl.Expr:
     return plain.str.replace_many(FOLDED).str.strip_chars_start("0")
 
 
+def identity_key() -> pl.Expr:
+    """Fingerprint of the cells that a delivered row names its device by: a later row that has it asks the same.
+
+    Of rows with their cells as delivered and `hash_verified`, `has_hash`, `hardware_hash_id`. Null where the row names
+    no device.
+    """
+    by_hash = fingerprint("asked by hash", pl.col("hardware_hash_id"))
+    by_product_id = fingerprint("asked by product ID", pl.col("windows_product_id"))
+    by_tuple = fingerprint("asked by tuple", *(pl.col(name) for name in ("serial_number", "manufacturer", "model")))
+    return pl.when("has_hash").then(by_hash).otherwise(pl.coalesce(by_product_id, by_tuple))
+
+
 def _disk_keys(disks: pl.Series) -> pl.Series:
     exploded = disks.to_frame("disk").with_row_index("at").explode("disk").drop_nulls()
     keys = exploded.select(fingerprint("disk", pl.col("disk")))

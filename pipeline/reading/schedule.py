@@ -8,6 +8,7 @@ its headers on the way.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from pipeline.config import Limits
 from pipeline.ingest import FileRead, Reading, file_read
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import Course
@@ -39,19 +40,19 @@ class Taken:
     staged: list[Staged]
 
 
-def read_all(delivered: list[Delivered], limit: int, crew: Crew, staging: Staging) -> Iterator[Taken]:
+def read_all(delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging) -> Iterator[Taken]:
     """Read manifests.
 
     Args:
         delivered: all of them, in order.
-        limit: most bytes of text of one.
+        limits: how much of one is read.
         crew: does the work.
         staging: where staging files go.
 
     Yields:
         What was read, group by group, in order.
     """
-    coming = _groups(delivered, limit, crew, staging)
+    coming = _groups(delivered, limits, crew, staging)
     underway: dict[int, _Together | _InParts] = {}
     while True:
         while len(underway) < _AHEAD and (group := next(coming, None)):
@@ -66,32 +67,34 @@ def read_all(delivered: list[Delivered], limit: int, crew: Crew, staging: Stagin
         del underway[first.number]
 
 
-def _groups(delivered: list[Delivered], limit: int, crew: Crew, staging: Staging) -> Iterator["_Together | _InParts"]:
+def _groups(
+    delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging
+) -> Iterator["_Together | _InParts"]:
     """Manifests in order, small neighbours together; their work is given out as they are asked for."""
     together: list[Delivered] = []
     size = 0
     for one in delivered:
         is_large = one.size > _LARGE and can_be_cut(one.manifest.path)
         if together and (is_large or size + one.size > PART_BYTES or len(together) == _MOST_TOGETHER):
-            yield _Together(together, limit, crew, staging)
+            yield _Together(together, limits, crew, staging)
             together, size = [], 0
         if is_large:
-            yield _InParts(one, limit, crew, staging)
+            yield _InParts(one, limits, crew, staging)
         else:
             together.append(one)
             size += one.size
     if together:
-        yield _Together(together, limit, crew, staging)
+        yield _Together(together, limits, crew, staging)
 
 
 class _Together:
     """Manifests that are read in one piece of work."""
 
-    def __init__(self, delivered: list[Delivered], limit: int, crew: Crew, staging: Staging) -> None:
+    def __init__(self, delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging) -> None:
         self.number = delivered[0].number
         self.taken: Taken | None = None
         self._delivered = delivered
-        crew.give((self.number, 0), stage_manifests, delivered, limit, staging.part(self.number))
+        crew.give((self.number, 0), stage_manifests, delivered, limits, staging.part(self.number))
 
     def proceed(self, _piece: int, result: Staged) -> None:
         """Take the result."""
@@ -102,14 +105,14 @@ class _Together:
 class _InParts:
     """A large manifest, of which each part is a piece of work."""
 
-    def __init__(self, delivered: Delivered, limit: int, crew: Crew, staging: Staging) -> None:
+    def __init__(self, delivered: Delivered, limits: Limits, crew: Crew, staging: Staging) -> None:
         self.number = delivered.number
         self.taken: Taken | None = None
         self._delivered, self._crew, self._staging = delivered, crew, staging
         self._opening: list[Header] = []
         self._parts: list[Staged | None] = []
         self._is_final = False
-        crew.give((self.number, _LOOK), look_through, delivered, limit)
+        crew.give((self.number, _LOOK), look_through, delivered, limits)
 
     def proceed(self, piece: int, result: Reading | Staged) -> None:
         """Take the result of a piece of work; give out what follows from it."""

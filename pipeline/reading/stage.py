@@ -6,8 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.config import Limits
 from pipeline.hardware_hash.decode import decode
 from pipeline.ingest import Forms, Manifest, Reading, begin_reading, read_rows, unread_rows
+from pipeline.ingest.survey import known_survey
+from pipeline.match.keys import identity_key
 from pipeline.staging import PartWriter
 
 
@@ -35,29 +38,38 @@ class Delivered:
         manifest: the file.
         size: its bytes when it was found.
         settled: digests of files that need not be read again if this is one of them.
+        digest: its own, where it is taken for what it was when it was read before; None where that is not known.
     """
 
     number: int
     manifest: Manifest
     size: int
-    settled: frozenset[str]
+    settled: frozenset[str] = frozenset()
+    digest: str | None = None
+
+    def begin(self, limits: Limits) -> Reading:
+        """Look through it, unless it is known to be settled."""
+        if self.digest in self.settled:
+            return Reading(self.manifest, known_survey(self.manifest.state(), self.digest))
+        return begin_reading(self.manifest, limits.text, limits.rows)
 
 
-def look_through(delivered: Delivered, limit: int) -> Reading:
+def look_through(delivered: Delivered, limits: Limits) -> Reading:
     """Survey a manifest and find its first record, to read it in parts."""
-    reading = begin_reading(delivered.manifest, limit)
-    next(reading.sections(Forms()), None)
+    reading = delivered.begin(limits)
+    if reading.survey.sha256 not in delivered.settled:
+        next(reading.sections(Forms()), None)
     return reading
 
 
-def stage_manifests(delivered: list[Delivered], limit: int, path: Path) -> Staged:
+def stage_manifests(delivered: list[Delivered], limits: Limits, path: Path) -> Staged:
     """Read whole manifests."""
     readings: list[Reading] = []
     numbers: list[int] = []
 
     def unsettled() -> Iterator[Reading]:
         for one in delivered:
-            reading = begin_reading(one.manifest, limit)
+            reading = one.begin(limits)
             readings.append(reading)
             if reading.survey.sha256 not in one.settled:
                 numbers.append(one.number)
@@ -101,4 +113,4 @@ def _decoded(rows: pl.DataFrame) -> pl.DataFrame:
         hash_at=pl.when(follows).then("hash_at"),
         hash_repaired=pl.col("hash_repaired") | (pl.col("hash_trimmed") & pl.col("hash_verified")),
         has_hash=pl.col("hardware_hash").is_not_null(),
-    )
+    ).with_columns(identity_key=identity_key())

@@ -20,3 +20,14 @@ def device_id(*parts: pl.Expr) -> pl.Expr:
         pl.lit("-"),
         digest.str.slice(20, 12),
     )
+
+
+def request_id() -> pl.Expr:
+    """The id of a request, and of the device that it registers, so that no request ever registers twice.
+
+    Of rows with the columns of `schemas.requests.DELIVERY`, `source_file` and `line`. What stands in a file that cannot
+    be read to its end is known by its path.
+    """
+    content = pl.coalesce("sha256", pl.concat_str(pl.lit("unread "), "source_file"))
+    parts = (pl.col("request_kind"), pl.col("partner_id"), pl.col("tenant_folder"), content, pl.col("line"))
+    return device_id(*(part.cast(pl.String).fill_null("") for part in parts)).alias("request_id")

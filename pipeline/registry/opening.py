@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from pipeline.errors import RegistryError
-from schemas.registry import RECORD_TYPES
+from pipeline.registry.files import TABLE_TYPES
 
 _FORMAT_NAME, _FORMAT_VERSION = "autopilot-intake registry, format", 1
 FORMAT = f"{_FORMAT_NAME} {_FORMAT_VERSION}"
@@ -74,7 +74,7 @@ def require_format(folder: Path, table: DeltaTable) -> None:
     """
     found = table.metadata().description or "a table of another program"
     names = [field.name for field in table.schema().fields]
-    if found == FORMAT and set(names) <= set(RECORD_TYPES):
+    if found == FORMAT and set(names) <= set(TABLE_TYPES):
         return
     ours, _, version = found.rpartition(" ")
     advice = "name another folder"

@@ -14,10 +14,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipeline.durable import sync, sync_folder
-from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
+from pipeline.errors import Fault, NoRegistryError, RegistryConflict, RegistryError
 from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import lookup
-from pipeline.registry.files import scan_records
+from pipeline.registry.files import holds_requests, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
@@ -30,9 +30,17 @@ from pipeline.registry.opening import (
     require_vacant,
     require_whole_log,
 )
+from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests
 from pipeline.registry.serials import forms_of
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
 from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED, STATES
+from schemas.requests import REQUEST_TYPES
+
+_NIGHTS = "nights"
+"""Application transaction that counts the runs that were committed."""
+
+_KEEPS_REQUESTS = "requests"
+"""Application transaction of every commit since the registry keeps requests."""
 
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
@@ -55,14 +63,16 @@ class Registry:
     def __init__(self, folder: Path, table: DeltaTable, mirror: Mirror | None) -> None:
         self.folder = folder
         self._table, self._mirror = table, mirror
-        self._records = {folder / path: records for path, records in sorted(_contents(table))}
+        contents = sorted(_contents(table))
+        self._records = {folder / path: records for path, records in contents if not holds_requests(path)}
+        self._requests = {folder / path: events for path, events in contents if holds_requests(path)}
 
     @classmethod
     def open(cls, location: Location, *, create: bool) -> "Registry":
         """Open the registry, or create it where there is none and `create` is set.
 
         Raises:
-            UsageError: there is none and it shall not be created.
+            NoRegistryError: there is none and it shall not be created.
             RegistryError: what is there is no registry, or is damaged.
             Fault: the object store that it is in cannot be reached.
         """
@@ -82,7 +92,7 @@ class Registry:
             require_vacant(folder)
             if not create:
                 message = f"registry {folder}: not found; check the path, or create it with --create-registry"
-                raise UsageError(message)
+                raise NoRegistryError(message)
             with damage_told(folder):
                 _create(folder)
             if mirror:
@@ -93,7 +103,7 @@ class Registry:
             require_format(folder, table)
             registry = cls(folder, table, mirror)
             if mirror:
-                mirror.pull(list(registry.data_files()))
+                mirror.pull([*registry.data_files(), *registry.request_files()])
             registry._require_files()
         return registry
 
@@ -180,6 +190,51 @@ class Registry:
         """The files that hold the records, and how many each holds."""
         return dict(self._records)
 
+    def request_files(self) -> dict[Path, int]:
+        """The files that hold requests, and how many events each holds."""
+        return dict(self._requests)
+
+    @property
+    def keeps_requests(self) -> bool:
+        """Whether it keeps requests; one of an earlier version does not, until what its runs knew is taken over."""
+        return self._table.transaction_version(_KEEPS_REQUESTS) is not None
+
+    def requests(self) -> Requests:
+        """What is known of requests."""
+        return read_requests(list(self._requests), self._table.transaction_version(_NIGHTS) or 0)
+
+    def departed(self, identities: pl.DataFrame) -> pl.DataFrame:
+        """For which registrations that have ended somebody has asked before by some identity cells.
+
+        Args:
+            identities: one row an identity: `tenant_id`, `identity_key`.
+
+        Returns:
+            One row an identity of which no such registration is live: `tenant_id`, `identity_key`, `device_id`.
+        """
+        ended = self.removed_ids()
+        if ended.is_empty():
+            names = ("tenant_id", "identity_key", "device_id")
+            return pl.DataFrame(schema={name: REQUEST_TYPES[name] for name in names})
+        asked = carried_out_for(list(self._requests), identities)
+        is_over = pl.col("device_id").is_in(ended.implode())
+        over = asked.with_columns(is_over.all().over("tenant_id", "identity_key").alias("over")).filter("over")
+        return over.sort("device_id").unique(["tenant_id", "identity_key"], keep="first").drop("over")
+
+    def carried_out(self) -> pl.Series:
+        """Ids of all requests that were carried out."""
+        return carried_out_ids(list(self._requests))
+
+    def states(self, device_ids: pl.Series) -> pl.DataFrame:
+        """The live registrations of these ids, with the columns of `schemas.registry.RECORD_TYPES`."""
+        return self.live().filter(pl.col("device_id").is_in(device_ids.implode())).collect(engine="streaming")
+
+    def removals(self) -> pl.DataFrame:
+        """One row a registration that has ended: `device_id`, and the `removal_reason` it ended with last."""
+        ends = self.scan().filter(pl.col("event") == REMOVED).select("device_id", "removal_reason", "version")
+        last = ends.collect(engine="streaming").sort("version", maintain_order=True).unique("device_id", keep="last")
+        return last.filter(pl.col("device_id").is_in(self.removed_ids().implode())).drop("version")
+
     def unnamed_files(self, hours: int) -> dict[Path, int]:
         """Data files that neither this version names nor one of so many hours ago did, and their bytes."""
         with self._mirror.laid_out() if self._mirror else nullcontext():
@@ -232,9 +287,11 @@ class Registry:
             Fault: the store failed.
         """
         counter = self._table.transaction_version(WRITER) or 0
-        of_run = [Transaction(f"run:{run_id}", token)] if run_id else []
+        nights = (self._table.transaction_version(_NIGHTS) or 0) + 1
+        of_run = [Transaction(f"run:{run_id}", token), Transaction(_NIGHTS, nights)] if run_id else []
+        own = [Transaction(_KEEPS_REQUESTS, 1)] if run_id or writer.holds_requests else []
         properties = CommitProperties(
-            app_transactions=[*of_run, Transaction(WRITER, counter + 1)], max_commit_retries=0
+            app_transactions=[*of_run, *own, Transaction(WRITER, counter + 1)], max_commit_retries=0
         )
         version = self.version + 1
         actions: list[AddAction | RemoveAction] = [*writer.hand_over(), *(_removal(file) for file in replaced)]

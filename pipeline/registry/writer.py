@@ -11,64 +11,44 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from pipeline.durable import sync
+from pipeline.registry.files import DEVICES, REQUESTS, TABLE_TYPES
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
+from schemas.requests import REQUEST_EVENT, REQUEST_TYPES
 
 _OF_FEW_VALUES = ["event", "tenant_id", "partner_id", "registered_via", "run_id", "identity", "manufacturer", "model"]
 """Columns whose values repeat; a dictionary of the others would only cost time."""
 
-ARROW_SCHEMA = pl.DataFrame(schema=RECORD_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+def _arrow(types: dict[str, pl.DataType]) -> pa.Schema:
+    return pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-class RegistryWriter:
-    """Writes one data file of the registry, batch by batch; a file that is not handed over is gone at the end."""
+ARROW_SCHEMA = _arrow(TABLE_TYPES)
+_RECORDS, _EVENTS = _arrow(RECORD_TYPES), _arrow(REQUEST_TYPES)
 
-    def __init__(self, folder: Path, version: int) -> None:
-        """Begin a file.
 
-        Args:
-            folder: the registry's.
-            version: the one that the commit of these records will make.
-        """
-        self._version = version
-        self._path = folder / f"part-{uuid.uuid4()}.parquet"
+class _DataFile:
+    """A data file that is made once there is something to write."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path, self._schema = path, schema
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
-        self._handed_over = False
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Leave nothing behind that was not handed over to a commit."""
-        if not self._handed_over:
-            self.discard()
-
-    def write(self, records: pl.DataFrame) -> None:
-        """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`, without `version`."""
-        if records.is_empty():
-            return
-        dated = records.with_columns(version=pl.lit(self._version, pl.Int64))
-        checked = REGISTRY_RECORD.validate(dated.select(list(RECORD_TYPES)))
-        self._append(checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(ARROW_SCHEMA))
-
-    def copy(self, batch: pa.RecordBatch) -> None:
-        """Add records of another file of the registry, as they are; columns that it lacks are null."""
-        columns = [
-            batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
-            for field in ARROW_SCHEMA
-        ]
-        self._append(pa.Table.from_arrays(columns, names=ARROW_SCHEMA.names).cast(ARROW_SCHEMA))
-
-    def _append(self, records: pa.Table) -> None:
+    def append(self, rows: pa.Table) -> None:
+        """Add rows, as a group of their own."""
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, ARROW_SCHEMA, compression="zstd", use_dictionary=_OF_FEW_VALUES)
-        self._writer.write_table(records)
-        self._rows += records.num_rows
+            few = [name for name in _OF_FEW_VALUES if name in self._schema.names]
+            self._writer = pq.ParquetWriter(self._path, self._schema, compression="zstd", use_dictionary=few)
+        self._writer.write_table(rows.cast(self._schema))
+        self._rows += rows.num_rows
 
-    def hand_over(self) -> list[AddAction]:
-        """Finish the file and make it durable; what the commit has to name."""
-        self._handed_over = True
+    def path(self) -> list[Path]:
+        """Where it lies; nowhere while it holds nothing."""
+        return [self._path] if self._writer else []
+
+    def finish(self) -> list[AddAction]:
+        """Make it durable; what the commit has to name."""
         if self._writer is None:
             return []
         self._writer.close()
@@ -85,20 +65,101 @@ class RegistryWriter:
             )
         ]
 
-    def files(self) -> list[Path]:
-        """The files that hold the records; none where there are no records."""
-        return [self._path] if self._writer else []
-
     def discard(self) -> None:
-        """Take the file away again."""
+        """Take it away again."""
         if self._writer is not None:
             self._writer.close()
             self._path.unlink(missing_ok=True)
 
 
+class RegistryWriter:
+    """Writes what one commit adds, batch by batch: a file of devices and one of requests.
+
+    Files that are not handed over are gone at the end.
+    """
+
+    def __init__(self, folder: Path, version: int) -> None:
+        """Begin.
+
+        Args:
+            folder: the registry's.
+            version: the one that the commit of these records will make.
+        """
+        name = uuid.uuid4()
+        self._version = version
+        self._devices = _DataFile(folder / f"{DEVICES}{name}.parquet", _RECORDS)
+        self._requests = _DataFile(folder / f"{REQUESTS}{name}.parquet", _EVENTS)
+        self._handed_over = False
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Leave nothing behind that was not handed over to a commit."""
+        if not self._handed_over:
+            self.discard()
+
+    def write(self, records: pl.DataFrame) -> None:
+        """Add records, one row a device, with the columns of `schemas.registry.RECORD_TYPES`, without `version`."""
+        if not records.is_empty():
+            checked = REGISTRY_RECORD.validate(fill(self._dated(records)))
+            self._devices.append(checked.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+    def record(self, events: pl.DataFrame) -> None:
+        """Add what becomes of deliveries and requests.
+
+        Args:
+            events: one row an event, with columns of `REQUEST_TYPES`; those it lacks are null. Events of one kind
+                together are found soonest.
+        """
+        if not events.is_empty():
+            checked = REQUEST_EVENT.validate(_filled(self._dated(events), REQUEST_TYPES))
+            self._requests.append(checked.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+    def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.with_columns(version=pl.lit(self._version, pl.Int64))
+
+    def copy(self, batch: pa.RecordBatch) -> None:
+        """Add records of another file of devices, as they are; columns that it lacks are null."""
+        columns = [
+            batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
+            for field in _RECORDS
+        ]
+        self._devices.append(pa.Table.from_arrays(columns, names=_RECORDS.names))
+
+    def copy_requests(self, events: pl.DataFrame) -> None:
+        """Add events of other files of requests, as they are."""
+        if not events.is_empty():
+            self._requests.append(events.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+    @property
+    def holds_requests(self) -> bool:
+        """Whether events of requests are among what it wrote."""
+        return bool(self._requests.path())
+
+    def hand_over(self) -> list[AddAction]:
+        """Finish the files and make them durable; what the commit has to name."""
+        self._handed_over = True
+        return [*self._devices.finish(), *self._requests.finish()]
+
+    def files(self) -> list[Path]:
+        """The files that hold anything."""
+        return [*self._devices.path(), *self._requests.path()]
+
+    def discard(self) -> None:
+        """Take the files away again."""
+        self._devices.discard()
+        self._requests.discard()
+
+
 def fill(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with every column of a registry record; those they lack are null."""
+    return _filled(rows, RECORD_TYPES)
+
+
+def _filled(rows: pl.DataFrame, types: dict[str, pl.DataType]) -> pl.DataFrame:
     return rows.select(
         (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(dtype)
-        for name, dtype in RECORD_TYPES.items()
+        for name, dtype in types.items()
     )

@@ -1,8 +1,21 @@
 """What a run tells people: numbers, pages, and files that a partner can act on."""
 
 from pipeline.report.cases import tell_cases
-from pipeline.report.pages import rebuild_pages, write_history
+from pipeline.report.open_rows import OpenRows, Tonight
+from pipeline.report.pages import MOST_LISTED, rebuild_pages, write_history
 from pipeline.report.reporter import Reporter
 from pipeline.report.summary import Summary, summarize
+from pipeline.report.trends import MOST_NIGHTS
 
-__all__ = ["Reporter", "Summary", "rebuild_pages", "summarize", "tell_cases", "write_history"]
+__all__ = [
+    "MOST_LISTED",
+    "MOST_NIGHTS",
+    "OpenRows",
+    "Reporter",
+    "Summary",
+    "Tonight",
+    "rebuild_pages",
+    "summarize",
+    "tell_cases",
+    "write_history",
+]

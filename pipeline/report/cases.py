@@ -9,6 +9,7 @@ from pipeline.match.compare import FEATURES, relations
 from pipeline.match.existing import ExistingRecords
 from pipeline.report.masking import brief, masked
 from pipeline.report.shown import fairly
+from pipeline.staging import file_of, rows_at
 from schemas.device import COMPONENT_TYPES
 from schemas.reasons import OUTCOMES, Outcome
 
@@ -53,7 +54,7 @@ def tell_cases(
     """Choose the review cases to show and put their two sides together.
 
     Args:
-        rows: one row a record, by position: `file_no`, `source_line`, `tenant_id` and the columns of
+        rows: one row a record, in the order of `row`: `file_no`, `source_line`, `tenant_id` and the columns of
             `COMPONENT_TYPES`.
         files: one row a manifest, by position: `source_file`, `partner_id`.
         decisions: what was decided of each row, in order.
@@ -75,7 +76,7 @@ def tell_cases(
         )
         .filter(pl.col("record").is_not_null() | pl.col("matched_row").is_not_null())
     )
-    partners = files["partner_id"].gather(rows["file_no"].gather(met["row"]))
+    partners = files["partner_id"].gather(met.select(file_of(pl.col("row"))).to_series())
     cases = met.with_columns(partners.alias("partner_id"))
     groups = ("partner_id", "reason")
     each = max(1, min(MOST_CASES, _MOST_IN_ALL // max(1, partners.n_unique())))
@@ -101,8 +102,8 @@ def _sides(cases: pl.DataFrame, rows: pl.DataFrame, files: pl.DataFrame, existin
     registered = cases.select("record").join(
         records.select("record", *_SIDE), on="record", how="left", maintain_order="left", validate="m:1"
     )
-    here = _with_file(rows[cases["row"]], files)
-    delivered = _with_file(rows[cases["matched_row"].fill_null(0)], files)
+    here = _with_file(rows_at(rows, cases["row"]), files)
+    delivered = _with_file(rows_at(rows, cases.select(pl.coalesce("matched_row", "row")).to_series()), files)
     by_record = cases["record"].is_not_null()
     there = pl.DataFrame([registered[name].zip_with(by_record, delivered[name]) for name in _SIDE])
     related = relations(here, there)

@@ -11,7 +11,7 @@ from pipeline.report.exports import partner_folder
 from pipeline.report.masking import brief
 from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
-from pipeline.report.trends import MOST_NIGHTS, Night, night, share
+from pipeline.report.trends import MOST_NIGHTS, Night, night, rejected_share, share
 from schemas.reasons import CATALOGUE, OUTCOMES, Outcome
 from schemas.run import Counts, RunManifest
 
@@ -40,7 +40,7 @@ class Told:
         shown: the rejected rows that are shown (`pipeline.report.shown`).
         repaired: the changes that are shown (`pipeline.report.repairs`).
         cases: what matching found (`pipeline.report.cases`).
-        unfixed: what is wrong still, with the columns of `schemas.outcome.UNFIXED_TYPES`.
+        unfixed: what is open, with the columns of `pipeline.report.open_rows.OpenRows.open`.
         fixed: what was wrong before and is registered now, the same.
     """
 
@@ -83,7 +83,7 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
         told.unfixed,
         told.fixed,
     )
-    trend = [night(one, one) for one in (*past, run) if one["rows"]["read"]]
+    trend = [night(one, one) for one in (*past, run) if one["rows"].get("first_time", one["rows"]["read"])]
     partners = [{**counts, **_score(own[counts["partner_id"]])} for counts in run["partners"]]
     return {
         **_content("run", on_page, run, trend),
@@ -96,7 +96,7 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
 def partner_content(partner_id: str | None, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     """What the page of one partner shows; nothing of others."""
     counts = told.summary.counts()
-    whole = [*trend, night(run, counts)] if counts["rows"]["read"] else trend
+    whole = [*trend, night(run, counts)] if counts["rows"]["first_time"] else trend
     return {**_content("partner", told, run, whole), "partner_id": partner_id}
 
 
@@ -111,8 +111,8 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
         "verdict": _verdict(counts),
         **counts,
         "reconciles": rows["read"]
-        == rows["registered"] + rows["rejected"]
-        == sum(counts["outcomes"].values()) + rows["registered"],
+        == rows["settled"] + rows["registered"] + rows["rejected"]
+        == rows["settled"] + sum(counts["outcomes"].values()) + rows["registered"],
         "owners": _owners(counts["reasons"]),
         "reasons": [_reason(code, number, rows["read"]) for code, number in counts["reasons"].items()],
         "warnings": [_reason(code, number, rows["read"]) for code, number in told.summary.warning_counts().items()],
@@ -136,10 +136,11 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
 def _verdict(counts: Counts) -> str:
     """What to think of a night, in one line."""
     rows = counts["rows"]
-    if not rows["read"]:
-        return "No file held a row that had to be read."
+    decided = rows["registered"] + rows["rejected"]
+    if not decided:
+        return "No file held a row that had to be decided."
     if not rows["rejected"]:
-        return f"All {rows['read']:,} rows were registered."
+        return f"All {decided:,} rows that had to be decided were registered."
     owners = _owners(counts["reasons"])
     parts = [
         f"{number:,} {told}"
@@ -151,7 +152,7 @@ def _verdict(counts: Counts) -> str:
         )
         if number
     ]
-    return f"{rows['registered']:,} of {rows['read']:,} rows were registered; the others are {', '.join(parts)}."
+    return f"{rows['registered']:,} of {decided:,} rows were registered; the others are {', '.join(parts)}."
 
 
 def _owners(reasons: dict[str, int]) -> dict[str, int]:
@@ -217,8 +218,8 @@ def _oldest(unfixed: pl.DataFrame) -> Content | None:
 def _score(own: Content) -> Content:
     """A partner's line of the scorecard."""
     partner = own["partner_id"]
-    last = own["trend"][-2:-1] if own["rows"]["read"] else []
-    now = share(own["rows"]["rejected"], own["rows"]["read"])
+    last = own["trend"][-2:-1] if own["rows"]["first_time"] else []
+    now = rejected_share(own["rows"])
     worst = max(own["reasons"], key=lambda reason: reason["rows"], default=None)
     return {
         "folder": None if partner is None else partner_folder(partner),

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -9,11 +10,17 @@ from urllib.parse import quote
 import polars as pl
 
 from pipeline.ingest.fields import split_lines
+from pipeline.ingest.layout import CELLS as MANIFEST_CELLS
 from pipeline.ingest.layout import Header
+from pipeline.ingest.records import MOST_COLUMNS
 from pipeline.ingest.secrets import MASK, mask_product_keys
 from schemas.reasons import CATALOGUE
 
-_FORMULA = r"^[ \t\r\n\x{a0}]*[=+\-@]"
+_FORMULA = r"(?s)(^|[;\t\r\n])[ \t\r\n\x{a0}\"']*[=+\-@]."
+"""Text that a spreadsheet takes for a formula, also one that separates fields by another character than we do: to it
+our quotation marks in the middle of what it takes for a field protect nothing."""
+
+_BYTE_ORDER_MARK, _LINE_END = "\ufeff", "\r\n"
 _LONGEST_FOLDER = 120
 _PLAIN_NAME = re.compile(r"(?!\.)[\w .-]+(?<![. ])")
 _RESERVED = frozenset({"index.html", "report.json"})
@@ -22,7 +29,7 @@ _SHOWN = 2
 """Characters shown at each end of a masked value; shorter ones than three times that are not shown at all."""
 
 _NOT_RESENT = ["RECORD_BEFORE_HEADER", "RECORD_REPEATED_HEADER"]
-_ERROR_COLUMNS = ("source_file", "source_line", "serial_number", "reason", "reasons")
+_ERROR_COLUMNS = ("source_file", "source_line", "serial_number", "reason", "reasons", "in_resubmit")
 _TEXTS = ("sentence", "remedy", "owner", "microsoft")
 
 
@@ -49,11 +56,9 @@ class _Form:
     Attributes:
         columns: for what each column holds (a canonical name, or the name as written) its name in the header line.
             A tenant column is added where the rows come from several tenants' folders.
-        delimiter: between the fields.
     """
 
     columns: dict[str, str]
-    delimiter: str
 
 
 class Exports:
@@ -77,8 +82,9 @@ class Exports:
             form = self._forms[partner_id] = self._form(self._places.filter(pl.col("partner_id") == partner_id))
             written = pl.Series([list(form.columns.values())], dtype=pl.List(pl.String))
             names = _without_danger(written.list.eval(mask_product_keys(pl.element())))
-            self._append(partner_id, "errors.csv", ",".join((*_ERROR_COLUMNS, *_TEXTS)) + "\n")
-            self._append(partner_id, "resubmit.csv", "".join(_lines(names, form.delimiter)) if form.columns else "")
+            titles = pl.Series([[*_ERROR_COLUMNS, *_TEXTS]], dtype=pl.List(pl.String))
+            self._append(partner_id, "errors.csv", _BYTE_ORDER_MARK + _lines(titles)[0])
+            self._append(partner_id, "resubmit.csv", _BYTE_ORDER_MARK + _lines(names)[0] if form.columns else "")
 
     def _placed(self, rejected: pl.DataFrame, files: pl.DataFrame, headers: list[list[Header]]) -> pl.DataFrame:
         """One row a header of a manifest that rejected rows stand below, in order.
@@ -101,16 +107,16 @@ class Exports:
         columns: dict[str, str] = {}
         for header in headers:
             for name, key in zip(header.cells, _keys(header), strict=True):
-                columns.setdefault(key, name)
+                if key in MANIFEST_CELLS or len(columns) < MOST_COLUMNS:
+                    columns.setdefault(key, name)
         if columns and places["tenant_folder"].n_unique() > 1:
             columns.setdefault("tenant", _TENANT_COLUMN)
-        return _Form(columns, headers[0].delimiter if headers else ",")
+        return _Form(columns)
 
     def write(self, rejected: pl.DataFrame) -> None:
         """Add rejected rows: columns of the rejected set, with `file_no` and `header_no`, in order."""
         for (partner_id,), mine in rejected.drop_nulls("partner_id").group_by("partner_id", maintain_order=True):
             partner, form = str(partner_id), self._forms[str(partner_id)]
-            self._append(partner, "errors.csv", _errors(mine).write_csv(include_header=False))
             resent = mine.filter((pl.col("source_line") > 0) & ~pl.col("reason").is_in(_NOT_RESENT))
             places = self._places.drop("partner_id")
             placed = resent.join(
@@ -118,7 +124,10 @@ class Exports:
             ).with_row_index("at")
             parts = placed.partition_by("header", "file_delimiter", maintain_order=True)
             lines = pl.concat([pl.DataFrame(schema=_LINE_TYPES), *(self._resubmitted(rows, form) for rows in parts)])
-            self._append(partner, "resubmit.csv", "".join(lines.sort("at")["line"]))
+            lines = lines.sort("at")
+            self._append(partner, "resubmit.csv", "".join(lines["line"].drop_nulls()))
+            back = resent.select("source_file", "source_line", in_resubmit=lines["line"].is_not_null())
+            self._append(partner, "errors.csv", "".join(_errors(mine, back)))
 
     def _append(self, partner_id: str, name: str, text: str) -> None:
         with (self._folder / partner_folder(partner_id) / name).open("a", encoding="utf-8", newline="") as file:
@@ -127,7 +136,8 @@ class Exports:
     def _resubmitted(self, rows: pl.DataFrame, form: _Form) -> pl.DataFrame:
         """The original cells of rows below one header, in the columns of the form: `at` and `line`.
 
-        A line that does not fit its header is given as it is, and the tenant behind it where the form adds one.
+        A line that does not fit its header is given as it is, and the tenant behind it where the form adds one. One
+        with a cell that could do harm is left out, its `line` null: nothing of it is changed on the way back.
         """
         number = rows["header"][0]
         if number is None:
@@ -135,7 +145,9 @@ class Exports:
             cells = rows["raw_record"].str.split(delimiter)
         else:
             cells = _in_form(rows, self._headers[number], form)
-        return pl.DataFrame({"at": rows["at"], "line": _lines(_without_danger(cells), form.delimiter)}, _LINE_TYPES)
+        lines = pl.DataFrame({"at": rows["at"], "line": _lines(cells)}, _LINE_TYPES)
+        harm = cells.list.eval(_is_danger(pl.element()).any()).list.first()
+        return lines.with_columns(line=pl.when(~harm.fill_null(value=False)).then("line"))
 
 
 def _in_form(rows: pl.DataFrame, header: Header, form: _Form) -> pl.Series:
@@ -159,28 +171,34 @@ def _in_form(rows: pl.DataFrame, header: Header, form: _Form) -> pl.Series:
 
 def _keys(header: Header) -> tuple[str, ...]:
     """What each column holds; of unknown columns of one name each has a key of its own."""
-    return tuple(
-        column or f"as written, {header.cells[:at].count(name)}: {name}"
-        for at, (name, column) in enumerate(zip(header.cells, header.columns, strict=True))
-    )
+    seen: Counter[str] = Counter()
+    keys = []
+    for name, column in zip(header.cells, header.columns, strict=True):
+        keys.append(column or f"as written, {seen[name]}: {name}")
+        seen[name] += 1
+    return tuple(keys)
 
 
 def _without_danger(cells: pl.Series) -> pl.Series:
-    """Cells that a spreadsheet would run, or that held a product key, are left empty."""
+    """Cells that could do harm are left empty."""
     cell = pl.element()
-    bad = cell.str.contains(_FORMULA) | cell.str.contains(MASK, literal=True)
-    return cells.list.eval(pl.when(~bad).then(cell).otherwise(pl.lit("")))
+    return cells.list.eval(pl.when(~_is_danger(cell)).then(cell).otherwise(pl.lit("")))
 
 
-def _lines(cells: pl.Series, delimiter: str) -> pl.Series:
-    """CSV lines, each with its end; a field is quoted where it has to be."""
-    cell = pl.element()
-    special = pl.any_horizontal(cell.str.contains(mark, literal=True) for mark in (delimiter, '"', "\n"))
+def _is_danger(cell: pl.Expr) -> pl.Expr:
+    """Whether a spreadsheet would run a cell, or it held a product key."""
+    return cell.str.contains(_FORMULA) | cell.str.contains(MASK, literal=True)
+
+
+def _lines(cells: pl.Series) -> pl.Series:
+    """CSV lines, each with its end; every field is quoted."""
+    cell = pl.element().fill_null("")
     quoted = pl.lit('"') + cell.str.replace_all('"', '""', literal=True) + pl.lit('"')
-    return cells.list.eval(pl.when(special).then(quoted).otherwise(cell)).list.join(delimiter) + "\n"
+    return cells.list.eval(quoted).list.join(",") + _LINE_END
 
 
-def _errors(rows: pl.DataFrame) -> pl.DataFrame:
+def _errors(rows: pl.DataFrame, resent: pl.DataFrame) -> pl.Series:
+    """Lines of `errors.csv`; `resent` tells of the rows that could be sent again whether they are in `resubmit.csv`."""
     serial = pl.col("serial_number")
     long_enough = serial.str.len_chars() > 3 * _SHOWN
     masked = (
@@ -193,13 +211,21 @@ def _errors(rows: pl.DataFrame) -> pl.DataFrame:
         name: pl.col("reason").replace_strict({code: str(getattr(reason, name)) for code, reason in CATALOGUE.items()})
         for name in _TEXTS
     }
-    shown = rows.select(
-        "source_file", "source_line", "reason", serial_number=masked, reasons=pl.col("reasons").list.join(" "), **texts
+    keys = ["source_file", "source_line"]
+    known = rows.join(resent, on=keys, how="left", maintain_order="left", validate="1:1")
+    shown = known.select(
+        "source_file",
+        "reason",
+        source_line=pl.col("source_line").cast(pl.String),
+        serial_number=masked,
+        reasons=pl.col("reasons").list.join(" "),
+        in_resubmit=pl.when(pl.col("in_resubmit").fill_null(value=False)).then(pl.lit("yes")).otherwise(pl.lit("no")),
+        **texts,
     )
-    return shown.select(_safe(name) if shown.schema[name] == pl.String else name for name in (*_ERROR_COLUMNS, *_TEXTS))
+    cells = pl.concat_list(pl.col(name).fill_null("").pipe(_safe) for name in (*_ERROR_COLUMNS, *_TEXTS))
+    return _lines(shown.select(cells).to_series())
 
 
-def _safe(name: str) -> pl.Expr:
-    """Text that no spreadsheet takes for a formula."""
-    value = pl.col(name)
-    return pl.when(value.str.contains(_FORMULA)).then(pl.lit("'") + value).otherwise(value).alias(name)
+def _safe(value: pl.Expr) -> pl.Expr:
+    """Text that no spreadsheet takes for a formula: an apostrophe stands before what would begin one."""
+    return value.str.replace_all(r"""(^|[;\t\r\n])([ \t\r\n\x{a0}"']*[=+\-@])""", "${1}'${2}")

@@ -89,6 +89,9 @@ def as_sarif(found: Findings) -> Iterator[str]:
 
 FORMATS: dict[str, Callable[[Findings], Iterator[str]]] = {"jsonl": as_jsonl, "junit": as_junit, "sarif": as_sarif}
 
+ESCAPES = {"jsonl": "\\u{:04x}", "junit": "&#x{:x};", "sarif": "\\u{:04x}"}
+"""How a character of each form is written by its number."""
+
 _NO_ROWS: dict[str, pl.DataType] = {
     "source_file": pl.String(),
     "source_line": pl.UInt32(),

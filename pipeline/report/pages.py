@@ -25,8 +25,8 @@ _DATA, _PAGE = "report.json", "index.html"
 
 _MOST_PARTNERS = 500
 """Partners of a scorecard, those with most rejected rows first; report.json has all."""
-_MOST_RUNS = 1_000
-"""Runs that the history lists: nearly three years of nights."""
+MOST_LISTED = 100
+"""Runs that the page of all runs lists after a night; `report` lists all."""
 _MOST_CHARTED = 100
 """Runs in the history's chart."""
 
@@ -82,7 +82,7 @@ def write_history(output: Path, runs: list[RunManifest]) -> str:
         output: where runs are published.
         runs: what `run.json` holds of each, the latest last.
     """
-    listed = [_of_history(run) for run in reversed(runs[-_MOST_RUNS:])]
+    listed = [_of_history(run) for run in reversed(runs)]
     trend = [night(run, run) for run in runs[-_MOST_CHARTED:]]
     page = _environment().get_template("history.html.jinja").render(runs=listed, of=len(runs), trend=trend)
     replace_text(output / _PAGE, page)

@@ -1,6 +1,5 @@
 """Gathers what there is to tell while the rows pass by once, and writes it at the end."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
 from pipeline.report.exports import Exports, partner_folder
+from pipeline.report.open_rows import OpenRows
 from pipeline.report.pages import REPORT, write_page
 from pipeline.report.repairs import REPAIRS, RepairLog
 from pipeline.report.shown import ShownRows
 from pipeline.report.summary import Summary
 from pipeline.report.trends import trends
-from pipeline.report.unfixed import Unfixed
-from schemas.outcome import UNFIXED_FILE
 from schemas.run import RunManifest
 
 
@@ -30,17 +28,17 @@ class Reporter:
         files: pl.DataFrame,
         headers: list[list[Header]],
         decisions: pl.DataFrame,
-        unfixed_before: pl.DataFrame,
+        open_rows: OpenRows,
     ) -> None:
         """Begin the report.
 
         Args:
             folder: what will be published.
-            rows: one row a record, by position: `file_no`, `header_no`.
+            rows: one row a record that was decided: `file_no`, `header_no`.
             files: one row a manifest, by position: `partner_id`, `tenant_folder`, `delimiter`.
             headers: header lines of each manifest.
             decisions: what was decided of each row, in order.
-            unfixed_before: what was wrong after the last run, with the columns of `schemas.outcome.UNFIXED_TYPES`.
+            open_rows: follows what is open.
         """
         self.folder = folder
         self._report = folder / REPORT
@@ -50,33 +48,35 @@ class Reporter:
         self._exports = Exports(self._report, rows.filter(is_rejected), files, headers)
         self._shown = ShownRows(decided.filter(is_rejected))
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
-        self._unfixed = Unfixed(unfixed_before)
+        self._open = open_rows
 
     def repaired(self, rows: pl.DataFrame) -> None:
         """Take some rows of the run as they were staged, with the columns of the sets."""
         self._repairs.write(rows)
 
-    def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> None:
-        """Take the same rows by the set that they are in, with their decoded fields."""
-        told = self._unfixed.write(registered, rejected)
+    def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+        """Take the same rows by the set that they are in, with their decoded fields.
+
+        Returns:
+            The rejected ones with `first_run`, the run that rejected each first.
+        """
+        told = self._open.write(registered, rejected)
         self._shown.write(told)
         self._exports.write(told)
+        return told
 
-    def finish(
-        self, run: RunManifest, summary: Summary, cases: Cases, as_of: datetime, past: list[RunManifest]
-    ) -> None:
-        """Write what the next run needs, `report.json`, and the pages.
+    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest]) -> None:
+        """Write `report.json` and the pages.
 
         Args:
             run: what `run.json` will hold.
             summary: the numbers of the run.
             cases: what matching found.
-            as_of: the run's moment.
             past: what `run.json` holds of the published runs, the latest last.
         """
-        unfixed = self._unfixed.after(run["run_id"], as_of)
-        unfixed.write_parquet(self.folder / UNFIXED_FILE)
-        told = Told(summary, self._shown.collected(), self._repairs.collected(), cases, unfixed, self._unfixed.fixed())
+        told = Told(
+            summary, self._shown.collected(), self._repairs.collected(), cases, self._open.open(), self._open.fixed()
+        )
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}
         for partner, part in told.by_partner().items():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.staging import file_of
 from schemas.outcome import FILE_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
 from schemas.run import Counts, FileCounts, RowCounts
@@ -19,6 +20,7 @@ class Summary:
         files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
         reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
         warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (registered and rejected).
+        decided: one row a partner: `partner_id`, and the last six of `schemas.run.RowCounts`.
         unauthorized: one row a partner, tenant and primary reason of the authorization family: `partner_id`,
             `tenant_id`, `reason`, `rows`.
         ignored: entries of the inboxes that are no manifests.
@@ -27,6 +29,7 @@ class Summary:
     files: pl.DataFrame
     reasons: pl.DataFrame
     warnings: pl.DataFrame
+    decided: pl.DataFrame
     unauthorized: pl.DataFrame
     ignored: int
 
@@ -36,12 +39,12 @@ class Summary:
 
     def by_partner(self) -> dict[str | None, "Summary"]:
         """The same of each partner alone, in the order of `partner_ids`."""
-        frames = [self.files, self.reasons, self.warnings, self.unauthorized]
+        frames = [self.files, self.reasons, self.warnings, self.decided, self.unauthorized]
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         found = {}
         for partner in self.partner_ids():
             own = [part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)]
-            found[partner] = Summary(own[0], own[1], own[2], own[3], ignored=0)
+            found[partner] = Summary(own[0], own[1], own[2], own[3], own[4], ignored=0)
         return found
 
     def counts(self) -> Counts:
@@ -59,8 +62,14 @@ class Summary:
             ),
             "rows": RowCounts(
                 read=int(self.files["rows_read"].sum()),
+                settled=int(self.files["rows_settled"].sum()),
                 registered=int(self.files["rows_registered"].sum()),
                 rejected=int(self.files["rows_rejected"].sum()),
+                waiting=int(self.decided["waiting"].sum()),
+                structure=int(self.decided["structure"].sum()),
+                first_time=int(self.decided["first_time"].sum()),
+                first_time_rejected=int(self.decided["first_time_rejected"].sum()),
+                first_time_structure=int(self.decided["first_time_structure"].sum()),
             ),
             "outcomes": {outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
             "reasons": {code: by_reason[code] for code in REASON_CODES if code in by_reason},
@@ -72,20 +81,19 @@ class Summary:
         return {code: by_warning[code] for code in WARNING_CODES if by_warning.get(code)}
 
 
-def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
+def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     """Count what became of every row.
 
     Args:
-        rows: one row a record, by position: `file_no`, `tenant_id`.
-        decisions: what was decided of each, by position: `reason` and a Boolean column for each code.
-        files: one row a manifest, by position, without the counts of the decision.
+        rows: one row a record that was decided: `row`, `tenant_id`, `reason`, a Boolean column for each code, and
+            `is_waiting`.
+        files: one row a manifest, by position, without the counts of the decision; `known`, an earlier run has read it.
         ignored: entries of the inboxes that are no manifests.
     """
     decided = pl.concat(
         [
-            rows.select("file_no", "tenant_id"),
-            decisions.select("reason", *WARNING_CODES),
-            files[rows["file_no"]].select("partner_id"),
+            rows.select(file_of(pl.col("row")).alias("file_no"), "tenant_id", "reason", "is_waiting", *WARNING_CODES),
+            files[rows.select(file_of(pl.col("row"))).to_series()].select("partner_id", "known"),
         ],
         how="horizontal",
     )
@@ -95,6 +103,15 @@ def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, 
     counted = files.with_row_index("file_no").join(
         by_file, on="file_no", how="left", maintain_order="left", validate="1:1"
     )
+    structure = pl.col("reason").is_in([code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE])
+    structure, first = structure.fill_null(value=False), ~pl.col("known")
+    kinds = decided.group_by("partner_id").agg(
+        waiting=pl.col("is_waiting").sum(),
+        structure=structure.sum(),
+        first_time=first.sum(),
+        first_time_rejected=(first & pl.col("reason").is_not_null() & ~structure).sum(),
+        first_time_structure=(first & structure).sum(),
+    )
     reasons = decided.drop_nulls("reason").group_by("partner_id", "reason").agg(rows=pl.len())
     warnings = (
         decided.group_by("partner_id")
@@ -102,14 +119,26 @@ def summarize(rows: pl.DataFrame, decisions: pl.DataFrame, files: pl.DataFrame, 
         .unpivot(index="partner_id", variable_name="warning", value_name="rows")
     )
     return Summary(
-        files=counted.with_columns(pl.col("rows_registered", "rows_rejected").fill_null(0)).select(
-            pl.col(name).cast(dtype) for name, dtype in FILE_TYPES.items()
-        ),
+        files=_settled_counted(counted),
         reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String)),
         warnings=warnings.filter(pl.col("rows") > 0),
+        decided=kinds,
         unauthorized=decided.filter(pl.col("reason").is_in(_AUTHORIZATION))
         .group_by("partner_id", "tenant_id", "reason")
         .agg(rows=pl.len())
         .sort("rows", "partner_id", "tenant_id", "reason", descending=[True, False, False, False]),
         ignored=ignored,
     )
+
+
+def _settled_counted(files: pl.DataFrame) -> pl.DataFrame:
+    """Files with the rows that were decided: all others of each are settled."""
+    counted = files.with_columns(pl.col("rows_registered", "rows_rejected").fill_null(0))
+    decided = pl.col("rows_registered") + pl.col("rows_rejected")
+    settled = counted.with_columns(
+        rows_settled=pl.col("rows_read") - decided,
+        disposition=pl.when((pl.col("disposition") == "processed") & (decided == 0))
+        .then(pl.lit("already_processed"))
+        .otherwise("disposition"),
+    )
+    return settled.select(pl.col(name).cast(dtype) for name, dtype in FILE_TYPES.items())

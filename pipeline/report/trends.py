@@ -1,5 +1,6 @@
 """What earlier runs were like, by partner."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.run import Counts, RunManifest
@@ -12,7 +13,7 @@ Night = dict[str, Any]
 
 
 def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
-    """What a run did, or one partner in it."""
+    """What a run did, or one partner in it. The share is that of rows decided for the first time."""
     rows = counts["rows"]
     return {
         "run_id": run["run_id"],
@@ -20,8 +21,18 @@ def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
         "read": rows["read"],
         "registered": rows["registered"],
         "rejected": rows["rejected"],
-        "rejected_share": share(rows["rejected"], rows["read"]),
+        "rejected_share": rejected_share(dict(rows)),
     }
+
+
+def rejected_share(rows: Mapping[str, Any]) -> float:
+    """Share of the rows of data that were rejected, of those decided for the first time: others were counted before.
+
+    Runs of earlier versions did not tell those apart.
+    """
+    if "first_time" not in rows:
+        return share(rows["rejected"], rows["read"])
+    return share(rows["first_time_rejected"], rows["first_time"] - rows["first_time_structure"])
 
 
 def share(part: int, whole: int) -> float:
@@ -34,6 +45,6 @@ def trends(past: list[RunManifest]) -> dict[str | None, list[Night]]:
     found: dict[str | None, list[Night]] = {}
     for run in past[-MOST_NIGHTS:]:
         for partner in run["partners"]:
-            if partner["rows"]["read"]:
+            if partner["rows"].get("first_time", partner["rows"]["read"]):
                 found.setdefault(partner["partner_id"], []).append(night(run, partner))
     return found

@@ -214,7 +214,7 @@ def test_every_fault_is_exit_code_3_and_tells_no_data(delivered, monkeypatch, ca
     def fail(*_):
         raise fault
 
-    monkeypatch.setattr("pipeline.flow.find_manifests", fail)
+    monkeypatch.setattr("pipeline.flow.inbox_at", fail)
     monkeypatch.setattr(sys, "argv", ["autopilot-intake", "run", str(delivered.inbox)])
     with pytest.raises(SystemExit) as done:
         main()

@@ -15,7 +15,7 @@ from pipeline.synthesize.capture import capture
 from pipeline.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
 from tests.cli.test_commands import command, read_terminal
-from tests.conftest import TENANT
+from tests.conftest import OTHER_TENANT, TENANT
 
 HASH, TAG = INTUNE[2:4]
 HOME_OF_COMMANDS = Path(sys.executable).parent
@@ -152,3 +152,38 @@ def test_shells_complete_commands(shell, tmp_path):
     environment = os.environ | {"PATH": path, "HOME": str(tmp_path)}
     done = subprocess.run([shell, "-c", COMPLETED[shell]], capture_output=True, text=True, env=environment, check=False)
     assert [line.split("\t")[0].split(":")[0] for line in done.stdout.splitlines() if line] == ["registry"], done.stderr
+
+
+def codes(done):
+    return [(row["source_line"], row["reasons"]) for row in json.loads(done.stdout)["findings"] if row["reasons"]]
+
+
+def test_a_check_finds_an_empty_tenant_cell_as_a_run_does(world):
+    hashes = [capture(world.factory.device()) for _ in range(2)]
+    text = f"Hardware Hash,Tenant ID\n{hashes[0]},\n{hashes[1]},{TENANT}\n".encode()
+    for place in (world.put("a.csv", text), world.put(f"contoso/{TENANT}/a.csv", text)):
+        for options in ((), ("--tenant", TENANT)):
+            done = command("check", place, *options, "--format", "json", cwd=world.home)
+            assert codes(done) == [(2, ["TENANT_MISSING"])]
+    assert world.run().reasons()[f"contoso/{TENANT}/a.csv", 2] == ["TENANT_MISSING"]
+
+
+def test_a_check_takes_tenant_and_partner_from_the_folders(delivered):
+    device = delivered.factory.device()
+    record = {"tenant_id": TENANT, "partner_id": "contoso", "registered_via": "partner_center"}
+    delivered.import_existing(record | {"hardware_hash": capture(device)})
+    row = {HASH: capture(device)}
+    here = ("--registry", "registry", "--reference", "reference", "--format", "json")
+    for path, options, expected in [
+        (f"contoso/{TENANT}/deep/x.csv", (), ["ALREADY_REGISTERED"]),
+        (f"contoso/{OTHER_TENANT}/x.csv", (), ["REGISTERED_OTHER_TENANT"]),
+        (f"contoso/{OTHER_TENANT}/x.csv", ("--tenant", TENANT), ["ALREADY_REGISTERED"]),
+        (f"stranger/{TENANT}/x.csv", (), ["FILE_PARTNER_UNKNOWN"]),
+        (f"stranger/{TENANT}/x.csv", ("--partner", "contoso"), ["ALREADY_REGISTERED"]),
+    ]:
+        place = delivered.deliver(path, row)
+        for name in (place, place.relative_to(delivered.home)):
+            assert codes(command("check", name, *here, *options, cwd=delivered.home)) == [(2, expected)], path
+    place = delivered.deliver("x.csv", row)
+    loose = command("check", place, "--registry", "registry", "--format", "json", cwd=delivered.home)
+    assert codes(loose) == [(2, ["ALREADY_REGISTERED"])]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.config import FILE_LIMIT
+from pipeline.config import Limits
 from pipeline.ingest import Manifest
 from pipeline.reading.crew import ThisProcess, Workers
 from pipeline.reading.schedule import read_all
@@ -24,7 +24,7 @@ def make_parts_small(patch):
     patch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 16)
 
 
-def read(folder, contents, crew, limit=FILE_LIMIT):
+def read(folder, contents, crew, limits=None):
     """Rows of some files in order, without what tells only how they were read, and what is known of each file."""
     folder.mkdir()
     delivered = []
@@ -35,7 +35,7 @@ def read(folder, contents, crew, limit=FILE_LIMIT):
     staging = Staging(folder / "rows")
     files = []
     with crew:
-        for taken in read_all(delivered, limit, crew, staging):
+        for taken in read_all(delivered, limits or Limits(), crew, staging):
             files += taken.files
             for staged in taken.staged:
                 staging.add(staged.path)
@@ -76,7 +76,7 @@ def test_a_large_file_is_read_in_parts_at_all(tmp_path, monkeypatch):
 
 def test_a_large_file_beyond_the_limit_is_unreadable_and_not_empty(tmp_path, monkeypatch):
     make_parts_small(monkeypatch)
-    rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess(), limit=5_000)
+    rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess(), Limits(text=5_000))
     assert rows == []
     assert [fault for _, _, _, fault, _ in told] == ["FILE_TOO_LARGE"]
 

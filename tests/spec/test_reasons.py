@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.hardware_hash.layout import Record
+from pipeline.ingest.records import MOST_COLUMNS
 from pipeline.synthesize import damage, devices
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import DELL, HP, LENOVO, MICROSOFT, Factory
@@ -86,6 +87,14 @@ def line(device=None):
 def deliveries():  # noqa: PLR0915 - the whole list
     made = Deliveries()
     whole = gzip.compress(text(line()))
+    for kind, ending in (("bad", ".zip"), ("good", ".csv")):
+        made.files.append((f"contoso/{TENANT}/FILE_TYPE_UNKNOWN-{kind}{ending}", text(line())))
+    columns = [f"Note {number}" for number in range(MOST_COLUMNS - len(INTUNE) + 1)]
+    made.file(
+        "FILE_TOO_LARGE",
+        text(header=(*INTUNE, *columns)),
+        text(line() + "," * len(columns[1:]), header=(*INTUNE, *columns[1:])),
+    )
     made.file("FILE_UNREADABLE", whole[:-20], whole, ending=".csv.gz")
     made.folders("FILE_PARTNER_UNKNOWN", f"stranger/{TENANT}", f"contoso/{TENANT}")
     made.file("FILE_HEADER_UNKNOWN", b"A1,B1\n", text(line()))

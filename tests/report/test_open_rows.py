@@ -1,10 +1,9 @@
-import io
 import json
 
 import polars as pl
 import pytest
-
 from pipeline.report.unfixed import Unfixed
+
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import with_tpm
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
@@ -118,8 +117,8 @@ def test_a_corrected_resubmission_registers_and_the_report_says_so(world):
     device = world.factory.device()
     world.deliver(PLACE + "one.csv", {HASH: capture(device), TAG: "x" * 200}, {SERIAL: "SN1"})
     first = world.run()
-    text = (first.result.folder / "report" / "contoso" / "resubmit.csv").read_text()
-    rows = pl.read_csv(io.StringIO(text), infer_schema=False)
+    content = (first.result.folder / "report" / "contoso" / "resubmit.csv").read_bytes()
+    rows = pl.read_csv(content, infer_schema=False)
     corrected = rows.with_columns(pl.col(TAG).str.head(10))
     world.put(PLACE + "again.csv", corrected.write_csv().encode())
     second = world.run()

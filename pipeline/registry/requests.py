@@ -1,0 +1,99 @@
+"""What the registry knows of requests as of one version: which deliveries were read, and what waits or is open."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.registry.files import scan_requests
+from schemas.requests import CARRIED_OUT, CLOSED, DELIVERY, OPEN, REQUEST_TYPES, SEEN, WAITING
+
+FILE_TYPES = {name: REQUEST_TYPES[name] for name in (*DELIVERY, "source_file", "bytes", "stamp", "run_id", "version")}
+PENDING_TYPES = {
+    name: REQUEST_TYPES[name]
+    for name in (
+        "event",
+        "request_id",
+        *DELIVERY,
+        "source_file",
+        "line",
+        "tenant_id",
+        "manufacturer",
+        "keys",
+        "reason",
+        "waits_for",
+        "waits_on",
+        "asked",
+        "waits_from",
+        "first_run",
+        "since",
+        "first_night",
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The requests of a registry as of one version.
+
+    Attributes:
+        files: one row a path and content that were read, with the columns of `FILE_TYPES`, the earliest first.
+        pending: one row a request that waits or is open, with the columns of `PENDING_TYPES`.
+        nights: runs that were committed.
+    """
+
+    files: pl.DataFrame
+    pending: pl.DataFrame
+    nights: int
+
+
+def read_requests(files: list[Path], nights: int) -> Requests:
+    """Read what is known of requests from the registry's files of them."""
+    return requests_of(scan_requests(files), nights)
+
+
+def requests_of(events: pl.LazyFrame, nights: int) -> Requests:
+    """What some events, with the columns of `REQUEST_TYPES`, tell of requests."""
+    seen, refused = pl.collect_all(
+        [
+            events.filter(pl.col("event") == SEEN).select(list(FILE_TYPES)),
+            events.filter(pl.col("event").is_in([WAITING, OPEN, CLOSED])).select("version", *PENDING_TYPES),
+        ],
+        engine="streaming",
+    )
+    return Requests(
+        files=seen.sort("version", "source_file", nulls_last=False),
+        pending=latest(refused).filter(pl.col("event") != CLOSED).select(list(PENDING_TYPES)).sort("request_id"),
+        nights=nights,
+    )
+
+
+def latest(events: pl.DataFrame) -> pl.DataFrame:
+    """The latest event of each request."""
+    return events.sort("version", maintain_order=True).unique("request_id", keep="last", maintain_order=True)
+
+
+def carried_out_for(files: list[Path], identities: pl.DataFrame) -> pl.DataFrame:
+    """Find for which registrations somebody has asked before by some identity cells.
+
+    Args:
+        files: the registry's files of requests.
+        identities: one row an identity: `tenant_id`, `identity_key`; null ones find nothing.
+
+    Returns:
+        One row an identity and registration: `tenant_id`, `identity_key`, `device_id`.
+    """
+    wanted = identities.drop_nulls().unique()
+    asked = (
+        scan_requests(files)
+        .filter((pl.col("event") == CARRIED_OUT) & pl.col("identity_key").is_in(wanted["identity_key"].implode()))
+        .select("tenant_id", "identity_key", "device_id")
+    )
+    return asked.collect(engine="streaming").unique().join(wanted, on=["tenant_id", "identity_key"], how="semi")
+
+
+def carried_out_ids(files: list[Path]) -> pl.Series:
+    """Ids of all requests that were carried out."""
+    done = scan_requests(files).filter(pl.col("event") == CARRIED_OUT)
+    ids = done.select(request_id=pl.coalesce("request_id", "device_id"))
+    return ids.collect(engine="streaming")["request_id"].unique()

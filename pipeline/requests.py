@@ -1,0 +1,169 @@
+"""Requests over time: which rows of a night are decided.
+
+A request that was carried out never acts again. Any other is final, or waits and is decided again in every run while
+its file lies in the inbox, so that every remedy of the catalogue works.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from pipeline.ingest import Manifest
+from pipeline.intake import Intake, stamp_of
+from pipeline.reading.stage import Delivered
+from pipeline.registry import Registry
+from pipeline.registry.identifiers import request_id
+from pipeline.registry.requests import Requests
+from pipeline.staging import file_of, line_of
+from schemas.requests import DELIVERY, REGISTRATION, SEEN, WAITING
+
+REPAIR = "repair"
+"""A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
+
+
+@dataclass(frozen=True, slots=True)
+class Docket:
+    """What a night has to decide, as far as the registry knows.
+
+    Attributes:
+        requests: what the registry knows.
+        waiting: those of its requests that are decided again, with the columns of `requests.pending`.
+        carried_out: ids of the requests that are not decided again although all others are; None where none is.
+    """
+
+    requests: Requests
+    waiting: pl.DataFrame
+    carried_out: pl.Series | None
+
+
+def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bool) -> Docket:
+    """What the registry knows of requests tonight.
+
+    Args:
+        registry: as of the version that the run matches against.
+        as_of: the run's moment.
+        wait_days: how long a request waits, from the run that read it first.
+        reprocess: decide again what was final, too.
+    """
+    requests = registry.requests()
+    ended = registry.removals().filter(~pl.col("removal_reason").str.to_lowercase().str.contains(REPAIR, literal=True))
+    is_over = pl.col("waits_on").list.eval(pl.element().is_in(ended["device_id"].implode())).list.any()
+    since = pl.lit(as_of, pl.Datetime("us", "UTC")) - timedelta(days=wait_days)
+    waiting = requests.pending.filter(
+        (pl.col("event") == WAITING) & (pl.col("waits_from") > since) & ~is_over.fill_null(value=False)
+    )
+    return Docket(requests, waiting, registry.carried_out() if reprocess else None)
+
+
+def deliveries(manifests: Sequence[Manifest], night: Docket) -> list[Delivered]:
+    """The manifests, each with what is known of its bytes: the digests of files that need not be read again."""
+    states = [manifest.state() for manifest in manifests]
+    settled: dict[tuple[str | None, int], list[tuple[str | None, str]]] = defaultdict(list)
+    if night.carried_out is None:
+        known = night.requests.files.drop_nulls("sha256").unique([*DELIVERY, "bytes"])
+        done = known.join(night.waiting, on=list(DELIVERY), how="anti", nulls_equal=True)
+        for partner, folder, sha256, size in done.select(*DELIVERY[1:], "bytes").iter_rows():
+            settled[partner, size].append((folder, sha256))
+    seen = night.requests.files.drop_nulls("stamp").select("source_file", "stamp", "sha256")
+    digests = {(path, mark): sha256 for path, mark, sha256 in seen.iter_rows()}
+    return [
+        Delivered(
+            number,
+            manifest,
+            state.size,
+            frozenset(
+                sha256
+                for folder, sha256 in settled.get((manifest.partner_id, state.size), ())
+                if folder is None or folder == manifest.tenant_folder
+            ),
+            digests.get((manifest.source_file, manifest.mark or stamp_of(state))),
+        )
+        for number, (manifest, state) in enumerate(zip(manifests, states, strict=True))
+    ]
+
+
+def identified(intake: Intake, night: Docket) -> pl.DataFrame:
+    """What the files of a night are known by.
+
+    Returns:
+        One row a manifest, by position: the columns of `DELIVERY` (`sha256` null where it could not be read to its
+        end), `source_file`, `bytes`, `stamp`, and `known`: an earlier run has read it.
+    """
+    known = night.requests.files.select(DELIVERY).unique()
+    own_tenants = pl.Series([bool(own) and all("tenant" in one.columns for one in own) for own in intake.headers])
+    files = intake.files.select(
+        "source_file",
+        "partner_id",
+        "bytes",
+        "stamp",
+        own_folder="tenant_folder",
+        request_kind=pl.lit(REGISTRATION),
+        sha256=pl.when(pl.col("disposition") == "not_a_manifest")
+        .then(pl.format("no manifest {} {}", "source_file", "stamp"))  # it is not opened, and told once
+        .when(pl.col("disposition") != "unreadable")
+        .then("sha256"),
+    ).with_columns(tenant_folder=pl.when(~own_tenants).then("own_folder"))
+    # An earlier version recorded the folder of every file.
+    as_before = files.with_columns(tenant_folder="own_folder").join(known, on=DELIVERY, how="semi", nulls_equal=True)
+    is_as_before = pl.col("source_file").is_in(as_before.drop_nulls("sha256")["source_file"].implode())
+    files = files.with_columns(tenant_folder=pl.when(is_as_before).then("own_folder").otherwise("tenant_folder"))
+    read = files.join(known.with_columns(known=True), on=DELIVERY, how="left", nulls_equal=True, maintain_order="left")
+    tried = night.requests.files.filter(pl.col("sha256").is_null())["source_file"]
+    is_known = pl.when(pl.col("sha256").is_null()).then(pl.col("source_file").is_in(tried.implode())).otherwise("known")
+    return read.with_columns(known=is_known.fill_null(value=False))
+
+
+def due(intake: Intake, files: pl.DataFrame, night: Docket) -> pl.Series:
+    """Which rows are decided tonight; all others are settled.
+
+    Args:
+        intake: all rows that were read.
+        files: what `identified` gives.
+        night: what the registry knows.
+    """
+    rows = intake.rows.select("row", "file_no", line=pl.col("source_line").cast(pl.Int64))
+    again = files.with_row_index("file_no").with_columns(
+        twice=pl.col("sha256").is_not_null() & ~pl.struct(DELIVERY).is_first_distinct()
+    )
+    if night.carried_out is not None:
+        ids = request_ids(rows["row"], files)
+        return ~again["twice"].gather(rows["file_no"]) & ~ids.is_in(night.carried_out.implode())
+    read_before = again.filter(pl.col("known") & pl.col("sha256").is_not_null())
+    waiting = (
+        read_before.join(night.waiting.select(*DELIVERY, "line"), on=DELIVERY, how="inner", nulls_equal=True)
+        .select("file_no", "line")
+        .join(rows, on=["file_no", "line"], how="inner")["row"]
+    )
+    is_new = ~pl.col("file_no").is_in(read_before["file_no"].implode())
+    is_copy = pl.col("file_no").is_in(again.filter("twice")["file_no"].implode())
+    return rows.select(due=(is_new | pl.col("row").is_in(waiting.implode())) & ~is_copy)["due"]
+
+
+def request_ids(row: pl.Series, files: pl.DataFrame) -> pl.Series:
+    """Ids of the requests that some rows, by `row`, of files that `identified` gives are."""
+    file_no, line = (
+        row.to_frame("row").select(file_no=file_of(pl.col("row")), line=line_of(pl.col("row"))).get_columns()
+    )
+    places = files[file_no].with_columns(line)
+    return places.select(request_id()).to_series()
+
+
+def seen(files: pl.DataFrame, night: Docket, run_id: str) -> pl.DataFrame:
+    """What the registry has to record of the files that were read: one row a file that was not as it knew it."""
+    known = night.requests.files.select("source_file", "stamp", "sha256")
+    found = files.join(known, on=["source_file", "stamp", "sha256"], how="anti", nulls_equal=True)
+    return found.select(*DELIVERY, "source_file", pl.col("bytes").cast(pl.Int64), "stamp").with_columns(
+        event=pl.lit(SEEN), run_id=pl.lit(run_id)
+    )
+
+
+def with_departed(intake: Intake, registry: Registry) -> pl.DataFrame:
+    """The findings, with `DEVICE_LEFT`: the same was asked and carried out before, and that registration has ended."""
+    left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
+    asked = intake.rows.select("tenant_id", "identity_key").join(
+        left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
+    )
+    return intake.findings.with_columns(DEVICE_LEFT=asked["device_id"].is_not_null())

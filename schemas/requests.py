@@ -1,0 +1,82 @@
+"""Requests over time: what the registry knows of deliveries, and of their rows that were not settled at once.
+
+A request is one data row of one delivery. What becomes of it is recorded in the commit that acts on it, as rows of the
+registry's table in files of their own.
+"""
+
+import pandera.polars as pa
+import polars as pl
+
+REGISTRATION = "registration"
+"""Kind of a request to register a device."""
+
+SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED = "seen", "carried_out", "waiting", "open", "closed"
+REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED)
+
+_MOMENT = pl.Datetime("us", "UTC")
+
+DELIVERY = ("request_kind", "partner_id", "tenant_folder", "sha256")
+"""What a delivery is known by, wherever its file lies. `tenant_folder` is null where the file names tenants itself."""
+
+REQUEST_TYPES: dict[str, pl.DataType] = {
+    "event": pl.String(),
+    "version": pl.Int64(),
+    "run_id": pl.String(),
+    "request_kind": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_folder": pl.String(),
+    "sha256": pl.String(),
+    "source_file": pl.String(),
+    "bytes": pl.Int64(),
+    "stamp": pl.String(),
+    "line": pl.Int64(),
+    "request_id": pl.String(),
+    "device_id": pl.String(),
+    "tenant_id": pl.String(),
+    "identity_key": pl.Int64(),
+    "manufacturer": pl.String(),
+    "keys": pl.List(pl.Int64),
+    "reason": pl.String(),
+    "waits_for": pl.List(pl.String),
+    "waits_on": pl.List(pl.String),
+    "asked": _MOMENT,
+    "waits_from": _MOMENT,
+    "first_run": pl.String(),
+    "since": _MOMENT,
+    "first_night": pl.Int64(),
+}
+"""Columns of all events.
+
+- `seen`: a file was read. The four of `DELIVERY` (`sha256` null where it could not be read to its end), `source_file`,
+  `bytes`, and `stamp`, by which the file at that path is taken for the same bytes the next time.
+- `carried_out`: a request has done what it asked for: `request_id` (null where it is the device's id), the `device_id`
+  that it registered or found registered, `tenant_id`, and `identity_key`, which stands for its identity cells.
+- `waiting` or `open`: a request was refused. A waiting one is decided again in every run while its file lies there,
+  an open one is final, and remembered for the people who have to act. `DELIVERY`, `line`, `source_file`, `tenant_id`,
+  `reason`; `waits_for`, what could mend it; `waits_on`, the registrations of its tenant in its way; `asked`, the
+  moment of the run that read it first, and `waits_from`, that from which its waiting counts; `keys` and
+  `manufacturer`, by which a later row of the same device is known; `first_run`, `since` and `first_night`, when one
+  was refused first (a night is a run that was committed).
+- `closed`: a request (`request_id`) is none of both any more.
+
+The latest event of a request counts.
+"""
+
+REQUEST_EVENT = pa.DataFrameSchema(
+    {name: pa.Column(dtype, nullable=name != "event") for name, dtype in REQUEST_TYPES.items()},
+    checks=[
+        pa.Check(lambda data: data.lazyframe.select(pl.col("event").is_in(list(REQUEST_EVENTS))), name="a known event"),
+        pa.Check(
+            lambda data: data.lazyframe.select(
+                pl.col("event").is_in([SEEN, CARRIED_OUT]) | pl.col("request_id").is_not_null()
+            ),
+            name="a request that was refused has an id",
+        ),
+        pa.Check(
+            lambda data: data.lazyframe.select((pl.col("event") != CARRIED_OUT) | pl.col("device_id").is_not_null()),
+            name="a request that was carried out has a device",
+        ),
+    ],
+    strict=True,
+)
+"""One row is one event of one delivery or request. Rows are only ever added."""
