@@ -78,6 +78,7 @@ DESCRIBED_TYPES: dict[str, pl.DataType] = {
     "rows_read": pl.UInt64(),
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
+    "ignored_columns": pl.List(pl.String),
 }
 """What is known of a manifest once it was read."""
 

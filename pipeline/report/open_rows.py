@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.hardware_hash.components import is_placeholder, known
+from pipeline.hardware_hash.components import known
 from pipeline.match.keys import fingerprint
 from pipeline.registry.requests import PENDING_TYPES, Requests
 from schemas.identities import is_placeholder
