@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from pipeline.columns import Numbers
 from pipeline.config import Limits
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
@@ -26,7 +27,9 @@ _FILE_CODES = (
     "FILE_UNREADABLE",
     "FILE_TOO_LARGE",
     "FILE_HEADER_UNKNOWN",
+    "COLUMN_UNCLEAR",
     "HEADER_NOT_CANONICAL",
+    "RECORD_UNWRAPPED",
     "ENCODING_NOT_ANSI",
     "ROW_LIMIT_EXCEEDED",
 )
@@ -75,6 +78,7 @@ DESCRIBED_TYPES: dict[str, pl.DataType] = {
     "rows_read": pl.UInt64(),
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
+    "ignored_columns": pl.List(pl.String),
 }
 """What is known of a manifest once it was read."""
 
@@ -114,12 +118,21 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         Fault: a worker process died.
     """
     files: list[FileRead] = []
+    numbers = Numbers()
     batches = in_groups(identified(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
-    judged = [judge(rows, rulebook) for rows in batches] or [judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)]
+    judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [
+        judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)
+    ]
     described = _describe(delivered, files)
     rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
     of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
-    found = pl.concat([findings, of_file[rows["file_no"]]], how="horizontal")
+    of_rows = of_file[rows["file_no"]].with_columns(
+        FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
+        COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR")
+        | findings["COLUMN_UNCLEAR"]
+        | rows["row"].is_in(numbers.alone().implode()),
+    )
+    found = pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal")
     in_order = rows["row"].arg_sort()  # the rows that stand for what could not be read were judged last
     return Intake(
         rows=rows[in_order],
@@ -178,4 +191,5 @@ def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
         file.rows,
         file.disposition,
         file.findings(),
+        file.ignored_columns,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.authorize import authorize, exclude
+from pipeline.columns import unclear
 from pipeline.hardware_hash.components import components
 from pipeline.reference import Reference
 from pipeline.staging import ROW
@@ -55,6 +56,7 @@ def judge(rows: pl.DataFrame, rulebook: Rulebook) -> tuple[pl.DataFrame, pl.Data
             warn(known, pl.lit(rulebook.as_of, pl.Datetime("us", "UTC"))),
             authorize(known, reference, rulebook.as_of),
             exclude(known, reference),
+            unclear(known, reference),
         ],
         how="horizontal",
     )

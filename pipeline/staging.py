@@ -33,6 +33,9 @@ NARROW_TYPES: dict[str, pl.DataType] = {
     "assigned_user": pl.String(),
     "tenant": pl.String(),
     "other_cells": pl.String(),
+    "column_ignored": pl.Boolean(),
+    "encoding_mixed": pl.Boolean(),
+    "field_count": pl.String(),
     "value_trimmed": pl.Boolean(),
     "product_key_exposed": pl.Boolean(),
     "has_hash": pl.Boolean(),
@@ -55,6 +58,7 @@ _SCHEMA = pl.DataFrame(schema=WIDE_TYPES).to_arrow(compat_level=pl.CompatLevel.o
 _OF_FEW_VALUES = [
     "partner_id",
     "record_fault",
+    "field_count",
     "tenant_claim",
     "manufacturer",
     "model",

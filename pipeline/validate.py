@@ -171,6 +171,8 @@ def warn(rows: pl.DataFrame, as_of: pl.Expr) -> pl.DataFrame:
         PRODUCT_ID_IGNORED=verified & pl.col("windows_product_id").is_not_null() & pl.col("product_id").is_null(),
         MANUFACTURER_DIFFERS=pl.col("names_own_serial") & pl.col("manufacturer_differs"),
         MODEL_DIFFERS=pl.col("names_own_serial") & pl.col("model_differs"),
+        COLUMN_IGNORED="column_ignored",
+        ENCODING_MIXED="encoding_mixed",
         VALUE_TRIMMED="value_trimmed",
         HASH_TEXT_REPAIRED="hash_repaired",
         HASH_LENGTH_UNUSUAL=verified & (pl.col("hash_bytes") != USUAL_BYTES),

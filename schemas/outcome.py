@@ -70,6 +70,7 @@ FILE_TYPES: dict[str, pl.DataType] = {
     "rows_settled": pl.UInt64(),
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
+    "ignored_columns": pl.List(pl.String),
 }
 MEANINGS: dict[str, str] = {
     "run_id": "the run",
@@ -122,6 +123,7 @@ MEANINGS: dict[str, str] = {
     "rows_settled": "rows of which an earlier run has settled what becomes of them",
     "disposition": "`processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`",
     "findings": "codes that hold for all its rows",
+    "ignored_columns": "names of its columns that are not read",
 }
 """What each column of the published files holds."""
 

@@ -10,14 +10,15 @@ import polars as pl
 
 from pipeline import arrays
 from pipeline.arrays import Ints, Mask
-from pipeline.ingest.fields import TRIMMED, split_lines
+from pipeline.ingest.fields import BROKEN_VALUE, LINE_BREAKS, TOO_FEW, TRIMMED, UNPAIRED, misfit, split_lines
 from pipeline.ingest.layout import Forms, Header
 from pipeline.ingest.lines import RECORD_LIMIT
 from pipeline.ingest.records import Records
 from pipeline.ingest.secrets import holds_groups, holds_product_key, mask_product_keys, may_hold_groups
 
 _HASH = "hardware_hash"
-_EDGES_OF_BLANK = np.frombuffer(TRIMMED.encode(), np.uint8)
+_BLANKS = TRIMMED + LINE_BREAKS
+_EDGES_OF_BLANK = np.frombuffer(_BLANKS.encode(), np.uint8)
 _QUOTE = b'"'
 
 
@@ -31,10 +32,11 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
 
     Returns:
         One row for each, in order: the columns of `Records.frame`, `raw_record`, the trimmed `cells` (null where
-        empty), `other_cells` (those of unknown columns, one a line), `value_trimmed`, `hash_trimmed`,
-        `product_key_exposed`, and `raw_rest` and `hash_at`: the record without its hash, and how many characters of it
-        come before the hash; null where the record had to be parsed. Product keys are masked, and cells that held one
-        are null.
+        empty), `other_cells` (those of unknown columns, one a line), `column_ignored` (there is such a column, with a
+        name or something in it), `value_trimmed`, `hash_trimmed`, `field_count` (why a record has not the header's
+        number of fields), `product_key_exposed`, and `raw_rest` and `hash_at`: the record without its hash, and how
+        many characters of it come before the hash; null where the record had to be parsed. Product keys are masked, and
+        cells that held one are null.
     """
     frame = records.frame
     form = frame["form"].fill_null(len(forms.headers)).to_numpy()
@@ -66,13 +68,18 @@ def _split(
     records: Records, at: Ints, plain: Mask, delimiters: Ints, header: Header, cells: tuple[str, ...]
 ) -> list[pl.DataFrame]:
     """Cells of records that are read by one header; `delimiters` are the places of its own in the text."""
-    width = len(header.columns)
     first = np.searchsorted(delimiters, records.start[at])
-    plain = (np.searchsorted(delimiters, records.stop[at]) - first == width - 1) & plain
-    between = delimiters[first[plain][:, None] + np.arange(width - 1)]
-    parts = [_cut(records, at[plain], between, header, cells)] if plain.any() else []
-    if not plain.all():
-        parts.append(_parse(records, at[~plain], header, cells))
+    number = np.where(plain, np.searchsorted(delimiters, records.stop[at]) - first, -1)
+    parts = []
+    for width in range(header.least, len(header.columns) + 1):
+        fits = number == width - 1
+        if fits.any():
+            between = delimiters[first[fits][:, None] + np.arange(width - 1)]
+            number[fits] = -2
+            parts.append(_cut(records, at[fits], between, header, cells))
+    rest = at[number != -2]  # noqa: PLR2004 - none was cut
+    if rest.size:
+        parts.append(_parse(records, rest, header, cells))
     return parts
 
 
@@ -95,48 +102,78 @@ def _cut(
     def field(column: int) -> pl.Series:
         return arrays.slices(flat, begins[:, column], (ends - begins)[:, column], pl.String)
 
-    known = {name: field(column) for column, name in enumerate(header.columns) if name}
+    columns = header.columns[: begins.shape[1]]  # cells of the last ones may be missing
+    known = {name: field(column) for column, name in enumerate(columns) if name}
     rows = pl.DataFrame({"at": at, "raw_record": records.raw(at), **known})
     rest = {"raw_rest": pl.col("raw_record"), "hash_at": pl.lit(None, pl.UInt32)}
     untrimmed: tuple[str, ...] = ()
     if _HASH in known:
-        column = header.columns.index(_HASH)
+        column = columns.index(_HASH)
         before = arrays.slices(flat, start, begins[:, column] - start, pl.String)
         behind = arrays.slices(flat, ends[:, column], stop - ends[:, column], pl.String)
         rest = {"raw_rest": pl.lit(before + behind), "hash_at": pl.lit(before.str.len_chars())}
         edges = np.concatenate([flat[begins[:, column]], flat[ends[:, column] - 1]]) if len(at) else flat[:0]
         untrimmed = () if np.isin(edges, _EDGES_OF_BLANK).any() else (_HASH,)
-    unknown = [at for at, name in enumerate(header.columns) if name is None]
-    if unknown:
-        others = pl.col("raw_rest").str.split(header.delimiter).list.gather(unknown).list.join("\n")
-    else:
-        others = pl.lit(None, pl.String)
-    return _finished(rows.with_columns(**rest).with_columns(other_cells=others), tuple(known), cells, untrimmed)
+    rows = rows.with_columns(**rest)
+    fields = rows.select(fields=pl.col("raw_rest").str.split(header.delimiter))["fields"] if header.others else None
+    return _finished(rows, tuple(known), cells, untrimmed).with_columns(_of_others(fields, header))
+
+
+def _of_others(fields: pl.Series | None, header: Header) -> list[pl.Expr]:
+    """What the columns hold that are not on the list."""
+    if fields is None:
+        return []
+    given = pl.lit(fields)
+    ignored = pl.lit(value=bool(header.ignored)) & given.is_not_null()
+    if header.unnamed:
+        cells = given.list.gather(header.unnamed, null_on_oob=True).list.join("", ignore_nulls=True)
+        ignored |= cells.str.strip_chars(_BLANKS) != ""
+    others = given.list.gather(header.others, null_on_oob=True).list.join("\n", ignore_nulls=True)
+    return [others.alias("other_cells"), ignored.fill_null(value=False).alias("column_ignored")]
 
 
 def _parse(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -> pl.DataFrame:
     """Cells of records that must be read with an eye on quotation marks and surplus fields."""
     raw = records.raw(at)
-    fields = pl.col("fields")
+    width = len(header.columns)
+    fields = split_lines(raw, header.delimiter, width, header.least)
     known = [name for name in header.columns if name]
-    unknown = [at for at, name in enumerate(header.columns) if name is None]
-    rows = pl.DataFrame(
-        {"at": at, "raw_record": raw, "fields": split_lines(raw, header.delimiter, len(header.columns))}
-    ).select(
+    rows = pl.DataFrame({"at": at, "raw_record": raw, "fields": fields}).select(
         "at",
         "raw_record",
-        *(fields.list.get(header.columns.index(name)).alias(name) for name in known),
-        other_cells=fields.list.gather(unknown).list.join("\n") if unknown else pl.lit(None, pl.String),
-        record_fault=pl.when(fields.is_null()).then(pl.lit("RECORD_FIELD_COUNT")),
+        *(pl.col("fields").list.get(header.columns.index(name)).alias(name) for name in known),
+        record_fault=pl.when(pl.col("fields").is_null()).then(pl.lit("RECORD_FIELD_COUNT")),
     )
-    return _finished(rows, tuple(known), cells, ())
+    bad = np.flatnonzero(fields.is_null().to_numpy())
+    counts = pl.Series([None], dtype=pl.String).extend_constant(None, len(at) - 1) if len(at) else None
+    finished = _finished(rows, tuple(known), cells, ())
+    if header.others:
+        finished = finished.with_columns(_of_others(fields, header))
+    if not bad.size or counts is None:
+        return finished
+    lines = records.frame["source_line"].gather(at[bad]).to_numpy()
+    causes = _causes(raw.gather(bad).to_list(), lines, header.delimiter, width)
+    return finished.with_columns(field_count=counts.scatter(bad, causes))
+
+
+def _causes(texts: list[str], lines: npt.NDArray[np.uint32], delimiter: str, width: int) -> list[str]:
+    """Why records have not the header's number of fields, by themselves and by what their neighbours are."""
+    causes = [misfit(text, delimiter, width) for text in texts]
+    for at in range(len(texts) - 1):
+        pair = causes[at], causes[at + 1]
+        if lines[at + 1] - lines[at] != 1 or pair not in {(TOO_FEW, TOO_FEW), (UNPAIRED, UNPAIRED)}:
+            continue
+        together = texts[at].count(delimiter) + texts[at + 1].count(delimiter)
+        if pair[0] == UNPAIRED or together == width - 1:
+            causes[at] = causes[at + 1] = BROKEN_VALUE
+    return causes
 
 
 def _finished(
     rows: pl.DataFrame, known: tuple[str, ...], cells: tuple[str, ...], untrimmed: tuple[str, ...]
 ) -> pl.DataFrame:
     """Rows with all columns, their values trimmed but those that have no blanks at their edges."""
-    trimmed = {name: pl.col(name).str.strip_chars(TRIMMED) for name in known if name not in untrimmed}
+    trimmed = {name: pl.col(name).str.strip_chars(_BLANKS) for name in known if name not in untrimmed}
     changed = {
         name: (value.str.len_bytes() != pl.col(name).str.len_bytes()).fill_null(value=False)
         for name, value in trimmed.items()
@@ -150,7 +187,9 @@ def _finished(
         raw_rest=given.get("raw_rest", missing),
         hash_at=given.get("hash_at", pl.lit(None, pl.UInt32)),
         **{name: _null_if_empty(trimmed.get(name, given.get(name, missing))) for name in cells},
-        other_cells=given.get("other_cells", missing),
+        other_cells=missing,
+        column_ignored=never,
+        field_count=missing,
         value_trimmed=pl.any_horizontal(never, *changed.values()),
         hash_trimmed=changed.get(_HASH, never),
         record_fault=given.get("record_fault", missing),

@@ -1,17 +1,21 @@
 """Bytes of a file to UTF-8 text, whatever it was: compression, byte order marks, UTF-16, cp1252."""
 
 import codecs
+import gzip
 import sys
+import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.ingest.lines import BLOCK_BYTES, NEWLINE
+from pipeline.ingest.mixture import told_apart
 
-UNREADABLE = (OSError, pa.ArrowException)
+UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException)
 """What reading or decompressing a file raises when the file is at fault."""
 
 CHUNK = 1 << 20
@@ -102,6 +106,18 @@ def read_open(
     yield transcoder.close()
 
 
+def read_mixed(file: BinaryIO, path: Path, encoding: str, other_lines: list[int]) -> Iterator[bytes]:
+    """A file's text as UTF-8, each line in one encoding or another; `other_lines` takes those not in its own.
+
+    Raises:
+        OSError: (or another of `UNREADABLE`) the file cannot be read on.
+    """
+    mark = next((mark for mark, name in MARKS if name == encoding), b"")
+    pieces = chunks(file, path)
+    head = next(pieces, b"")
+    yield from told_apart(chain([head.removeprefix(mark)], pieces), encoding, other_lines)
+
+
 def compression(path: Path) -> str | None:
     """How a file is compressed, by its name."""
     return _COMPRESSION.get(path.suffix.lower())
@@ -118,6 +134,12 @@ def chunks(file: Source, path: Path, size: int | None = None, at_once: int | Non
             yield chunk
         return
     if path.lstat().st_size == 0:
+        return
+    if codec == "gzip":
+        # Zeros behind it, which tapes and transfers add, end it as well.
+        with gzip.GzipFile(fileobj=cast("BinaryIO", file)) as packed:
+            while chunk := packed.read1(_COMPRESSED_CHUNK):
+                yield chunk
         return
     with pa.CompressedInputStream(pa.PythonFile(file, "r"), codec) as stream:
         while chunk := stream.read(_COMPRESSED_CHUNK):

@@ -1,14 +1,30 @@
-"""Lines to fields. A quotation mark may protect a delimiter, never a line end."""
+"""Lines to fields. A quotation mark may protect a delimiter, and a line end where nothing else can be meant."""
 
 import re
+from functools import lru_cache
 
 import polars as pl
 
 TRIMMED = " \t\u00a0"
-"""What is trimmed from values: blanks, tabs and no-break spaces."""
+"""What blank lines are made of, beside delimiters: blanks, tabs and no-break spaces."""
 
-_OPENING = r'[{blanks}]*"'
-_QUOTED = _OPENING + r'([^"]*(?:""[^"]*)*)"'
+LINE_BREAKS = "\r\n"
+
+UNPAIRED, TOO_MANY, TOO_FEW, BROKEN_VALUE = (
+    "a quotation mark without its pair",
+    "more fields than the header has",
+    "fewer fields than the header has",
+    "a line break inside a value",
+)
+"""Why a line has not the header's number of fields."""
+
+_VALUE = re.compile(r'(?:[^"]|"")*+')
+"""What stands between quotation marks."""
+
+
+@lru_cache
+def _opening(delimiter: str) -> re.Pattern[str]:
+    return re.compile(rf'[{TRIMMED.replace(delimiter, "")}]*"')
 
 
 def split_line(line: str, delimiter: str) -> list[str] | None:
@@ -21,27 +37,52 @@ def split_line(line: str, delimiter: str) -> list[str] | None:
         return line.split(delimiter)
     if line.count('"') % 2:
         return None
-    blanks = TRIMMED.replace(delimiter, "")
-    opening, whole = re.compile(_OPENING.format(blanks=blanks)), re.compile(_QUOTED.format(blanks=blanks))
+    opening = _opening(delimiter)
     fields: list[str] = []
     at = 0
     while True:
-        quoted = whole.match(line, at)
-        text_at = quoted.end() if quoted else at
-        if not quoted and opening.match(line, at):
+        opened = opening.match(line, at)
+        value = _VALUE.match(line, opened.end()) if opened else None
+        if value and value.end() == len(line):
             return None
+        text_at = value.end() + 1 if value else at
         end = line.find(delimiter, text_at)
         rest = line[text_at:] if end < 0 else line[text_at:end]
-        fields.append(quoted[1].replace('""', '"') + rest.rstrip(TRIMMED) if quoted else rest)
+        fields.append(value[0].replace('""', '"') + rest.rstrip(TRIMMED) if value else rest)
         if end < 0:
             return fields
         at = end + len(delimiter)
 
 
-def split_lines(lines: pl.Series, delimiter: str, width: int) -> pl.Series:
+def goes_on(line: str, delimiter: str, *, inside: bool) -> bool | None:
+    """Whether a value goes on in the next line; None where one that stands in several lines holds a delimiter.
+
+    Args:
+        line: one line of a record.
+        delimiter: between its fields.
+        inside: whether it begins inside a value.
+    """
+    at = 0
+    while at >= 0:
+        opened = None if inside else _opening(delimiter).match(line, at)
+        if inside or opened:
+            value = _VALUE.match(line, opened.end() if opened else 0)
+            ends = value.end() if value else 0
+            is_broken = inside or ends == len(line)
+            if value and is_broken and delimiter in value[0]:
+                return None
+            if ends == len(line):
+                return True
+            at, inside = ends, False
+        at = line.find(delimiter, at)
+        at += len(delimiter) if at >= 0 else 0
+    return False
+
+
+def split_lines(lines: pl.Series, delimiter: str, width: int, least: int | None = None) -> pl.Series:
     """Fields of many lines that shall have `width` fields.
 
-    Surplus empty fields at the end are dropped.
+    Surplus empty fields at the end are dropped, and up to `least` missing ones are empty.
 
     Returns:
         A list of `width` strings for each line; null where the number of fields is another.
@@ -54,16 +95,27 @@ def split_lines(lines: pl.Series, delimiter: str, width: int) -> pl.Series:
     if frame["plain"].all():
         return frame.select(fields=plain)["fields"]
     suspects = frame.filter(~pl.col("plain"))["line"]
-    parsed = pl.Series([_fit(split_line(line, delimiter), width) for line in suspects], dtype=pl.List(pl.String))
+    fitted = [_fit(split_line(line, delimiter), width, least or width) for line in suspects]
+    parsed = pl.Series(fitted, dtype=pl.List(pl.String))
     frame = frame.with_columns(suspect=(~pl.col("plain")).cum_sum().cast(pl.Int64) - 1)
     return frame.select(
         fields=pl.when("plain").then(plain).otherwise(pl.lit(parsed).gather(pl.col("suspect").clip(0)))
     )["fields"]
 
 
-def _fit(fields: list[str] | None, width: int) -> list[str] | None:
+def _fit(fields: list[str] | None, width: int, least: int) -> list[str] | None:
     if fields is None:
         return None
     while len(fields) > width and not fields[-1].strip(TRIMMED):
         fields.pop()
+    if least <= len(fields) < width:
+        fields += [""] * (width - len(fields))
     return fields if len(fields) == width else None
+
+
+def misfit(line: str, delimiter: str, width: int) -> str:
+    """Why a line has not so many fields, by itself."""
+    fields = split_line(line, delimiter)
+    if fields is None:
+        return UNPAIRED
+    return TOO_MANY if len(fields) > width else TOO_FEW

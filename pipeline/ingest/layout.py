@@ -1,42 +1,35 @@
 """Header lines to canonical columns."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.ingest.fields import TRIMMED, split_line
+from pipeline.ingest.headings import RESENT, column_of, compared, is_label, near_column
 from pipeline.ingest.secrets import MASK, mask_in_name
+from schemas.columns import COLUMN_NAMES
 
-CELLS = (
-    "serial_number",
-    "windows_product_id",
-    "hardware_hash",
-    "manufacturer",
-    "model",
-    "group_tag",
-    "assigned_user",
-    "tenant",
-)
+CELLS = tuple(COLUMN_NAMES)
 """Canonical columns of a manifest row, as delivered."""
 
 DELIMITERS = (",", ";", "\t")
 
-_NAMES: dict[str, tuple[str, ...]] = {
-    "serial_number": ("Device Serial Number", "Serial Number", "Device Serial"),
-    "windows_product_id": ("Windows Product ID", "Product Key ID", "PKID", "Windows Product Key ID"),
-    "hardware_hash": ("Hardware Hash", "HardwareHash", "Device Hardware Data", "4K HH"),
-    "manufacturer": ("Manufacturer name", "Manufacturer", "OEM Manufacturer Name"),
-    "model": ("Device model", "Model", "Model Name"),
-    "group_tag": ("Group Tag", "Order ID", "GroupTag"),
-    "assigned_user": ("Assigned User", "UPN", "User Principal Name"),
-    "tenant": ("Tenant ID", "Customer ID", "Customer Tenant ID"),
-}
-MANIFEST_COLUMNS: dict[str, str] = {name.lower(): cell for cell, names in _NAMES.items() for name in names}
-
-HEADER_HINTS = tuple(
-    name.lower() for cell in ("hardware_hash", "windows_product_id", "serial_number") for name in _NAMES[cell]
+HEADER_HINTS = (
+    *("serial", "s/n", "service", "product", "pkid", "hash", "hardware", "4k", "manufacturer", "vendor", "make"),
+    *("model", "group", "order", "assigned", "upn", "principal", "tenant", "customer"),
 )
-"""Any header holds one of these, and hardly any other line does: the cheap test before the exact one."""
+"""Any name of a column holds one of these: the cheap test before the exact one."""
+
+SEPARATOR = re.compile(r'\ufeff?"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
+"""The line that tells a spreadsheet what separates fields."""
+
+_TYPE = re.compile(r'\ufeff?"?#TYPE\b.*', re.IGNORECASE)
+
+HARDWARE_HASH = r"T0[A-Za-z0-9+/]{60}"
+"""What a hardware hash begins with, long enough to be nothing else."""
+
+THIRTEEN_DIGITS = r"(?:^|[^0-9])[0-9]{13}(?:$|[^0-9])"
 
 _EXACT = frozenset(
     {
@@ -47,6 +40,8 @@ _EXACT = frozenset(
     }
 )
 _ROW_LIMIT_INTUNE, _ROW_LIMIT_OTHERS = 500, 1_000
+_MAY_BE_MISSING = {"group_tag", "assigned_user"}
+_LEAST_FILLED = 3
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -84,6 +79,40 @@ class Header:
                 return name
         return "other"
 
+    @property
+    def least(self) -> int:
+        """Fields that a record must have: cells of the last columns may be missing where they are seldom filled."""
+        width = len(self.columns)
+        while width > 1 and self.columns[width - 1] in _MAY_BE_MISSING:
+            width -= 1
+        return width
+
+    @property
+    def others(self) -> list[int]:
+        """Positions of the columns that are not on the list."""
+        names = [compared(cell) for cell in self.cells]
+        silent = RESENT if "whatiswrong" in names else frozenset[str]()
+        return [
+            at
+            for at, (cell, name, column) in enumerate(zip(self.cells, names, self.columns, strict=True))
+            if column is None and name not in silent and not is_label(cell)
+        ]
+
+    @property
+    def unnamed(self) -> list[int]:
+        """Positions of the columns that have no name."""
+        return [at for at in self.others if not self.cells[at].strip(TRIMMED)]
+
+    @property
+    def ignored(self) -> list[str]:
+        """Names of columns that are not on the list."""
+        return [name for at in self.others if (name := self.cells[at].strip(TRIMMED))]
+
+    @property
+    def unclear(self) -> list[tuple[str, str]]:
+        """Names that may mean a column, or stand for one that has another already, each with that column's."""
+        return [(name, meaning) for name in self.ignored if (meaning := near_column(name))]
+
 
 def row_limit(layout: str | None) -> int:
     """Most rows that Microsoft's upload of a layout takes."""
@@ -98,21 +127,43 @@ _LAYOUTS = {
 }
 
 
-def parse_header(line: str, names: dict[str, str] = MANIFEST_COLUMNS) -> Header | None:
+def parse_header(line: str) -> Header | None:
     """The header that a line is, or None.
 
     A header names the hash, or the product ID, or serial, manufacturer and model, and no column twice.
     """
     bare = line.removeprefix(_BYTE_ORDER_MARK)
     for delimiter in DELIMITERS:
-        cells = split_line(bare, delimiter)
-        while cells and not cells[-1].strip(TRIMMED):
-            cells.pop()
-        columns = tuple(names.get(cell.strip(TRIMMED).lower()) for cell in cells or ())
+        cells = _names(bare, delimiter)
+        columns = tuple(column_of(cell) for cell in cells)
         known = [column for column in columns if column]
         if len(known) == len(set(known)) and _names_a_device(set(known)):
-            return Header(tuple(cells or ()), columns, delimiter, exact=bare in _EXACT)
+            return Header(cells, columns, delimiter, exact=bare in _EXACT)
     return None
+
+
+def parse_names(line: str, delimiter: str) -> Header | None:
+    """The header that a line is of which at least half the filled cells are names of columns, or None.
+
+    Of two names of one column only the first stands for it.
+    """
+    cells = _names(line.removeprefix(_BYTE_ORDER_MARK), delimiter)
+    columns: list[str | None] = []
+    named = 0
+    for cell in cells:
+        column = column_of(cell)
+        named += column is not None
+        columns.append(None if column in columns else column)
+    filled = sum(1 for cell in cells if cell.strip(TRIMMED))
+    return Header(cells, tuple(columns), delimiter, exact=False) if named and 2 * named >= filled else None
+
+
+def _names(line: str, delimiter: str) -> tuple[str, ...]:
+    """Fields of a line up to the last that is not empty."""
+    cells = split_line(line, delimiter) or []
+    while cells and not cells[-1].strip(TRIMMED):
+        cells.pop()
+    return tuple(cells)
 
 
 def _names_a_device(columns: set[str]) -> bool:
@@ -126,6 +177,21 @@ def _names_a_device(columns: set[str]) -> bool:
 def is_blank(line: str, delimiter: str) -> bool:
     """Whether a line holds only delimiters and blanks, and so is no record."""
     return not line.strip(TRIMMED + delimiter)
+
+
+def is_remark(line: str) -> bool:
+    """Whether a line before the header only says something to a program."""
+    return bool(SEPARATOR.fullmatch(line) or _TYPE.fullmatch(line))
+
+
+def may_be_row(line: str, header: Header) -> bool:
+    """Whether a line before the header could be a device's: by a hash or product ID in it, or as full as the header."""
+    filled = sum(
+        1 for cell in split_line(line, header.delimiter) or line.split(header.delimiter) if cell.strip(TRIMMED)
+    )
+    names = sum(1 for cell in header.cells if cell.strip(TRIMMED))
+    is_full = filled >= max(names, _LEAST_FILLED)
+    return is_full or bool(re.search(HARDWARE_HASH, line) or re.search(THIRTEEN_DIGITS, line))
 
 
 def guess_delimiter(line: str) -> str:
@@ -142,7 +208,12 @@ class Forms:
         self.headers: list[Header] = []
         self.hints = list(hints)
         self.find_header = lru_cache(maxsize=1_024)(find_header)
+        self._by_half = find_header is parse_header
         self._numbers: dict[Header, int] = {}
+
+    def find_again(self, line: str, delimiter: str) -> Header | None:
+        """The header that a later line is, or None; `delimiter` is that of the lines before."""
+        return self.find_header(line) or (parse_names(line, delimiter) if self._by_half else None)
 
     def number(self, header: Header) -> int:
         """The header's number."""

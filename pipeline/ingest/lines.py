@@ -23,7 +23,8 @@ _KEPT = RECORD_LIMIT + 64
 
 _LF, _CR, _NUL = 10, 13, 0
 
-SOUND, TOO_LARGE, NOT_TEXT = 0, 1, 2
+SOUND, TOO_LARGE, NOT_TEXT, HEADER, NO_RECORD, TITLE, ROW_BEFORE = range(7)
+"""What is wrong with a line: nothing; by itself; as one that is read by its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,19 @@ def _bounds(flat: Bytes) -> tuple[Ints, Ints, Ints]:
     """Where each line begins, where it ends without its line end, and where that ends."""
     ends = arrays.places(flat, _LF)
     start = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1])
-    return start, ends - ((ends > start) & (flat[ends - 1] == _CR)), ends
+    stop = ends - ((ends > start) & (flat[ends - 1] == _CR))
+    more = np.flatnonzero((stop > start) & (flat[stop - 1] == _CR))
+    if more.size:
+        stop[more] = np.maximum(_before_returns(flat, stop[more]), start[more])
+    return start, stop, ends
+
+
+def _before_returns(flat: Bytes, stop: Ints) -> Ints:
+    """Where the carriage returns begin that end at each place."""
+    returns = arrays.places(flat, _CR)
+    begins = np.concatenate([np.ones(1, bool), np.diff(returns) != 1])
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(returns)), 0))
+    return np.asarray(returns[first[np.searchsorted(returns, stop - 1)]], np.int64)
 
 
 def _as_utf8(text: bytes) -> tuple[bytes, list[int]]:

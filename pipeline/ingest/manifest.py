@@ -8,13 +8,14 @@ import polars as pl
 
 from pipeline.config import ROW_LIMIT
 from pipeline.ingest.cells import read_cells
-from pipeline.ingest.encoding import UNREADABLE, read_open
+from pipeline.ingest.encoding import UNREADABLE, read_mixed, read_open
 from pipeline.ingest.inbox import Manifest
 from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
 from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
-from pipeline.ingest.secrets import MASK
+from pipeline.ingest.secrets import MASK, mask_in_name
 from pipeline.ingest.survey import Survey, state_of, state_of_open, survey, unread
+from pipeline.ingest.wrapping import unwrapped
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Reading:
         end: bytes before what follows it; None where nothing does.
         course: its headers and counts so far.
         failed: it could not be read on, or changed meanwhile.
+        other_lines: its lines in another encoding, ascending.
     """
 
     manifest: Manifest
@@ -36,10 +38,12 @@ class Reading:
     end: int | None = None
     course: Course = field(default_factory=Course)
     failed: bool = False
+    other_lines: list[int] = field(default_factory=list)
 
     def sections(self, forms: Forms) -> Iterator[bytes]:
         """The text in blocks of whole lines, as far as it can be read."""
-        yield from self.course.sections(whole_lines(self._readable_text()), forms)
+        blocks = whole_lines(self._readable_text())
+        yield from self.course.sections(map(unwrapped, blocks) if self.survey.wrapped else blocks, forms)
         # What was read must be what the digest stands for, or the file would count as taken in when it comes again.
         self.failed = self.failed or state_of(self.manifest.path) != self.survey.state
 
@@ -55,6 +59,9 @@ class Reading:
             with self.manifest.open() as file:
                 if state_of_open(file) != self.survey.state:
                     self.failed = True
+                    return
+                if self.survey.mixed:
+                    yield from read_mixed(file, self.manifest.path, encoding, self.other_lines)
                     return
                 form = self.manifest.path, encoding, self.survey.newline
                 yield from read_open(file, *form, self.begin, self.end)
@@ -88,19 +95,34 @@ def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFram
         `partner_id`; `tenant_claim`, the tenant as delivered (the cell where the header has the column, else the
         folder); and `tenant_unread`, whether a damaged row would have named it in a cell.
     """
-    manifests: list[Manifest] = []
-    for sections in blocks_of(_sections(readings, forms, manifests)):
+    begun: list[Reading] = []
+    for sections in blocks_of(_sections(readings, forms, begun)):
         numbers = [number for number, _, _ in sections]
         records = find_records(sections, forms)
         if records.frame.height:
+            manifests = [one.manifest for one in begun]
             rows = read_cells(records, forms, CELLS)
             reading = pl.Series("reading", numbers, dtype=pl.UInt32).gather(rows["section"])
-            yield _of_manifests(rows.with_columns(reading), manifests, forms)
+            mixed = _in_other_encoding(rows, begun, reading)
+            yield _of_manifests(rows.with_columns(reading, encoding_mixed=mixed), manifests, forms)
 
 
-def _sections(readings: Iterable[Reading], forms: Forms, manifests: list[Manifest]) -> Iterator[Section]:
+def _in_other_encoding(rows: pl.DataFrame, readings: list[Reading], reading: pl.Series) -> pl.Series:
+    """Which rows are lines in another encoding than their file begins with."""
+    types = {"source_line": pl.UInt32, "reading": pl.UInt32}
+    places = [(line, number) for number in reading.unique() for line in readings[number].other_lines]
+    other = pl.DataFrame(places, types, orient="row").with_columns(found=pl.lit(value=True))
+    if other.is_empty():
+        return pl.repeat(value=False, n=rows.height, eager=True)
+    joined = rows.select("source_line", reading).join(
+        other, on=["source_line", "reading"], how="left", maintain_order="left"
+    )
+    return joined["found"].fill_null(value=False)
+
+
+def _sections(readings: Iterable[Reading], forms: Forms, begun: list[Reading]) -> Iterator[Section]:
     for number, reading in enumerate(readings):
-        manifests.append(reading.manifest)
+        begun.append(reading)
         for text in reading.sections(forms):
             yield number, reading.course, text
 
@@ -116,7 +138,7 @@ def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
         record_fault=pl.lit(None, pl.String),
     )
     rows = read_cells(Records(b"", frame, nowhere, nowhere), Forms(), CELLS)
-    rows = rows.with_columns(raw_record=pl.lit(None, pl.String), reading="section")
+    rows = rows.with_columns(raw_record=pl.lit(None, pl.String), reading="section", encoding_mixed=pl.lit(value=False))
     return _of_manifests(rows, manifests, Forms())
 
 
@@ -164,6 +186,12 @@ class FileRead:
         """Name of the layout of its first header."""
         return self.headers[0].layout if self.headers else None
 
+    @property
+    def ignored_columns(self) -> list[str]:
+        """Names of its columns that are not read, product keys masked."""
+        names = (mask_in_name(name) for header in self.headers for name in header.ignored)
+        return [] if self.settled else list(dict.fromkeys(names))
+
     def findings(self) -> list[str]:
         """Codes that hold for every row of the file."""
         if self.settled:
@@ -171,7 +199,9 @@ class FileRead:
         held = {
             **({self.fault: True} if self.fault else {}),
             "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > 0,
+            "COLUMN_UNCLEAR": any(header.unclear for header in self.headers),
             "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
+            "RECORD_UNWRAPPED": self.survey.wrapped,
             "ENCODING_NOT_ANSI": not self.survey.ansi,
             "ROW_LIMIT_EXCEEDED": self.rows > row_limit(self.layout),
         }

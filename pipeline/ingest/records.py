@@ -4,7 +4,6 @@ The lines of a batch lie in one flat array of bytes and are found, numbered and 
 no text, and headers, are looked at one by one.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -15,8 +14,10 @@ import polars as pl
 from pipeline import arrays
 from pipeline.arrays import Bytes, Ints, Mask
 from pipeline.ingest.fields import TRIMMED
-from pipeline.ingest.layout import DELIMITERS, Forms, Header, guess_delimiter, is_blank
-from pipeline.ingest.lines import BLOCK_BYTES, NEWLINE, RECORD_LIMIT, SOUND, Lines, find_lines
+from pipeline.ingest.joining import join_lines
+from pipeline.ingest.layout import DELIMITERS, Forms, Header
+from pipeline.ingest.lines import BLOCK_BYTES, HEADER, NO_RECORD, ROW_BEFORE, SOUND, TITLE, Lines, find_lines
+from pipeline.ingest.preamble import Opening, find_opening, guessed_from_blank
 
 _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
@@ -30,14 +31,15 @@ _MOST_HEADERS = 100
 _LONGEST_OPENING = 16 << 20
 """Bytes of lines of delimiters alone that a file may begin with; one with more of them has no header."""
 
-_INSIGNIFICANT = re.compile(rb"(?:(?:[ \t,;]|\xc2\xa0)*+\r?\n)*+")
-"""Lines that are blank under some delimiter."""
-
 _FIRST_OF_BLANK = np.frombuffer((TRIMMED + "".join(DELIMITERS)).encode(), np.uint8)
 
-_HEADER, _OPENING = 3, 4
-_FAULTS = pl.Series([None, "RECORD_TOO_LARGE", "RECORD_NOT_TEXT", "RECORD_REPEATED_HEADER", None])
-"""Codes by what is wrong with a line; the header that a file begins with is no record."""
+_FAULTS = pl.Series(
+    [
+        *(None, "RECORD_TOO_LARGE", "RECORD_NOT_TEXT", "RECORD_REPEATED_HEADER"),
+        *(None, "RECORD_BEFORE_HEADER", "FILE_HEADER_UNKNOWN"),
+    ]
+)
+"""Codes by what is wrong with a line; the header that a file begins with is no record, nor what goes on in a line."""
 
 
 @dataclass(slots=True)
@@ -52,8 +54,11 @@ class Course:
         lines_before: lines before the first record, or the header in its place.
         lines_read: lines so far.
         rows_read: records so far.
+        opening: how the next section begins; None once that was read.
+        ended: no section follows.
+        carried: lines of the last section that may go on in the next.
+        left_open: the last section ends in a value that may go on.
         too_large: it has more columns, or more different headers, than are read; nothing follows.
-        header_line: which line of the next section is the header that the file begins with; None once that was read.
     """
 
     headers: list[Header] = field(default_factory=list)
@@ -63,14 +68,18 @@ class Course:
     lines_before: int = 0
     lines_read: int = 0
     rows_read: int = 0
-    header_line: int | None = None
+    opening: Opening | None = None
+    ended: bool = False
+    carried: bytes = b""
+    left_open: bool = False
     too_large: bool = False
     _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
-        """The same text in blocks of whole lines, the first of them long enough to hold the first record.
+        """The same text in blocks of whole lines, the first of them long enough to hold the header, or show its want.
 
-        A file of lines of delimiters alone holds none, and gives nothing.
+        A file of lines of delimiters alone holds none, and gives nothing. All but the last must be read by
+        `find_records` before the one after the next is asked for.
         """
         held = b""
         for block in blocks:
@@ -80,32 +89,24 @@ class Course:
                 yield block
                 continue
             held += block
-            if self._open(held, forms) or len(held) >= _LONGEST_OPENING:
-                self.opened = True
-                if not self.too_large:
-                    yield held
-        if not self.opened:
-            self.delimiter = None
+            if self._open(held, forms, is_whole=len(held) >= _LONGEST_OPENING) and not self.too_large:
+                yield held
+        if not self.opened and self._open(held, forms, is_whole=True) and not self.too_large:
+            self.ended = True
+            yield held
+        self.ended = True
 
-    def _open(self, text: bytes, forms: Forms) -> bool:
-        """Look for the first line that is a record, whatever the delimiter turns out to be: it should be a header."""
-        leading = _INSIGNIFICANT.match(text)
-        at = leading.end() if leading else 0
-        before = text[:at].decode()
-        if at == len(text):
-            undecided = next((line for line in before.split("\n") if line.rstrip("\r").strip(TRIMMED)), None)
-            self.delimiter = guess_delimiter(undecided) if undecided else None
-            return False
-        self.lines_before = before.count("\n")
-        raw = text[at : text.index(NEWLINE, at)]
-        line = _as_line(raw)
-        header = forms.find_header(line) if line else None
-        self.too_large = header is not None and len(header.cells) > MOST_COLUMNS
-        if header and is_blank(before.replace("\r\n", "\n").replace("\n", ""), header.delimiter):
-            self.headers.append(header)
-            self.header_line = self.lines_before
-        self.delimiter = header.delimiter if header else guess_delimiter(raw.decode("utf-8", "backslashreplace"))
-        return True
+    def _open(self, text: bytes, forms: Forms, *, is_whole: bool) -> bool:
+        """Look for the header; whether that is done, and the text may be read."""
+        opening = find_opening(text, forms, is_whole=is_whole)
+        if opening:
+            self.opening, self.delimiter, self.lines_before = opening, opening.delimiter, opening.line
+            self.headers += [opening.header] if opening.header else []
+            self.too_large = opening.header is not None and len(opening.header.cells) > MOST_COLUMNS
+        elif len(text) >= _LONGEST_OPENING:
+            self.delimiter = guessed_from_blank(text)
+        self.opened = bool(opening) or len(text) >= _LONGEST_OPENING
+        return self.opened
 
     def read_by(self, header: Header) -> None:
         """Let a header count from here on."""
@@ -118,17 +119,6 @@ class Course:
             self._numbers[header] = len(self.headers)
             self.headers.append(header)
         self.header_no = self._numbers[header]
-
-
-def _as_line(raw: bytes) -> str | None:
-    """A line that could be a header, as text."""
-    raw = raw.removesuffix(b"\r")
-    if len(raw) > RECORD_LIMIT or b"\0" in raw:
-        return None
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 Section: TypeAlias = tuple[int, Course, bytes]
@@ -170,16 +160,22 @@ def find_records(sections: list[Section], forms: Forms) -> Records:
         forms: takes the headers met.
     """
     courses = [course for _, course, _ in sections]
-    lines = find_lines([text for _, _, text in sections])
+    lines = find_lines([course.carried + text if course.carried else text for _, course, text in sections])
+    for course in courses:
+        course.carried = b""
     header_no, form = _headers(lines, courses, forms)
+    heights = np.diff(lines.first)
+    for left_open in join_lines(lines, form, forms.headers):
+        section = lines.section[left_open]
+        heights[section] -= _carry(lines, left_open, courses[section])
     guessed = np.asarray([_number(course.delimiter) for course in courses])
     by_form = np.asarray([*(_number(header.delimiter) for header in forms.headers), 0])
     blank = _blank(lines, np.where(form < 0, guessed[lines.section], by_form[form]))
-    kept = np.flatnonzero(~blank & (lines.fault != _OPENING))
+    kept = np.flatnonzero(~blank & (lines.fault != NO_RECORD))
     read = np.asarray([course.lines_read for course in courses])
     line = np.arange(len(blank)) + (read - lines.first[:-1] + 1)[lines.section]
     rows = np.bincount(lines.section[kept], minlength=len(courses))
-    for course, height, own in zip(courses, np.diff(lines.first).tolist(), rows.tolist(), strict=True):
+    for course, height, own in zip(courses, heights.tolist(), rows.tolist(), strict=True):
         course.lines_read += height
         course.rows_read += own
     frame = pl.DataFrame(
@@ -192,6 +188,18 @@ def find_records(sections: list[Section], forms: Forms) -> Records:
         }
     )
     return Records(lines.text, frame, lines.start[kept], lines.stop[kept])
+
+
+def _carry(lines: Lines, line: int, course: Course) -> int:
+    """Leave the lines from one on to the next section, if there is one; how many they are."""
+    end = int(lines.first[lines.section[line] + 1])
+    course.left_open = course.ended
+    if course.ended:
+        return 0
+    stop = lines.start[end] if end < len(lines.start) else len(lines.text)
+    course.carried = lines.text[lines.start[line] : stop]
+    lines.fault[line:end] = NO_RECORD
+    return end - line
 
 
 def _number(delimiter: str | None) -> int:
@@ -210,36 +218,43 @@ def _headers(lines: Lines, courses: list[Course], forms: Forms) -> tuple[Ints, I
         header = course.headers[course.header_no] if course.headers else None
         numbers.append((course.header_no, forms.number(header)) if header else (-1, -1))
 
-    for course, begin in zip(courses, lines.first, strict=False):
-        if course.header_line is not None:
-            lines.fault[begin + course.header_line] = _OPENING
-            course.header_line = None
-    found = iter([*_repeated_headers(lines, forms), (len(lines.section), None)])
-    line, header = next(found)
+    for course, begin in zip(courses, lines.first.tolist(), strict=False):
+        _mark_opening(lines, begin, course)
+    found = iter([*_likely_headers(lines, forms), (len(lines.section), "")])
+    line, text = next(found)
     for course, begin, end in zip(courses, lines.first[:-1].tolist(), lines.first[1:].tolist(), strict=True):
         read_on(begin, course)
         while line < end:
-            if course.headers and header:
-                lines.fault[line] = _HEADER
+            header = forms.find_again(text, course.headers[course.header_no].delimiter) if course.headers else None
+            if header:
+                lines.fault[line] = HEADER
                 course.read_by(header)
                 read_on(line, course)
-            line, header = next(found)
+            line, text = next(found)
     spans = np.diff([*places, len(lines.section)])
     header_no, form = np.repeat(np.asarray(numbers, np.int64).reshape(-1, 2), spans, axis=0).T
     return header_no, form
 
 
-def _repeated_headers(lines: Lines, forms: Forms) -> Iterator[tuple[int, Header]]:
-    """The lines that are headers, but for those that files begin with, and what they are."""
+def _mark_opening(lines: Lines, begin: int, course: Course) -> None:
+    """Mark the header that a file begins with, and what stands before it."""
+    opening, course.opening = course.opening, None
+    if opening is None or opening.header is None:
+        return
+    lines.fault[begin + np.asarray([opening.line, *opening.remarks])] = NO_RECORD
+    for places, fault in ((opening.titles, TITLE), (opening.rows, ROW_BEFORE)):
+        at = begin + np.asarray(places, np.int64)
+        lines.fault[at[lines.fault[at] == SOUND]] = fault
+
+
+def _likely_headers(lines: Lines, forms: Forms) -> Iterator[tuple[int, str]]:
+    """The lines that may be headers, but for those that files begin with, and their text."""
     likely = np.flatnonzero((lines.stop - lines.start < _LONGEST_HEADER) & (lines.fault == SOUND))
     if not likely.size:
         return
     texts = lines.texts(likely)
     hinted = texts.str.contains_any(forms.hints, ascii_case_insensitive=True)
-    for line, text in zip(likely[hinted.to_numpy()].tolist(), texts.filter(hinted), strict=True):
-        header = forms.find_header(text)
-        if header:
-            yield line, header
+    yield from zip(likely[hinted.to_numpy()].tolist(), texts.filter(hinted), strict=True)
 
 
 def _blank(lines: Lines, delimiter: Ints) -> Mask:

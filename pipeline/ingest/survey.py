@@ -14,6 +14,8 @@ import numpy as np
 
 from pipeline.ingest.encoding import CHUNK, MARKS, UNREADABLE, Transcoder, chunks, compression
 from pipeline.ingest.lines import NEWLINE
+from pipeline.ingest.mixture import ends_otherwise, may_be_mixed
+from pipeline.ingest.wrapping import Wrapping
 
 PART_BYTES = 31 << 20
 """Bytes of the parts of a large file that are read apart: two blocks, without a remainder that costs like a third."""
@@ -64,6 +66,8 @@ class Survey:
         sha256: hex digest of the file as delivered; None where it cannot be read.
         state: that of the file before it was read.
         cuts: where the parts of a large file end, but the last.
+        mixed: lines of it may be in another encoding.
+        wrapped: each of its lines is one quoted cell that holds a line.
         too_large: it has more text than is read.
     """
 
@@ -74,6 +78,8 @@ class Survey:
     sha256: str | None
     state: State
     cuts: tuple[Cut, ...] = ()
+    mixed: bool = False
+    wrapped: bool = False
     too_large: bool = False
 
 
@@ -114,7 +120,9 @@ def survey(
         readable=readable,
         sha256=digest.hexdigest() if complete else None,
         state=state,
-        cuts=tuple(observed.cuts) if plain and readable else (),
+        cuts=tuple(observed.cuts) if plain and readable and not observed.mixed else (),
+        mixed=observed.mixed and newline == NEWLINE,
+        wrapped=observed.wrapping.holds,
     )
 
 
@@ -210,6 +218,9 @@ class _Observation:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._valid, self._ascii, self._multi_byte = True, True, False
         self._tail = self._rest = b""
+        self._end = b""
+        self.mixed = False
+        self.wrapping = Wrapping()
         self.size = self._lines = self._returns = 0
         self.cuts: list[Cut] = []
 
@@ -227,9 +238,12 @@ class _Observation:
             self._transcoder = Transcoder(self.encoding)
         if not self.encoding.startswith("utf-16"):
             self._add_bytes(chunk)
-        if not self.has_lf and self._transcoder:
+        self.mixed = self.mixed or may_be_mixed(chunk, self.encoding)
+        self._end = (self._end + chunk[-2:])[-2:]
+        if (not self.has_lf or self.wrapping.possible) and self._transcoder:
             text = self._transcoder.feed(chunk)
-            self.has_lf = NEWLINE in text
+            self.wrapping.add(text)
+            self.has_lf = self.has_lf or NEWLINE in text
             self.has_cr = self.has_cr or b"\r" in text
             self._returns += text.count(b"\r")
         self._count(chunk)
@@ -265,6 +279,8 @@ class _Observation:
             self._tail = b""
 
     def close(self) -> None:
+        self.wrapping.close()
+        self.mixed = self.mixed or ends_otherwise(self._end, self.encoding)
         if self._valid:
             try:
                 self._utf8.decode(b"", final=True)

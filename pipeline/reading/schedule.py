@@ -147,6 +147,9 @@ class _InParts:
     def _conclude(self, staged: list[Staged]) -> None:
         """All parts are read; those behind a change of headers are read again by the right ones, as one part."""
         readings = [reading for part in staged for reading in part.readings]
+        if not self._is_final and any(reading.course.left_open for reading in readings[:-1]):
+            self._read_whole(readings[0])
+            return
         changed = next((at for at, reading in enumerate(readings[:-1]) if self._changes_headers(reading)), None)
         if changed is None or self._is_final:
             self.taken = Taken([file_read(readings, self._delivered.settled)], staged)
@@ -156,6 +159,12 @@ class _InParts:
         self._parts = [*staged[: changed + 1], None]
         known = replace(before.course, headers=[*before.course.headers], lines_read=cut.lines, rows_read=0)
         self._give(changed + 1, Reading(before.manifest, before.survey, cut.at, None, known))
+
+    def _read_whole(self, first: Reading) -> None:
+        """Read the file as one part: a value may stand in the lines on both sides of a cut."""
+        self._is_final = True
+        self._parts = [None]
+        self._give(0, Reading(first.manifest, first.survey))
 
     def _changes_headers(self, reading: Reading) -> bool:
         return (reading.course.headers, reading.course.header_no) != (self._opening, 0)

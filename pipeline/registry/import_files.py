@@ -14,7 +14,7 @@ from pipeline.ingest.encoding import UNREADABLE, read_text
 from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Forms, Header
 from pipeline.ingest.lines import whole_lines
-from pipeline.ingest.records import Course, find_records
+from pipeline.ingest.records import Course, blocks_of, find_records
 from pipeline.ingest.secrets import holds_product_key
 from pipeline.ingest.survey import survey
 from schemas.registry import IMPORT_COLUMNS
@@ -52,11 +52,12 @@ def _read_csv(path: Path) -> Iterator[pl.DataFrame]:
         message = f"{path}: cannot be read; check its name, its permissions, and whether it is whole"
         raise UsageError(message)
     course, forms = Course(), Forms(_find_header, ("registered_via",))
-    for text in course.sections(whole_lines(read_text(path, surveyed.encoding, surveyed.newline)), forms):
+    text = course.sections(whole_lines(read_text(path, surveyed.encoding, surveyed.newline)), forms)
+    for sections in blocks_of((0, course, lines) for lines in text):
         if not course.headers:
             message = f"{path}:1: found no header; expected {','.join(IMPORT_COLUMNS)}"
             raise UsageError(message)
-        rows = read_cells(find_records([(0, course, text)], forms), forms, IMPORT_COLUMNS)
+        rows = read_cells(find_records(sections, forms), forms, IMPORT_COLUMNS)
         yield rows.select(pl.col(name).cast(dtype) for name, dtype in _READ_TYPES.items())
 
 

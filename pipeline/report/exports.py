@@ -28,7 +28,7 @@ _TENANT_COLUMN = "Tenant ID"
 _SHOWN = 2
 """Characters shown at each end of a masked value; shorter ones than three times that are not shown at all."""
 
-_NOT_RESENT = ["RECORD_REPEATED_HEADER"]
+_NOT_RESENT = ["RECORD_BEFORE_HEADER", "RECORD_REPEATED_HEADER"]
 _ERROR_COLUMNS = ("source_file", "source_line", "serial_number", "reason", "reasons", "in_resubmit")
 _TEXTS = ("sentence", "remedy", "owner", "microsoft")
 
@@ -160,7 +160,7 @@ def _in_form(rows: pl.DataFrame, header: Header, form: _Form) -> pl.Series:
     behind = [] if "tenant" in own or "tenant" not in form.columns else [tenant]
     ragged = pl.col("fields").is_null()
     split = {
-        "fields": split_lines(rows["raw_record"], header.delimiter, len(own)),
+        "fields": split_lines(rows["raw_record"], header.delimiter, len(own), header.least),
         "raw": rows["raw_record"].str.split(header.delimiter),
     }
     lines = pl.DataFrame(split).with_columns(rows["tenant_folder"])

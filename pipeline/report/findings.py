@@ -51,6 +51,7 @@ _TYPES = {
 }
 _NEEDED = {
     **dict.fromkeys((*TEXT_CELLS, "tenant_id", "tenant_claim", *_INSIDE_HASH.values()), pl.String()),
+    "field_count": pl.String(),
     "hash_bytes": pl.UInt32(),
     "captured_at": pl.Datetime("us", "UTC"),
 }
@@ -176,6 +177,7 @@ def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     size = pl.format("{} bytes", "hash_bytes")
     serial, manufacturer = (value[name].fill_null("missing") for name in ("hash_serial_number", "hash_manufacturer"))
     special = {
+        "RECORD_FIELD_COUNT": pl.col("field_count"),
         "HASH_TRUNCATED": size,
         "HASH_LENGTH_UNUSUAL": size,
         "HASH_FIELD_MISSING": pl.format("serial number {}, manufacturer {}", serial, manufacturer),

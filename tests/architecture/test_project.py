@@ -7,9 +7,9 @@ import click
 import pytest
 
 from pipeline.cli.main import cli
-from pipeline.ingest.layout import MANIFEST_COLUMNS
 from pipeline.synthesize import MATCHING_STORIES
 from pipeline.synthesize.night import Night
+from schemas.columns import COLUMN_NAMES
 from schemas.outcome import (
     BOTH_TYPES,
     FILE_TYPES,
@@ -18,7 +18,6 @@ from schemas.outcome import (
     REGISTERED_TYPES,
     REJECTED_ROW,
     REJECTED_TYPES,
-    UNFIXED_TYPES,
 )
 from schemas.reasons import CATALOGUE, REASONS, WARNINGS
 from schemas.registry import IMPORT_COLUMNS
@@ -73,7 +72,6 @@ def columns_table():
         "`registered/`": {name: dtype for name, dtype in REGISTERED_TYPES.items() if name not in BOTH_TYPES},
         "`rejected/`": {name: dtype for name, dtype in REJECTED_TYPES.items() if name not in BOTH_TYPES},
         "`files.parquet`": FILE_TYPES,
-        "`unfixed.parquet`": UNFIXED_TYPES,
     }
     for file, types in files.items():
         lines += [f"| {file} | `{name}` | {dtype!r} | {MEANINGS[name]} |" for name, dtype in types.items()]
@@ -104,7 +102,9 @@ def test_every_command_and_option_is_documented_and_has_help(name, command):
 
 
 def test_the_readme_names_every_column_that_is_read():
-    assert set(MANIFEST_COLUMNS) <= {cell.strip(" `").lower() for cell in re.split(r"[|,\n]", README)}
+    assert {name.lower() for names in COLUMN_NAMES.values() for name in names} <= {
+        cell.strip(" `").lower() for cell in re.split(r"[|,\n]", README)
+    }
     assert ",".join(IMPORT_COLUMNS) in README
 
 

@@ -14,6 +14,7 @@ from pipeline.ingest.layout import CELLS
 from pipeline.ingest.lines import RECORD_LIMIT
 from tests.oracles import splitter as oracle
 
+COUNT, HEADER_AGAIN = "RECORD_FIELD_COUNT", "RECORD_REPEATED_HEADER"
 HEADER = b"Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
 
 
@@ -51,6 +52,14 @@ def seen(tmp_path, content, name="manifest.csv"):
         (HEADER + b"\nA1,,,HP,M\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A1")]),
         (b"\xef\xbb\xbf" + HEADER + b"\nA1,,,HP,M\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A1")]),
         (b"PKID;Serial Number\n33;A9\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A9")]),
+        (b"A1,,,HP,M\r\r\nA2,,,HP,M\r\r\r\n", [(2, None, "A1"), (3, None, "A2")]),
+        (b'A1,,"T0\nx",HP,M\nA2,,,HP,M\n', [(2, None, "A1"), (4, None, "A2")]),
+        (b'"A1\r\n",,,HP,M\r\nA2,,,HP,M\r\n', [(2, None, "A1"), (4, None, "A2")]),
+        (b'A1,,,"HP\nInc",M\n', [(2, None, "A1")]),
+        (b'A1,"1\n","T0\n\n",HP,M\nA2,,,HP,M\n', [(2, None, "A1"), (6, None, "A2")]),
+        (b'A1,"1,\n",,HP,M\n', [(2, "RECORD_FIELD_COUNT", None), (3, "RECORD_FIELD_COUNT", None)]),
+        (b'PKID\n"33\n34\n"\n', [(2, HEADER_AGAIN, None), (3, COUNT, None), (4, None, None), (5, COUNT, None)]),
+        (b"Serial,Vendor,Line,\nA1,HP,7\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A1")]),
     ],
 )  # fmt: skip
 def test_records_below_a_header(tmp_path, text, expected):
@@ -239,6 +248,17 @@ NEAR_MANIFESTS = st.lists(
                 b"\xef\xbb\xbf",
                 b"Serial Number;PKID",
                 b"Hardware Hash",
+                b"sep=;",
+                b"#TYPE Object",
+                b"Devices of March",
+                b"A1,3305123456789,,HP,M",
+                b'A1,,,HP,"M',
+                b'"A1',
+                b'",,,HP,M',
+                b'"Hash";"Model"',
+                b"Model,Make,X,",
+                b"PKID,Group Tag,Assigned User",
+                b"33,,",
             ]
         ),
         st.binary(max_size=6),

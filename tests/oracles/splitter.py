@@ -1,15 +1,16 @@
 """A manifest split line by line, as one would explain it; the oracle of ingest. Takes what an encoding gives."""
 
 BLANKS = " \t\u00a0"
+ENDS = "\r\n"
 NAMES = {
-    "serial_number": ["device serial number", "serial number", "device serial"],
-    "windows_product_id": ["windows product id", "product key id", "pkid", "windows product key id"],
-    "hardware_hash": ["hardware hash", "hardwarehash", "device hardware data", "4k hh"],
-    "manufacturer": ["manufacturer name", "manufacturer", "oem manufacturer name"],
-    "model": ["device model", "model", "model name"],
-    "group_tag": ["group tag", "order id", "grouptag"],
-    "assigned_user": ["assigned user", "upn", "user principal name"],
-    "tenant": ["tenant id", "customer id", "customer tenant id"],
+    "serial_number": "deviceserialnumber serialnumber serial s/n deviceserial serialno servicetag",
+    "windows_product_id": "windowsproductid productkeyid pkid windowsproductkeyid productid productkey",
+    "hardware_hash": "hardwarehash devicehardwaredata 4khh 4khardwarehash hardwareidentifier hash",
+    "manufacturer": "manufacturername manufacturer oemmanufacturername vendor make",
+    "model": "devicemodel model modelname",
+    "group_tag": "grouptag orderid",
+    "assigned_user": "assigneduser upn userprincipalname",
+    "tenant": "tenantid tenant customerid customertenantid",
 }
 LIMIT = 1 << 20
 
@@ -48,22 +49,71 @@ def fields_of(line, delimiter):
         at = end + 1
 
 
+def column_of(name):
+    name = name.lower()
+    for remark in ("required", "optional", "mandatory", "guid"):
+        name = name.replace(f"({remark})", "")
+    name = "".join(letter for letter in name if not letter.isspace() and letter not in "_-.*:")
+    if name.startswith("detailstable0"):
+        name = name.removeprefix("detailstable0").removesuffix("0")
+    return next((column for column, names in NAMES.items() if name in names.split()), None)
+
+
+def names_of(line, delimiter):
+    cells = fields_of(line.removeprefix("\ufeff"), delimiter) or []
+    while cells and not cells[-1].strip(BLANKS):
+        cells.pop()
+    return cells, [column_of(cell) for cell in cells]
+
+
 def header_of(line):
-    line = line.removeprefix("\ufeff")
     for delimiter in ",;\t":
-        cells = fields_of(line, delimiter) or []
-        while cells and not cells[-1].strip(BLANKS):
-            cells.pop()
-        columns = [
-            next((name for name, aliases in NAMES.items() if cell.strip(BLANKS).lower() in aliases), None)
-            for cell in cells
-        ]
+        _, columns = names_of(line, delimiter)
         known = [column for column in columns if column]
         named = set(known)
         device = {"hardware_hash"} & named or {"windows_product_id"} & named
         if len(known) == len(named) and (device or {"serial_number", "manufacturer", "model"} <= named):
             return delimiter, columns
     return None
+
+
+def repeated_header_of(line, delimiter):
+    header = header_of(line)
+    if header:
+        return header
+    cells, columns = names_of(line, delimiter)
+    named = sum(column is not None for column in columns)
+    if named and named * 2 >= sum(bool(cell.strip(BLANKS)) for cell in cells):
+        first = [None if column in columns[:at] else column for at, column in enumerate(columns)]
+        return delimiter, first
+    return None
+
+
+def is_remark(line):
+    bare = line.removeprefix("\ufeff").removeprefix('"').lower()
+    rest = bare.removeprefix("sep=")
+    separates = bare.startswith("sep=") and rest[:1] in {",", ";", "\t"} and rest[:1]
+    is_type = bare.startswith("#type") and not (bare[5:6].isalnum() or bare[5:6] == "_")
+    return is_type or bool(separates and not rest[1:].removeprefix('"').strip(",;\t "))
+
+
+def told_delimiter(line):
+    bare = line.removeprefix("\ufeff").removeprefix('"').lower()
+    return bare[4] if bare.startswith("sep=") and is_remark(line) else None
+
+
+def may_be_row(line, delimiter, header_cells):
+    fields = fields_of(line, delimiter)
+    fields = line.split(delimiter) if fields is None else fields
+    filled = sum(bool(field.strip(BLANKS)) for field in fields)
+    if filled >= 3 and filled >= header_cells:
+        return True
+    digits = "".join(letter if letter in "0123456789" else " " for letter in line).split()
+    if any(len(number) == 13 for number in digits):
+        return True
+    base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    starts = [at for at in range(len(line)) if line.startswith("T0", at)]
+    return any(len(line) - at >= 62 and all(letter in base64 for letter in line[at : at + 62]) for at in starts)
 
 
 def decode_line(raw):
@@ -73,49 +123,139 @@ def decode_line(raw):
         return raw.decode("utf-8", "backslashreplace"), False
 
 
-def split(text):  # noqa: C901, PLR0912 - told in one piece
-    """Records of UTF-8 bytes: (line, fault, cells) in order, and whether a header was found."""
+def lines_of(text):
     newline = b"\n" if b"\n" in text or b"\r" not in text else b"\r"
     lines = text.split(newline)
     if lines[-1] == b"":
         lines.pop()
-    physical = []
-    for number, raw in enumerate(lines, start=1):
+    found = []
+    for number, ended in enumerate(lines, start=1):
+        raw = ended.rstrip(b"\r")
         line, is_text = decode_line(raw)
-        size = len(raw)
-        if newline == b"\n":
-            line, size = line.removesuffix("\r"), len(raw.removesuffix(b"\r"))
-        fault = "RECORD_TOO_LARGE" if size > LIMIT else None if is_text and "\0" not in line else "RECORD_NOT_TEXT"
-        physical.append((number, line, fault))
-    header, records, started = None, [], False
+        is_sound = is_text and "\0" not in line
+        fault = "RECORD_TOO_LARGE" if len(raw) > LIMIT else None if is_sound else "RECORD_NOT_TEXT"
+        found.append((number, line, fault))
+    return found
+
+
+def find_header(physical):
+    """Position of the header line, the header, and how the lines before it count; or None."""
+    seen = 0
+    for at, (_, line, fault) in enumerate(physical):
+        if not line.strip(BLANKS + ",;\t"):
+            continue
+        header = None if fault else header_of(line)
+        before = [one for one in physical[:at] if header and one[1].strip(BLANKS + header[0])]
+        records = [one for one in before if not is_remark(one[1])]
+        if header and len(records) < 20:
+            told = [told_delimiter(one[1]) for one in before if told_delimiter(one[1])]
+            if told and len(header[1]) == 1:
+                header = told[-1], header[1]
+            cells = sum(bool(cell.strip(BLANKS)) for cell in names_of(line, header_of(line)[0])[0])
+            codes = {True: "FILE_HEADER_UNKNOWN", False: "RECORD_BEFORE_HEADER"}
+            faults = {
+                number: text_fault or codes[may_be_row(text, header[0], cells)] for number, text, text_fault in records
+            }
+            return at, header, faults
+        seen += not is_remark(line)
+        if seen == 20:
+            return None
+    return None
+
+
+def ends_inside(line, delimiter, inside):
+    """Whether a line ends inside a quoted value, and the pieces of values that it shares with its neighbours."""
+    shared, piece, at, begins = [], "", 0, True
+    opened_before = inside
+    while at < len(line):
+        letter = line[at]
+        if inside:
+            if letter == '"' and line[at + 1 : at + 2] == '"':
+                piece, at = piece + '"', at + 1
+            elif letter == '"':
+                if opened_before:
+                    shared.append(piece)
+                inside = opened_before = begins = False
+            else:
+                piece += letter
+        elif begins and letter == '"':
+            inside, piece = True, ""
+        elif letter == delimiter:
+            begins = True
+        elif letter not in BLANKS:
+            begins = False
+        at += 1
+    return inside, shared + [piece] * inside
+
+
+def joined(lines, at, header, is_header):
+    """How many lines a record takes that begins with an open value; 1 where it is a line by itself."""
+    delimiter, columns = header
+    inside, shared = ends_inside(lines[at][1], delimiter, inside=False)
+    if not inside or any(delimiter in piece for piece in shared):
+        return 1
+    for last in range(at + 1, len(lines)):
+        _, line, fault = lines[last]
+        own = fields_of(line, delimiter)
+        if fault or is_header(line) or (own is not None and len(own) == len(columns)):
+            return 1
+        inside, shared = ends_inside(line, delimiter, inside=True)
+        if any(delimiter in piece for piece in shared):
+            return 1
+        if not inside:
+            fields = fields_of("\n".join(text for _, text, _ in lines[at : last + 1]), delimiter)
+            return last - at + 1 if fields is not None and len(fields) == len(columns) else 1
+    return 1
+
+
+def fitted(fields, columns):
+    """The fields, surplus empty ones dropped and missing ones added; None where there are too many or too few."""
+    if fields is None:
+        return None
+    while len(fields) > len(columns) and not fields[-1].strip(BLANKS):
+        fields.pop()
+    missing = columns[len(fields) :]
+    if fields and all(column in {"group_tag", "assigned_user"} for column in missing):
+        fields += [""] * len(missing)
+    return fields if len(fields) == len(columns) else None
+
+
+def split(text):
+    """Records of UTF-8 bytes: (line, fault, cells) in order, and whether a header was found."""
+    physical = lines_of(text)
     first = next((entry for entry in physical if entry[1].strip(BLANKS + ",;\t")), None)
     if first is None:
         return [], False
-    header = None if first[2] else header_of(first[1])
-    if header and any(line.strip(BLANKS + header[0]) for number, line, _ in physical if number < first[0]):
-        header = None
-    delimiter = header[0] if header else max(",;\t", key=first[1].count)
-    for number, line, fault in physical:
-        if header and number == first[0]:
-            started = True
+    found = find_header(physical)
+    if found is None:
+        delimiter = max(",;\t", key=first[1].count)
+        return [(number, fault, None) for number, line, fault in physical if line.strip(BLANKS + delimiter)], False
+    at, header, faults = found
+    records = [(number, fault, None) for number, fault in sorted(faults.items())]
+    at += 1
+    while at < len(physical):
+        number, line, fault = physical[at]
+        at += 1
+
+        def again(line, delimiter=header[0]):
+            return repeated_header_of(line, delimiter) if len(line.encode()) < 3_000 else None
+
+        if not line.strip(BLANKS + header[0]):
             continue
-        if not line.strip(BLANKS + delimiter):
-            continue
-        if not header:
-            records.append((number, fault, None))
-            continue
-        again = header_of(line) if started and not fault and len(line.encode()) < 3_000 else None
-        if again:
-            header, delimiter = again, again[0]
+        if not fault and again(line):
+            header = again(line)
             records.append((number, "RECORD_REPEATED_HEADER", None))
             continue
-        fields = None if fault else fields_of(line, delimiter)
-        if fields is not None:
-            while len(fields) > len(header[1]) and not fields[-1].strip(BLANKS):
-                fields.pop()
-        if fields is None or len(fields) != len(header[1]):
-            records.append((number, fault or "RECORD_FIELD_COUNT", None))
+        if fault:
+            records.append((number, fault, None))
             continue
-        cells = {name: value.strip(BLANKS) or None for name, value in zip(header[1], fields, strict=True) if name}
-        records.append((number, None, cells))
-    return records, header is not None
+        size = joined(physical, at - 1, header, again)
+        whole = "\n".join(text for _, text, _ in physical[at - 1 : at - 1 + size])
+        at += size - 1
+        fields = fitted(fields_of(whole, header[0]), header[1])
+        if fields is None:
+            records.append((number, "RECORD_FIELD_COUNT", None))
+            continue
+        values = zip(header[1], fields, strict=True)
+        records.append((number, None, {name: value.strip(BLANKS + ENDS) or None for name, value in values if name}))
+    return records, True

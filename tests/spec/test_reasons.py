@@ -8,12 +8,14 @@ import pytest
 
 from pipeline.hardware_hash.layout import Record
 from pipeline.ingest.records import MOST_COLUMNS
+from pipeline.registry import Registry
+from pipeline.registry.removing import remove_devices
 from pipeline.synthesize import damage, devices
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import DELL, HP, LENOVO, MICROSOFT, Factory
 from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
 from schemas.reasons import CATALOGUE
-from tests.conftest import AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS, World
+from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS, World
 
 SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE
 MAKER, MODEL = PARTNER_CENTER[3:]
@@ -84,6 +86,10 @@ def line(device=None):
     return f",,{capture(device or new())},,"
 
 
+LEFT = by_hash()
+"""Registered in a night before, and removed since."""
+
+
 def deliveries():  # noqa: PLR0915 - the whole list
     made = Deliveries()
     whole = gzip.compress(text(line()))
@@ -98,6 +104,8 @@ def deliveries():  # noqa: PLR0915 - the whole list
     made.file("FILE_UNREADABLE", whole[:-20], whole, ending=".csv.gz")
     made.folders("FILE_PARTNER_UNKNOWN", f"stranger/{TENANT}", f"contoso/{TENANT}")
     made.file("FILE_HEADER_UNKNOWN", b"A1,B1\n", text(line()))
+    made.file("COLUMN_UNCLEAR", text(line()).replace(b"Serial", b"Seriel"), text(line()))
+    made.file("RECORD_BEFORE_HEADER", b"Devices\n" + text(line()), b"sep=,\n" + text(line()))
     made.file("RECORD_TOO_LARGE", text("A" * LIMIT + ",,,,"), text(line()))
     made.file("RECORD_NOT_TEXT", text(line() + "\0"), text(line()))
     made.file("RECORD_REPEATED_HEADER", text(line(), ",".join(INTUNE)), text(line()))
@@ -177,11 +185,17 @@ def deliveries():  # noqa: PLR0915 - the whole list
     device, donor = new(HP), new(HP)
     mixed = devices.with_board_of(device, donor, FACTORY)
     made.registered("AMBIGUOUS_MATCH", device, by_hash(mixed), existing(device), existing(donor))
+    made.row("DEVICE_LEFT", LEFT | {TAG: "listed again"}, by_hash())
     device = new(LENOVO)
     neighbour = replace(device, serial=device.serial[:-1] + ("A" if device.serial[-1] != "A" else "C"))
     made.registered(
         "PROBABLE_DUPLICATE", device, by_tuple(replace(device, serial=device.serial.lower())), good=by_tuple(neighbour)
     )
+    made.file("COLUMN_IGNORED", text(line() + ",1", header=(*INTUNE, "Room")), text(line()))
+    wrapped = "\n".join(f'"{one}"' for one in text(line()).decode().splitlines()).encode()
+    made.file("RECORD_UNWRAPPED", wrapped, text(line()))
+    wide = text().decode().encode("utf-16")
+    made.file("ENCODING_MIXED", wide + line().encode(), wide + line().encode("utf-16-le"))
     made.file("HEADER_NOT_CANONICAL", text(line()).replace(b"Hardware Hash", b"hardware hash"), text(line()))
     osid = "00330-80000-00000-AA123"
     made.row("PRODUCT_ID_IGNORED", by_hash(**{PRODUCT_ID: osid}), by_hash())
@@ -219,6 +233,10 @@ def night(tmp_path_factory):
     world.reference("tenants.csv", TENANTS + "".join(made.tenants))
     world.reference("exclusions.csv", "tenant_id,serial_number,manufacturer,reason\n" + "".join(made.exclusions))
     assert world.import_existing(*made.existing).refused == ()
+    before = world.deliver(f"contoso/{TENANT}/before.csv", LEFT)
+    ids = world.run().registered["device_id"].to_list()
+    remove_devices(Registry.open(world.registry, create=False), ids, "sold", AS_OF)
+    before.unlink()
     for path, row, header in made.rows:
         world.deliver(path, row, header=header)
     for path, content in made.files:
