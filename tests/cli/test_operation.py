@@ -66,7 +66,7 @@ def test_metrics_are_those_of_the_run_and_replaced_at_once(delivered):
         assert command("run", "inbox", "--metrics", path, cwd=delivered.home).returncode == 0
     families = {family.name: family for family in text_string_to_metric_families(path.read_text())}
     rows = {sample.labels["set"]: sample.value for sample in families["autopilot_intake_rows"].samples}
-    assert rows == {"registered": 0, "rejected": 0}
+    assert rows == {"settled": 0, "registered": 0, "rejected": 0}
     skipped = {sample.labels["disposition"]: sample.value for sample in families["autopilot_intake_files"].samples}
     assert skipped["already_processed"] == 1
     assert families["autopilot_intake_registry_version"].samples[0].value == 2
