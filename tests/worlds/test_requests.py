@@ -6,7 +6,12 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from pipeline.config import RunConfig
+from pipeline.flow import run
+from pipeline.outputs import output_at
+from pipeline.pruning import prune_runs
 from pipeline.registry import Registry
+from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import recaptured, with_board
@@ -277,3 +282,61 @@ def test_a_row_of_another_maker_or_tenant_fixes_nothing(world):
     assert world.run().registered.height == 2
     pending = Registry.open(world.registry, create=False).requests().pending
     assert pending["source_file"].to_list() == [HERE + "a.csv"]
+
+
+class Listener:
+    """Keeps the notices of a run."""
+
+    def __init__(self):
+        self.notices = []
+
+    def notice(self, text):
+        self.notices.append(text)
+
+    def stage(self, name):
+        pass
+
+    def reading(self, files, size):
+        pass
+
+    def read(self, files, size, rows):
+        pass
+
+
+def test_what_was_delivered_before_is_told_once(world):
+    world.deliver(HERE + "a.csv", {HASH: capture(world.factory.device())})
+    world.run()
+    shutil.copy(world.inbox / HERE / "a.csv", world.inbox / HERE / "copy.csv")
+    told = []
+    for number in range(2):
+        listener = Listener()
+        run(RunConfig.beside(world.inbox, run_id=f"again-{number}", as_of=AS_OF), listener)
+        told.append([notice for notice in listener.notices if "was delivered before" in notice])
+    assert told == [[f"{HERE}copy.csv: was delivered before, in run run-1 as {HERE}a.csv; change it to ask again"], []]
+
+
+def test_runs_that_are_pruned_change_nothing(world):
+    world.deliver(HERE + "a.csv", {HASH: capture(world.factory.device())}, {TAG: "nothing"})
+    remove(world, world.run().registered["device_id"], "sold")
+    world.run()
+    with output_at(world.home / "runs") as output:
+        assert prune_runs(output, 1, dry_run=False) == []
+        assert prune_runs(output, 0, dry_run=True) == prune_runs(output, 0, dry_run=False) == ["run-1", "run-2"]
+    assert [path.name for path in (world.home / "runs").iterdir() if path.is_dir()] == [".staging"]
+    night = world.run(reprocess=True)
+    assert (counts(night), night.manifest["reasons"]) == ((2, 1, 0, 1, 0), {"IDENTITY_MISSING": 1})
+
+
+def test_compaction_forgets_no_request(world):
+    path = f"contoso/{STRANGER}/a.csv"
+    world.deliver(path, {HASH: capture(world.factory.device())})
+    world.deliver(HERE + "b.csv", {HASH: capture(world.factory.device())})
+    ids = world.run().registered["device_id"]
+    remove(world, ids, "sold")
+    world.run()
+    compact(Registry.open(world.registry, create=False))
+    assert len(Registry.open(world.registry, create=False).request_files()) == 1
+    assert counts(world.run()) == (1, 0, 0, 1, 1)
+    world.deliver(HERE + "c.csv", *[{HASH: capture(world.factory.device())}])
+    night = world.run(reprocess=True)
+    assert night.registered["source_file"].to_list() == [HERE + "c.csv"]
