@@ -37,6 +37,7 @@ class Row:
     capture: int
     tag: str
     tenant: str | None = None
+    weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ class Request:
     state: str = WAITS
     since: datetime | None = None
     registration: Registration | None = None
+    met: Registration | None = None
+    partner: str = ""
+    own_fault: bool = False
+    given_up: bool = False
 
 
 @dataclass
@@ -153,13 +158,12 @@ class Ledger:
         if "repair" in reason:
             return
         for request in self.requests.values():
-            about = request.tenant == registration.tenant and request.row.device == registration.device
-            if about and request.state == WAITS:
+            if request.met is registration and request.state == WAITS:
                 request.state = FINAL
 
     def night(self, inbox: dict[str, Delivery], rules: Rules) -> Night:
         """Decide what is in the inbox, and remember it unless the run is dry."""
-        seen: set[tuple[object, ...]] = set()
+        seen: dict[tuple[object, ...], bool] = {}
         decisions: list[Decision] = []
         settled = 0
         processed = set()
@@ -167,13 +171,14 @@ class Ledger:
             delivery = inbox[path]
             if delivery.request in seen:
                 processed.add(path)
+                settled += len(delivery.rows) if seen[delivery.request] else 0
                 continue
-            seen.add(delivery.request)
             decided = [
                 self._asked(path, line, row, delivery, rules)
                 for line, row in enumerate(delivery.rows, start=2)
                 if self._is_open((delivery.request, line), rules)
             ]
+            seen[delivery.request] = bool(decided)
             if decided:
                 settled += len(delivery.rows) - len(decided)
             else:
@@ -200,16 +205,13 @@ class Ledger:
         key = delivery.request, line
         known = self.requests.get(key)
         tenant = row.tenant or delivery.folder
-        first = known.first if known else rules.as_of
+        first = known.first if known and not known.given_up else rules.as_of
         return Decision((path, line), key, row, delivery.partner, tenant, first)
 
     def _decide(self, decisions: list[Decision], rules: Rules) -> None:
         for decision in decisions:
             decision.reasons = _own(decision, rules)
         matched = [decision for decision in decisions if not decision.reasons]
-        for decision in decisions:
-            if decision.reasons and self._left(decision):
-                decision.reasons.append("DEVICE_LEFT")
         devices: dict[int, list[Decision]] = {}
         for decision in matched:
             assert decision.row.device is not None
@@ -275,9 +277,21 @@ class Ledger:
             target = decision.points_at or decision
             known = Request(decision.row, decision.tenant, decision.first, decision.state, decision.since)
             known.registration = target.registration if decision.state == CARRIED else None
+            known.partner = decision.partner
+            known.own_fault = decision.primary not in (None, *MATCH_ORDER)
+            met = decision.registration
+            known.met = met if met is not None and met.tenant == decision.tenant else None
             before = self.requests.get(decision.key)
             assert before is None or before.state != CARRIED, "carried out, and decided again"
             self.requests[decision.key] = known
+        self._give_up({(d.partner, d.tenant, d.row.device) for d in decisions if d.state == CARRIED})
+
+    def _give_up(self, done: set[tuple[str, str, int | None]]) -> None:
+        """What waits with a fault of its own is put right by another row of its device, known by its serial number."""
+        for request in self.requests.values():
+            names = request.partner, request.tenant, request.row.device
+            if names in done and request.own_fault and request.state == WAITS and not request.row.weak:
+                request.state, request.given_up = FINAL, True
 
 
 def _own(decision: Decision, rules: Rules) -> list[str]:
