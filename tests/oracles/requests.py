@@ -1,4 +1,4 @@
-"""Requests over several nights, as the contract tells them: one plain Python object for each row, no frames, no registry.
+"""Requests over several nights, as the contract tells them: plain Python objects, no frames, no registry.
 
 It knows of a row what its maker knows: which device it is, with which board, in which capture, and what is wrong with
 it. Everything else follows from what was decided in the nights before.
@@ -233,28 +233,22 @@ class Ledger:
         boards: dict[int, list[Decision]] = {}
         for decision in rows:
             boards.setdefault(decision.row.board, []).append(decision)
-        found: dict[int, set[str]] = {id(decision): set() for decision in rows}
         for of_board in boards.values():
             claims = {decision.tenant for decision in of_board}
-            for tenant in claims:
-                mine = sorted((d for d in of_board if d.tenant == tenant), key=lambda d: d.preference)
-                for other in mine[1:]:
-                    other.points_at = mine[0]
-                    found[id(other)].add("DUPLICATE_IN_BATCH")
+            _point(of_board)
             for decision in of_board:
-                if len(claims) > 1:
-                    found[id(decision)].add("CONFLICTING_CLAIMS")
-                if len(boards) > 1:
-                    found[id(decision)].add("AMBIGUOUS_MATCH")
-        for decision in rows:
-            codes = found[id(decision)]
-            for registration in self.live:
-                if registration.device == decision.row.device:
-                    codes.add(_against(decision, registration))
-                    decision.registration = registration
-            if self._left(decision):
-                codes.add("DEVICE_LEFT")
-            decision.reasons = sorted(codes, key=MATCH_ORDER.index)
+                found = {"DUPLICATE_IN_BATCH"} if decision.points_at else set()
+                found |= {"CONFLICTING_CLAIMS"} if len(claims) > 1 else set()
+                found |= {"AMBIGUOUS_MATCH"} if len(boards) > 1 else set()
+                decision.reasons = sorted(found | self._against(decision), key=MATCH_ORDER.index)
+
+    def _against(self, decision: Decision) -> set[str]:
+        """What the registry says of a row."""
+        met = [registration for registration in self.live if registration.device == decision.row.device]
+        assert len(met) <= 1, "one device, registered twice"
+        codes = {_against(decision, registration) for registration in met}
+        decision.registration = met[0] if met else None
+        return codes | ({"DEVICE_LEFT"} if self._left(decision) else set())
 
     def _left(self, decision: Decision) -> bool:
         before = [
@@ -292,6 +286,14 @@ class Ledger:
             names = request.partner, request.tenant, request.row.device
             if names in done and request.own_fault and request.state == WAITS and not request.row.weak:
                 request.state, request.given_up = FINAL, True
+
+
+def _point(rows: list[Decision]) -> None:
+    """Of the rows of a device and tenant all point at the one that would be kept."""
+    for tenant in {decision.tenant for decision in rows}:
+        mine = sorted((d for d in rows if d.tenant == tenant), key=lambda d: d.preference)
+        for other in mine[1:]:
+            other.points_at = mine[0]
 
 
 def _own(decision: Decision, rules: Rules) -> list[str]:

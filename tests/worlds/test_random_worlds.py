@@ -35,7 +35,7 @@ class Play:
     ledger: Ledger = field(default_factory=Ledger)
     inbox: dict[str, Delivery] = field(default_factory=dict)
     away: dict[str, Delivery] = field(default_factory=dict)
-    rules: Rules = Rules(AS_OF, frozenset(PARTNERS[:2]), frozenset())
+    rules: Rules = field(default_factory=lambda: Rules(AS_OF, frozenset(PARTNERS[:2]), frozenset()))
     told: list[str] = field(default_factory=list)
     devices: dict[int, Device] = field(default_factory=dict)
     boards: dict[tuple[int, int], Device] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Play:
         self.files += 1
         partner = self.random.choices(PARTNERS, (6, 3, 2))[0]
         names_tenants = self.random.random() < 0.3
-        rows = tuple(self._row(names_tenants) for _ in range(self.random.randint(1, 4)))
+        rows = tuple(self._row(names_tenants=names_tenants) for _ in range(self.random.randint(1, 4)))
         delivery = Delivery(partner, self.random.choice(TENANTS), rows)
         self._put(f"{partner}/{delivery.folder}/{self.random.choice('abcdef')}{self.files}.csv", delivery)
 
@@ -61,7 +61,7 @@ class Play:
         if self.inbox:
             path = self.random.choice(sorted(self.inbox))
             delivery = self.inbox[path]
-            self._put(path, replace(delivery, rows=(*delivery.rows, self._row(delivery.names_tenants))))
+            self._put(path, replace(delivery, rows=(*delivery.rows, self._row(names_tenants=delivery.names_tenants))))
 
     def copy(self) -> None:
         if self.inbox:
@@ -233,7 +233,7 @@ class Play:
         header = (*INTUNE[:4], "Tenant ID") if delivery.names_tenants else INTUNE[:4]
         self.world.deliver(path, *(self._cells(row) for row in delivery.rows), header=header)
 
-    def _row(self, names_tenants: bool) -> Row:
+    def _row(self, *, names_tenants: bool) -> Row:
         tenant = self.random.choice(TENANTS) if names_tenants else None
         tag = f"{self.random.randrange(10**6)}" + ("x" * 130 if self.random.random() < 0.15 else "")
         if self.random.random() < 0.06:
