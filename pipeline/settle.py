@@ -52,7 +52,7 @@ def settle(
     own = rejected.select("row", "tenant_id", "reason", "matched_row", "matched_device_id", *_waits()).with_columns(
         request_ids(rejected["row"], files)
     )
-    asked = night.waiting.select("request_id", "asked")
+    asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
     first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
     first = first.with_columns(pl.col("asked").fill_null(pl.lit(as_of, _MOMENT)))
     timed = first.with_columns(waits_from=_waits_from(first, _rivals(rejected)))

@@ -14,7 +14,7 @@ from pipeline.hardware_hash.components import known
 from pipeline.match.keys import fingerprint
 from pipeline.registry.requests import PENDING_TYPES, Requests
 from schemas.identities import is_placeholder
-from schemas.reasons import Outcome
+from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
 
 _TO_BE_MENDED = [Outcome.INVALID, Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW]
@@ -126,10 +126,16 @@ class OpenRows:
         return done | (~again & (mended | anew))
 
     def _mended(self, rows: pl.DataFrame) -> pl.Series:
-        """Which refused rows a row that was carried out has put right; what waits must surely be the same device."""
+        """Which refused rows a row that was carried out has put right.
+
+        What waits must surely be the same device; what waits for the registry is never put right by another row, since
+        a list may name the old board of a repaired device beside the new one.
+        """
         settled = pl.concat(self._settled)
         is_waiting = rows["event"] == WAITING
-        return _names_one_of(rows, settled) & (~is_waiting | _names_one_of(rows, settled, surely=True))
+        waits_on_registry = is_waiting & rows["waits_for"].list.contains(Waits.REGISTRY.value).fill_null(value=False)
+        surely = ~is_waiting | _names_one_of(rows, settled, surely=True)
+        return _names_one_of(rows, settled) & surely & ~waits_on_registry
 
     def open(self) -> pl.DataFrame:
         """What is open after this run, the oldest first.

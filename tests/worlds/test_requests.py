@@ -340,3 +340,35 @@ def test_compaction_forgets_no_request(world):
     world.deliver(HERE + "c.csv", *[{HASH: capture(world.factory.device())}])
     night = world.run(reprocess=True)
     assert night.registered["source_file"].to_list() == [HERE + "c.csv"]
+
+
+def test_a_row_that_waits_is_not_given_up_for_another_of_its_device(world):
+    device = world.factory.device()
+    repaired = with_board(device, world.factory)
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    # A list that still names the old board beside the new one, as cumulative lists do.
+    world.deliver(HERE + "b.csv", {HASH: capture(device), TAG: "list"})
+    world.deliver(HERE + "c.csv", {HASH: capture(repaired)})
+    night = primary(world.run())
+    assert night[HERE + "b.csv", 2] == "ALREADY_REGISTERED"
+    world.deliver(HERE + "d.csv", {HASH: capture(device), TAG: "the next list"})
+    world.run()
+    (world.inbox / HERE / "d.csv").unlink()
+    remove(world, ids, "repair: new board")
+    assert world.run().registered["source_file"].to_list() == [HERE + "c.csv"]
+
+
+def test_deciding_again_does_not_begin_the_waiting_anew(world):
+    world.deliver(HERE + "a.csv", {HASH: capture(world.factory.device()), TAG: "x" * 200})
+    world.run()
+    assert counts(world.run(as_of=AS_OF + timedelta(days=91), reprocess=True))[3] == 1
+    assert counts(world.run(as_of=AS_OF + timedelta(days=92)))[3] == 0
+
+
+def test_what_waits_with_a_fault_of_its_own_is_given_up_once_its_device_was_sold(world):
+    device = world.factory.device()
+    again = {HASH: capture(recaptured(device, world.factory)), TAG: "x" * 200}
+    world.deliver(HERE + "a.csv", {HASH: capture(device)}, again)
+    remove(world, world.run().registered["device_id"], "sold")
+    assert world.run(group_tag_limit=300).registered.is_empty()
