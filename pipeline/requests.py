@@ -13,6 +13,7 @@ import polars as pl
 from pipeline.decide import has_reason
 from pipeline.ingest import Manifest
 from pipeline.intake import Intake, stamp_of
+from pipeline.match.keys import named_key
 from pipeline.reading.stage import Delivered
 from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
@@ -23,6 +24,9 @@ from schemas.requests import DELIVERY, REGISTRATION, SEEN, WAITING
 REPAIR = "repair"
 """A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
 
+
+_NAMED_BY = (("serial", "serial_number"), ("product_id", "product_id"), ("hash", "hardware_hash_id"))
+"""What a registration is named by, as rows are (`pipeline.report.open_rows`)."""
 
 _MET = ("source_file", "partner_id", "folder", "bytes", "stamp")
 _PLACE = ["source_file", "stamp"]
@@ -57,12 +61,34 @@ def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bo
     """
     requests = registry.requests()
     ended = registry.removals().filter(~pl.col("removal_reason").str.to_lowercase().str.contains(REPAIR, literal=True))
-    is_over = pl.col("waits_on").list.eval(pl.element().is_in(ended["device_id"].implode())).list.any()
     since = pl.lit(as_of, pl.Datetime("us", "UTC")) - timedelta(days=wait_days)
-    waiting = requests.pending.filter(
-        (pl.col("event") == WAITING) & (pl.col("waits_from") > since) & ~is_over.fill_null(value=False)
-    )
+    waiting = requests.pending.filter((pl.col("event") == WAITING) & (pl.col("waits_from") > since))
+    over = _waiting_for(waiting, ended)
+    waiting = waiting.filter(~pl.col("request_id").is_in(over.implode()))
     return Docket(requests, waiting, registry.carried_out() if reprocess else None)
+
+
+def _waiting_for(waiting: pl.DataFrame, ended: pl.DataFrame) -> pl.Series:
+    """Ids of the requests that waited for registrations when those ended: they met one, or name its device.
+
+    Args:
+        waiting: as in `Docket`.
+        ended: registrations of any tenant that have ended, as `Registry.removals` gives them.
+    """
+    met = (
+        waiting.select("request_id", device_id="waits_on").explode("device_id").join(ended, on="device_id", how="semi")
+    )
+    names = pl.concat_list(named_key(kind, name) for kind, name in _NAMED_BY)
+    gone = ended.select("tenant_id", key=names, left="version", maker=pl.col("manufacturer").str.to_lowercase())
+    asked = waiting.select("request_id", "tenant_id", "manufacturer", "version", key="keys")
+    same = (
+        asked.explode("key")
+        .drop_nulls("key")
+        .join(gone.explode("key").drop_nulls("key"), on=["tenant_id", "key"], how="inner")
+    )
+    other_maker = (pl.col("manufacturer") != pl.col("maker")).fill_null(value=False)
+    by_name = same.filter((pl.col("version") < pl.col("left")) & ~other_maker)
+    return pl.concat([met["request_id"], by_name["request_id"]]).unique()
 
 
 def deliveries(manifests: Sequence[Manifest], night: Docket) -> list[Delivered]:

@@ -9,6 +9,7 @@ import polars as pl
 import polars_hash as plh
 
 from pipeline import arrays
+from schemas.identities import is_placeholder
 
 STRONG_KEYS = ("tpm_key", "uuid_key", "serial_key", "product_id_key")
 """Keys of which sharing one can make two records the same device, or contradict each other."""
@@ -59,6 +60,12 @@ def fold(serial: pl.Expr) -> pl.Expr:
     """A serial number with all that damage may change made equal: case, separators, look-alikes, leading zeros."""
     plain = serial.str.to_uppercase().str.replace_all(SEPARATORS, "")
     return plain.str.replace_many(FOLDED).str.strip_chars_start("0")
+
+
+def named_key(kind: str, column: str) -> pl.Expr:
+    """Fingerprint of a value that a row or a registration names its device by, in any case; null for a placeholder."""
+    value = pl.col(column).str.to_lowercase()
+    return fingerprint(kind, pl.when(~is_placeholder(value)).then(value))
 
 
 def identity_key() -> pl.Expr:

@@ -18,6 +18,17 @@ from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED, STATES
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
 
+_ENDED = (
+    "device_id",
+    "removal_reason",
+    "tenant_id",
+    "serial_number",
+    "manufacturer",
+    "product_id",
+    "hardware_hash_id",
+)
+
+
 class _History(NamedTuple):
     """What became of registrations since they were made.
 
@@ -130,12 +141,15 @@ class Records:
         return self.live().filter(pl.col("device_id").is_in(device_ids.implode())).collect(engine="streaming")
 
     def removals(self) -> pl.DataFrame:
-        """One row a registration that has ended: `device_id`, and the `removal_reason` it ended with last."""
-        ends = self._of_later_events("device_id", "removal_reason").filter(pl.col("event") == REMOVED)
+        """One row a registration that has ended, by its last end.
+
+        `device_id`, `version`, `removal_reason`, `tenant_id`, and what it was: `serial_number`, `manufacturer`,
+        `product_id`, `hardware_hash_id`; null where an earlier program removed it.
+        """
+        ends = self._of_later_events(*_ENDED).filter(pl.col("event") == REMOVED)
         last = ends.sort("version", maintain_order=True).unique("device_id", keep="last")
-        return last.filter(pl.col("device_id").is_in(self.removed_ids().implode())).select(
-            "device_id", "removal_reason"
-        )
+        ended = last.filter(pl.col("device_id").is_in(self.removed_ids().implode()))
+        return ended.select("version", *_ENDED)
 
     def removed_ids(self) -> pl.Series:
         """Ids of the devices whose registration was removed, and not restored since."""

@@ -9,6 +9,8 @@ from pipeline.registry.table import Registry
 from pipeline.registry.writer import fill
 from schemas.registry import REMOVED
 
+_IDENTITY = ("serial_number", "manufacturer", "model", "product_id", "hardware_hash_id")
+
 
 def remove_devices(registry: Registry, device_ids: list[str], reason: str, at: datetime) -> list[str]:
     """Mark registrations as removed, in one commit.
@@ -32,7 +34,9 @@ def remove_devices(registry: Registry, device_ids: list[str], reason: str, at: d
     gone = set(registry.removed_ids())
     removed = [device_id for device_id in wanted if device_id not in gone]
     if removed:
-        told = pl.DataFrame({"device_id": removed}).with_columns(
+        # What it was goes with it: requests that wait for the device are known by that.
+        told = registry.states(pl.Series(removed)).select("device_id", "tenant_id", "partner_id", *_IDENTITY)
+        told = told.with_columns(
             event=pl.lit(REMOVED),
             removed_at=pl.lit(at, pl.Datetime("us", "UTC")),
             removal_reason=pl.lit(reason.strip()),

@@ -14,6 +14,7 @@ PENDING_TYPES = {
     name: REQUEST_TYPES[name]
     for name in (
         "event",
+        "version",
         "request_id",
         *DELIVERY,
         "source_file",
@@ -58,7 +59,7 @@ def requests_of(events: pl.LazyFrame, nights: int) -> Requests:
     seen, refused = pl.collect_all(
         [
             events.filter(pl.col("event") == SEEN).select(list(FILE_TYPES)),
-            events.filter(pl.col("event").is_in([WAITING, OPEN, CLOSED])).select("version", *PENDING_TYPES),
+            events.filter(pl.col("event").is_in([WAITING, OPEN, CLOSED])).select(list(PENDING_TYPES)),
         ],
         engine="streaming",
     )

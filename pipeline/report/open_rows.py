@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.hardware_hash.components import known
-from pipeline.match.keys import fingerprint
+from pipeline.match.keys import fingerprint, named_key
 from pipeline.registry.requests import PENDING_TYPES, Requests
-from schemas.identities import is_placeholder
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
 
@@ -93,7 +91,9 @@ class OpenRows:
             pl.col("first_night").fill_null(self._night),
         )
         broken = told.filter(is_broken & ~pl.col("is_done")).with_columns(
-            event=pl.when("is_waiting").then(pl.lit(WAITING)).otherwise(pl.lit(OPEN)), line="source_line"
+            event=pl.when("is_waiting").then(pl.lit(WAITING)).otherwise(pl.lit(OPEN)),
+            line="source_line",
+            version=pl.lit(None, pl.Int64),
         )
         self._broken.append(broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items()))
         nights = pl.when(is_broken & ~pl.col("is_done")).then(self._night - pl.col("first_night") + 1)
@@ -197,19 +197,14 @@ def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame, *, surely: bool = Fal
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
 
 
-def _device_key(kind: str, column: str) -> pl.Expr:
-    value = pl.col(column).str.to_lowercase()
-    return fingerprint(kind, known(value, is_placeholder(value)))
-
-
 def _keys() -> pl.Expr:
     """Fingerprints of all that a row names its device by."""
     named = (
-        _device_key("serial", "serial_number"),
-        _device_key("serial", "hash_serial_number"),
-        _device_key("product_id", "windows_product_id"),
-        _device_key("product_id", "hash_product_id"),
-        _device_key("hash", "hardware_hash_id"),
+        named_key("serial", "serial_number"),
+        named_key("serial", "hash_serial_number"),
+        named_key("product_id", "windows_product_id"),
+        named_key("product_id", "hash_product_id"),
+        named_key("hash", "hardware_hash_id"),
     )
     return pl.concat_list(named).list.drop_nulls().list.unique(maintain_order=True)
 

@@ -158,7 +158,8 @@ class Ledger:
         if "repair" in reason:
             return
         for request in self.requests.values():
-            if request.met is registration and request.state == WAITS:
+            is_its_own = request.tenant == registration.tenant and request.row.device == registration.device
+            if (request.met is registration or is_its_own) and request.state == WAITS:
                 request.state = FINAL
 
     def night(self, inbox: dict[str, Delivery], rules: Rules) -> Night:

@@ -372,3 +372,14 @@ def test_what_waits_with_a_fault_of_its_own_is_given_up_once_its_device_was_sold
     world.deliver(HERE + "a.csv", {HASH: capture(device)}, again)
     remove(world, world.run().registered["device_id"], "sold")
     assert world.run(group_tag_limit=300).registered.is_empty()
+
+
+@pytest.mark.parametrize(("reason", "registered"), [("sold", 0), ("repair", 1)])
+def test_a_row_with_a_fault_of_its_own_is_final_too_once_its_device_is_sold(world, reason, registered):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    world.deliver(HERE + "b.csv", {HASH: capture(recaptured(device, world.factory)), TAG: "x" * 200})
+    assert primary(world.run()) == {(HERE + "b.csv", 2): "GROUP_TAG_TOO_LONG"}
+    remove(world, ids, reason)
+    assert world.run(group_tag_limit=256).registered.height == registered
