@@ -53,7 +53,8 @@ def form_devices(
     sure = ends.filter(~ends.is_in(lookalikes.implode()))
     return rows.with_columns(
         _first_rows(rows, group, sure).alias("group"),
-        _first_rows(rows, joined, sure).alias("device"),
+        # Whose device nobody can tell connects nothing: its rows are a device each.
+        _first_rows(rows, joined, sure.filter(~group.gather(sure).is_in(several.implode()))).alias("device"),
         has_hash=has_hash.gather(rows["profile"]),
         in_doubt=doubtful.gather(rows["profile"]),
     )
@@ -132,6 +133,9 @@ def _disputed(within: pl.DataFrame, group: pl.Series, joined: pl.Series, has_has
     """Groups without a hash with another verdict than "same" between their own rows, or with their device's."""
     against = within.filter(pl.col("verdict").is_in(_AGAINST_BARE) & (pl.col("left") != pl.col("right")))
     inside = against.filter(joined.gather(against["left"]) == joined.gather(against["right"]))
+    # Two groups that are both the same as a device need not be alike.
+    alike = group.gather(inside["left"]) == group.gather(inside["right"])
+    inside = inside.filter(alike | has_hash.gather(inside["left"]) | has_hash.gather(inside["right"]))
     sides = pl.concat([inside["left"], inside["right"]])
     return group.gather(sides.filter(~has_hash.gather(sides))).unique()
 
