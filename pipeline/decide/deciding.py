@@ -95,7 +95,7 @@ def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
         .with_columns(rival=pl.col("row").is_in(rivals(told, claims, devices).implode()))
         .join(duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
         .join(conflicts(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
-        .join(registrations(told, matches), on="profile", how="left", maintain_order="left", validate="m:1")
+        .join(registrations(told, devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
         .join(warnings(met, matches), on="profile", how="left", maintain_order="left", validate="m:1")
     )
     named = met_rows(devices, found, told, claims, matches)
@@ -137,7 +137,7 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
         ALREADY_REGISTERED=same & here & ~by_customer,
         BOARD_REPLACED=(pl.col("verdict") == Verdict.BOARD_REPLACED) & ~unsettled,
         AMBIGUOUS_MATCH=ambiguous,
-        PROBABLE_DUPLICATE=(pl.col("verdict") == Verdict.PROBABLE) & ~unsettled,
+        PROBABLE_DUPLICATE=pl.col("verdict") == Verdict.PROBABLE,
         UUID_COLLISION="colliding",
         DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
         matched_device_id=pl.coalesce("device_id", "donor"),

@@ -122,14 +122,15 @@ def rivals(told: pl.DataFrame, claims: pl.DataFrame, devices: pl.DataFrame) -> p
     )
 
 
-def registrations(told: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+def registrations(told: pl.DataFrame, devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """What the registry says of each profile and device: how many registrations are pointed at, and the one to name.
 
     Args:
         told: verdicts that point at registrations.
+        devices: the rows of the batch that met anything.
         matches: what matching says; likenesses count where nothing is pointed at.
     """
-    probable = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE).join(told, on="profile", how="anti")
+    probable = _likenesses(devices, matches).join(told, on="profile", how="anti")
     evidence = pl.format("registered device {}, {}: {}", "device_id", "verdict", "evidence")
     return (
         pl.concat([told.drop("device", "has_hash", "by_hash"), probable])
@@ -143,6 +144,22 @@ def registrations(told: pl.DataFrame, matches: Matches) -> pl.DataFrame:
             registered_evidence=pl.col("told").unique(maintain_order=True).head(MOST_NAMED).str.join(" | "),
         )
     )
+
+
+def _likenesses(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Verdicts "probably the same" of profiles, their own and their mates', as `pointing` takes them over."""
+    own = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE)
+    members = devices.filter(~pl.col("in_doubt")).select("profile", "device", "has_hash").unique()
+    said = own.join(members.rename({"has_hash": "by_hash"}), on="profile", how="inner").sort("profile", "record")
+    said = said.unique([*_PLACE, "by_hash"], keep="first", maintain_order=True).drop("profile")
+    taken = (
+        members.join(said, on="device", how="inner")
+        .filter(pl.col("by_hash") | ~pl.col("has_hash"))
+        .join(matches.registered.select("profile", "record"), on=["profile", "record"], how="anti")
+        .sort("profile", "record", "by_hash", descending=[False, False, True])
+        .unique(["profile", "record"], keep="first", maintain_order=True)
+    )
+    return pl.concat([own, taken.select(own.columns)])
 
 
 def _rank() -> pl.Expr:

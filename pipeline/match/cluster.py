@@ -1,4 +1,4 @@
-"""Pairs to clusters: records connected by "same", however many steps apart, are one device."""
+"""Pairs to clusters: what pairs connect, however many steps apart."""
 
 import numpy as np
 import numpy.typing as npt

@@ -12,6 +12,8 @@ from pipeline.match.compare import Verdict
 
 CONFLICTING = (Verdict.CONTRADICTION, Verdict.BOARD_REPLACED)
 """Verdicts that say that two records cannot both be right."""
+_AGAINST_BARE = (*CONFLICTING, Verdict.PROBABLE)
+"""Verdicts past which "same" connects no row without a hash, neither with its group nor with a device."""
 
 
 def form_devices(
@@ -34,18 +36,25 @@ def form_devices(
     alike = edges.filter(pl.col("left_hash") == pl.col("right_hash"))
     group = connected_components(len(has_hash), alike["left"], alike["right"])
     claims = _claims(edges, group, registered, has_hash)
-    several = claims.group_by("group").len().filter(pl.col("len") > 1)["group"]
+    lookalikes = _lookalikes(within)
+    several = pl.concat(
+        [
+            claims.group_by("group").len().filter(pl.col("len") > 1)["group"],
+            _groups_of(lookalikes, edges, group),
+        ]
+    ).unique()
     one = claims.filter(pl.col("device").is_not_null() & ~pl.col("group").is_in(several.implode()))
     joined = _renamed(group, one["group"], one["device"])
     broken = _incomplete(alike.filter("left_hash"), group)
     disputed = _disputed(within, group, joined, has_hash)
     doubtful = group.is_in(pl.concat([several, disputed]).implode()) | joined.is_in(broken.implode())
-    # Rows of one content that are not even the same as themselves, having too little to go by, are a device each.
     same = within.filter(pl.col("verdict") == Verdict.SAME)
-    sure = pl.concat([same["left"], same["right"]]).unique()
+    ends = pl.concat([same["left"], same["right"]]).unique()
+    sure = ends.filter(~ends.is_in(lookalikes.implode()))
     return rows.with_columns(
         _first_rows(rows, group, sure).alias("group"),
-        _first_rows(rows, joined, sure).alias("device"),
+        # Whose device nobody can tell connects nothing: its rows are a device each.
+        _first_rows(rows, joined, sure.filter(~group.gather(sure).is_in(several.implode()))).alias("device"),
         has_hash=has_hash.gather(rows["profile"]),
         in_doubt=doubtful.gather(rows["profile"]),
     )
@@ -60,6 +69,21 @@ def _edges(within: pl.DataFrame, has_hash: pl.Series) -> pl.DataFrame:
         has_hash.gather(same["left"]).alias("left_hash"),
         has_hash.gather(same["right"]).alias("right_hash"),
     )
+
+
+def _lookalikes(within: pl.DataFrame) -> pl.Series:
+    """Contents whose rows are not even the same as each other, having too little to go by: each row is a device."""
+    return within.filter((pl.col("left") == pl.col("right")) & (pl.col("verdict") != Verdict.SAME))["left"]
+
+
+def _groups_of(lookalikes: pl.Series, edges: pl.DataFrame, group: pl.Series) -> pl.Series:
+    """Groups without a hash that are the same as such a content, and so as several devices."""
+    mixed = edges.filter(pl.col("left_hash") != pl.col("right_hash"))
+    sides = mixed.select(
+        bare=pl.when("left_hash").then("right").otherwise("left"),
+        hashed=pl.when("left_hash").then("left").otherwise("right"),
+    )
+    return group.gather(sides.filter(pl.col("hashed").is_in(lookalikes.implode()))["bare"])
 
 
 def _claims(edges: pl.DataFrame, group: pl.Series, registered: pl.DataFrame, has_hash: pl.Series) -> pl.DataFrame:
@@ -106,9 +130,12 @@ def _incomplete(edges: pl.DataFrame, group: pl.Series) -> pl.Series:
 
 
 def _disputed(within: pl.DataFrame, group: pl.Series, joined: pl.Series, has_hash: pl.Series) -> pl.Series:
-    """Groups without a hash that contradict their own rows or those of the device they belong to."""
-    against = within.filter(pl.col("verdict").is_in(CONFLICTING) & (pl.col("left") != pl.col("right")))
+    """Groups without a hash with another verdict than "same" between their own rows, or with their device's."""
+    against = within.filter(pl.col("verdict").is_in(_AGAINST_BARE) & (pl.col("left") != pl.col("right")))
     inside = against.filter(joined.gather(against["left"]) == joined.gather(against["right"]))
+    # Two groups that are both the same as a device need not be alike.
+    alike = group.gather(inside["left"]) == group.gather(inside["right"])
+    inside = inside.filter(alike | has_hash.gather(inside["left"]) | has_hash.gather(inside["right"]))
     sides = pl.concat([inside["left"], inside["right"]])
     return group.gather(sides.filter(~has_hash.gather(sides))).unique()
 

@@ -228,3 +228,11 @@ def test_a_weak_registration_learns_one_hash_of_its_own_tenant():
     assert decided([A, other], [PKID | KNOWN])[1] == expected.codes
     assert oracle.decide([A, B], [PKID | KNOWN]).learned == {}
     assert oracle.decide([other], [PKID | KNOWN]).learned == {}
+
+
+def test_a_product_id_is_not_registered_past_the_likeness_of_its_mate():
+    mate = WEAK | {"serial_number": "CDF", "manufacturer": "HP"}
+    known = NOTHING | KNOWN | {"has_hash": False, "serial_number": "CDF", "manufacturer": "HP", "product_id": "p2"}
+    expected = [{"PROBABLE_DUPLICATE"}, {"DUPLICATE_IN_BATCH", "PROBABLE_DUPLICATE"}]
+    assert oracle.decide([WEAK, mate], [known]).codes == expected
+    assert decided([WEAK, mate], [known])[1] == expected

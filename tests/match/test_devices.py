@@ -19,6 +19,8 @@ BOTH = TUPLE | {"product_id": "p"}
 NEIGHBOUR = record(tpm_ek_id="a", serial_number="sx", manufacturer="HP", mac_addresses=["c"])
 NAMELESS = record(tpm_ek_id="a", smbios_uuid="ua")
 END = record(smbios_uuid="ux", serial_number="sx", manufacturer="HP", mac_addresses=["c"])
+SERIAL_ALONE = record(serial_number="sa", manufacturer="HP", model="m")
+CAPTURE = SERIAL_ALONE | {"disk_serials": ["d"]}
 
 
 def formed(records, registrations=()):
@@ -41,6 +43,8 @@ def formed(records, registrations=()):
         ([NAMELESS, NEIGHBOUR, END, TUPLE | {"serial_number": "sx"}], [0, 0, 0, 3], [True, True, True, False]),
         ([A, PKID, BOTH | {"serial_number": "sz"}], [0, 0, 0], [False, True, True]),
         ([PKID, BOTH, BOTH | {"serial_number": "sz"}], [0, 0, 0], [True, True, True]),
+        ([TUPLE, SERIAL_ALONE, SERIAL_ALONE], [0, 1, 2], [True, False, False]),
+        ([CAPTURE, CAPTURE | {"model": "other"}, TUPLE], [0, 0, 0], [False, False, True]),
     ],
 )
 def test_devices(records, devices, in_doubt):

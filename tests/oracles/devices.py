@@ -100,8 +100,9 @@ def decide(rows, registrations):
     decided = Decided([set() for _ in rows])
     stray, units, unmerged = _units(night)
     for row in stray:
-        # Reading: such a row is ambiguous and nothing else; a code that settles it would be a guess.
-        decided.codes[row] = {"AMBIGUOUS_MATCH"}
+        # Reading: a code that settles such a row would be a guess; that it is probably registered is kept.
+        likely = _against_registry(night, row, {row}, {row}) & {"PROBABLE_DUPLICATE"}
+        decided.codes[row] = {"AMBIGUOUS_MATCH"} | likely
     for unit in units:
         _claims(night, unit, unmerged, decided)
     _disputes(night, units, stray, unmerged, decided)

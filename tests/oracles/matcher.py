@@ -3,8 +3,6 @@
 A record is a dict with the columns of COMPONENT_TYPES.
 """
 
-from itertools import combinations
-
 
 def relation(left, right):
     if left is None or right is None:
@@ -52,22 +50,6 @@ def verdict(left, right):  # noqa: C901, PLR0911 - the tables, line by line
         }
         return "same" if agrees else "contradiction"
     return "contradiction" if uuid == "=" else "different"
-
-
-def clusters(records):
-    """For each record the smallest one that it is connected with by "same"."""
-    parent = list(range(len(records)))
-
-    def root(node):
-        while parent[node] != node:
-            node = parent[node]
-        return node
-
-    for left, right in combinations(range(len(records)), 2):
-        if verdict(records[left], records[right]) == "same":
-            low, high = sorted((root(left), root(right)))
-            parent[high] = low
-    return [root(node) for node in range(len(records))]
 
 
 def against(record, registrations):
