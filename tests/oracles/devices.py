@@ -202,7 +202,8 @@ def _against_registry(night, row, unit, unmerged):  # noqa: PLR0911 - the rules,
     if not pointing:
         probable = any("probably the same" in verdicts for verdicts in found.values())
         return {"PROBABLE_DUPLICATE"} if probable else set()
-    if len(pointing) > 1:
+    # Reading: of a row that is for review because nobody can tell which device it is, no registration is believed.
+    if len(pointing) > 1 or row in unmerged:
         return {"AMBIGUOUS_MATCH"}
     ((r, verdicts),) = pointing.items()
     if verdicts == {"board replaced"}:
