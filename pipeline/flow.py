@@ -5,17 +5,14 @@ everything before, between and after goes batch by batch.
 """
 
 import json
-import platform
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
@@ -38,7 +35,6 @@ from pipeline.report import (
     MOST_NIGHTS,
     OpenRows,
     Reporter,
-    Summary,
     Tonight,
     summarize,
     tell_cases,
@@ -56,6 +52,7 @@ from pipeline.requests import (
     with_departed,
 )
 from pipeline.restored import open_registry, remember
+from pipeline.run_manifest import manifest_of
 from pipeline.settle import settle
 from pipeline.staging import Staging
 from pipeline.takeover import take_over
@@ -105,7 +102,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
 def _run(
     config: RunConfig, inbox: Inbox, reference: Reference, registry: Registry, output: Output, listener: Listener
 ) -> RunResult:
-    clock = _Clock(listener)
+    clock = Clock(listener)
     if registry.committed(config.run_id) is not None:
         return _finished_before(config, output)
     _require_free(config, output)
@@ -142,7 +139,7 @@ def _run(
                     records.record(open_rows.events())
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
-                    manifest = _manifest(config, summary, registry.version, clock)
+                    manifest = manifest_of(config, summary, registry.version, clock)
                     reporter.finish(manifest, summary, cases, [run.manifest for run in past])
                     place.seal(manifest, private=not config.shared)
                 try:
@@ -291,49 +288,3 @@ def _require_free(config: RunConfig, output: Output) -> None:
         folder = below(config.output, config.run_id)
         message = f"output {folder}: exists, and this registry knows no such run; use another --run-id or --output"
         raise UsageError(message)
-
-
-def _manifest(config: RunConfig, summary: Summary, registry_version: int, clock: "_Clock") -> RunManifest:
-    counts = summary.counts()
-    return {
-        "run_id": config.run_id,
-        "started_at": _rfc3339(clock.started_at),
-        "finished_at": _rfc3339(datetime.now(UTC)),
-        "as_of": _rfc3339(config.as_of),
-        "dry_run": config.dry_run,
-        "engine": "polars",
-        "versions": _versions(),
-        "registry_version": {
-            "before": registry_version,
-            "after": registry_version if config.dry_run else registry_version + 1,
-        },
-        **counts,
-        "files": {**counts["files"], "ignored": summary.ignored},
-        "partners": [{"partner_id": name, **own.counts()} for name, own in summary.by_partner().items()],
-        "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
-    }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("autopilot-intake", "polars", "pandera", "pyarrow", "deltalake")
-    return {**{name: version(name) for name in packages}, "python": platform.python_version()}
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-class _Clock:
-    """Adds up the wall time of each stage."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.started_at = datetime.now(UTC)
-        self.seconds: dict[str, float] = {}
-        self._listener = listener
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        self._listener.stage(stage)
-        begun = time.perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begun

@@ -13,7 +13,7 @@ from pipeline.columns import Numbers
 from pipeline.config import Limits
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
-from pipeline.ingest.survey import State
+from pipeline.ingest.states import State
 from pipeline.judge import Rulebook, judge
 from pipeline.listener import Listener
 from pipeline.reading.crew import Crew, ThisProcess, Workers

@@ -89,7 +89,7 @@ def learned(rows: pl.DataFrame, registrations: pl.DataFrame) -> pl.DataFrame:
         taught, on="device_id", how="inner", validate="1:1", suffix="_taught"
     )
     known = [pl.coalesce(f"{name}_taught", name).alias(name) for name in COMPONENT_TYPES]
-    own = kept.with_columns(*known, event=pl.lit(LEARNED), run_id=teaching["run_id"][0])
+    own = kept.with_columns(*known, event=pl.lit(LEARNED), run_id=pl.lit(teaching["run_id"][0]))
     return fill(with_keys(own))
 
 

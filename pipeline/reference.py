@@ -66,6 +66,7 @@ def load_reference(folder: Path) -> Reference:
         exclusions=_empty(EXCLUSIONS) if exclusions is None else _exclusions(exclusions, spellings),
         manufacturers=spellings,
         notices=(
+            *([f"{folder / PARTNERS.file}: names no partner; nobody may deliver"] if partners.is_empty() else []),
             *_strangers(partners, authorizations, tenants, exclusions),
             *(
                 f"{folder / table.file}: not found; {meaning}"
@@ -138,8 +139,6 @@ def _repeated(rows: pl.DataFrame, table: ReferenceTable) -> list[tuple[int, str]
 
 
 def _check_partners(rows: pl.DataFrame) -> list[tuple[int, str]]:
-    if rows.is_empty():
-        return [(1, "partner_id: found no partner; expected a line for each, since nobody else may deliver")]
     named = pl.col("provider_id") != ""
     unknown = rows.filter(named & ~pl.col("provider_id").is_in(rows["partner_id"].implode())).select(
         "line", "provider_id"

@@ -11,18 +11,22 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from pipeline.decide import has_reason
 from pipeline.ingest import Manifest
 from pipeline.intake import Intake, stamp_of
 from pipeline.reading.stage import Delivered
 from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
-from pipeline.registry.requests import Requests
+from pipeline.registry.requests import FILE_TYPES, Requests
 from pipeline.staging import file_of, line_of
 from schemas.requests import DELIVERY, REGISTRATION, SEEN, WAITING
 
 REPAIR = "repair"
 """A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
 
+
+_MET = ("source_file", "partner_id", "folder", "bytes", "stamp")
+_PLACE = ["source_file", "stamp"]
 
 _MOST_TOLD = 20
 """Files told of one by one that were delivered before."""
@@ -65,27 +69,23 @@ def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bo
 def deliveries(manifests: Sequence[Manifest], night: Docket) -> list[Delivered]:
     """The manifests, each with what is known of its bytes: the digests of files that need not be read again."""
     states = [manifest.state() for manifest in manifests]
-    settled: dict[tuple[str | None, int], list[tuple[str | None, str]]] = defaultdict(list)
-    if night.carried_out is None:
-        known = night.requests.files.drop_nulls("sha256").unique([*DELIVERY, "bytes"])
-        done = known.join(night.waiting, on=list(DELIVERY), how="anti", nulls_equal=True)
-        for partner, folder, sha256, size in done.select(*DELIVERY[1:], "bytes").iter_rows():
-            settled[partner, size].append((folder, sha256))
-    seen = night.requests.files.drop_nulls("stamp").select("source_file", "stamp", "sha256")
-    digests = {(path, mark): sha256 for path, mark, sha256 in seen.iter_rows()}
+    found = pl.DataFrame(
+        {
+            "number": range(len(manifests)),
+            "source_file": [manifest.source_file for manifest in manifests],
+            "partner_id": [manifest.partner_id for manifest in manifests],
+            "folder": [manifest.tenant_folder for manifest in manifests],
+            "bytes": [state.size for state in states],
+            "stamp": [manifest.mark or stamp_of(state) for manifest, state in zip(manifests, states, strict=True)],
+        },
+        {"number": pl.UInt32, **{name: FILE_TYPES.get(name, pl.String()) for name in _MET}},
+    )
+    settled = dict(_settled(found, night).iter_rows())
+    seen = night.requests.files.select("source_file", "stamp", "sha256").unique(_PLACE, keep="last")
+    digests = found.join(seen, on=_PLACE, how="left", maintain_order="left", validate="m:1")["sha256"]
     return [
-        Delivered(
-            number,
-            manifest,
-            state.size,
-            frozenset(
-                sha256
-                for folder, sha256 in settled.get((manifest.partner_id, state.size), ())
-                if folder is None or folder == manifest.tenant_folder
-            ),
-            digests.get((manifest.source_file, manifest.mark or stamp_of(state))),
-        )
-        for number, (manifest, state) in enumerate(zip(manifests, states, strict=True))
+        Delivered(number, manifest, state.size, frozenset(settled.get(number, ())), digest)
+        for number, (manifest, state, digest) in enumerate(zip(manifests, states, digests, strict=True))
     ]
 
 
@@ -101,6 +101,17 @@ def known_sheets(night: Docket) -> Callable[[Manifest], tuple[str, ...]]:
     return lambda manifest: tuple(sheets.get((manifest.source_file, manifest.mark or ""), ()))
 
 
+def _settled(found: pl.DataFrame, night: Docket) -> pl.DataFrame:
+    """`number` and `sha256`: of each file the digests that it may have and need not be read again."""
+    if night.carried_out is not None:
+        return pl.DataFrame(schema={"number": pl.UInt32, "sha256": pl.List(pl.String)})
+    known = night.requests.files.drop_nulls("sha256").unique([*DELIVERY, "bytes"])
+    done = known.join(night.waiting, on=DELIVERY, how="anti", nulls_equal=True).select(*DELIVERY, "bytes")
+    may_be = found.join(done, on=["partner_id", "bytes"], how="inner", nulls_equal=True)
+    is_there = pl.col("tenant_folder").is_null() | (pl.col("tenant_folder") == pl.col("folder"))
+    return may_be.filter(is_there.fill_null(value=False)).group_by("number").agg("sha256")
+
+
 def identified(intake: Intake, night: Docket) -> pl.DataFrame:
     """What the files of a night are known by.
 
@@ -110,7 +121,6 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
     """
     known = night.requests.files.select(DELIVERY).unique()
     named = [bool(own) and all("tenant" in one.columns for one in own) for own in intake.headers]
-    own_tenants = pl.Series(named, dtype=pl.Boolean)
     files = intake.files.select(
         "source_file",
         "partner_id",
@@ -122,15 +132,24 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
         .then(pl.format("no manifest {} {}", "source_file", "stamp"))  # it is not opened, and told once
         .when(pl.col("disposition") != "unreadable")
         .then("sha256"),
-    ).with_columns(tenant_folder=pl.when(~own_tenants).then("own_folder"))
-    # An earlier version recorded the folder of every file.
-    as_before = files.with_columns(tenant_folder="own_folder").join(known, on=DELIVERY, how="semi", nulls_equal=True)
-    is_as_before = pl.col("source_file").is_in(as_before.drop_nulls("sha256")["source_file"].implode())
-    files = files.with_columns(tenant_folder=pl.when(is_as_before).then("own_folder").otherwise("tenant_folder"))
-    read = files.join(known.with_columns(known=True), on=DELIVERY, how="left", nulls_equal=True, maintain_order="left")
+    )
+    # A file that was not read again is known by what it was read as, and an earlier version named every file's folder.
+    named_anywhere = _knows(known, files.with_columns(tenant_folder=pl.lit(None, pl.String)))
+    named_here = _knows(known, files.with_columns(tenant_folder="own_folder"))
+    not_read = intake.files["disposition"] == "already_processed"
+    anywhere = (pl.Series(named, dtype=pl.Boolean) & (named_anywhere | ~named_here)) | (not_read & named_anywhere)
+    files = files.with_columns(tenant_folder=pl.when(~anywhere).then("own_folder"))
     tried = night.requests.files.filter(pl.col("sha256").is_null())["source_file"]
-    is_known = pl.when(pl.col("sha256").is_null()).then(pl.col("source_file").is_in(tried.implode())).otherwise("known")
-    return read.with_columns(known=is_known.fill_null(value=False))
+    is_tried = pl.col("sha256").is_null() & pl.col("source_file").is_in(tried.implode())
+    return files.with_columns(_knows(known, files)).with_columns(
+        known=pl.when(pl.col("sha256").is_null()).then(is_tried).otherwise("known")
+    )
+
+
+def _knows(known: pl.DataFrame, files: pl.DataFrame) -> pl.Series:
+    """Which of some files, by `DELIVERY`, were read before."""
+    told = files.join(known.with_columns(known=True), on=DELIVERY, how="left", nulls_equal=True, maintain_order="left")
+    return told["known"].fill_null(value=False)
 
 
 def due(intake: Intake, files: pl.DataFrame, night: Docket) -> pl.Series:
@@ -204,9 +223,13 @@ def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket)
 
 
 def with_departed(intake: Intake, registry: Registry) -> pl.DataFrame:
-    """The findings, with `DEVICE_LEFT`: the same was asked and carried out before, and that registration has ended."""
+    """The findings, with `DEVICE_LEFT`: the same was asked and carried out before, and that registration has ended.
+
+    Only rows that nothing else rejects are held against the registry.
+    """
     left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
     asked = intake.rows.select("tenant_id", "identity_key").join(
         left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
     )
-    return intake.findings.with_columns(DEVICE_LEFT=asked["device_id"].is_not_null())
+    has_left = asked["device_id"].is_not_null() & ~has_reason(intake.findings)
+    return intake.findings.with_columns(DEVICE_LEFT=has_left)

@@ -33,7 +33,6 @@ AUTHORIZATIONS = "partner_id,tenant_id,status,granted_at,revoked_at\n"
         ("manufacturers.csv", "manufacturer,alias\nHP,H\nHPE,h\n", ":3: alias: found 'h'"),
         ("manufacturers.csv", "manufacturer,alias\nHP,H\nHPE,hp\n", ":3: alias: found 'hp'"),
         ("manufacturers.csv", "manufacturer,alias\nLENOVO,a\nLenovo,b\n", ":3: alias: found"),
-        ("partners.csv", PARTNERS, ":1: partner_id: found no partner"),
         ("partners.csv", PARTNERS + "a\0,A,oem,oem_direct_api,,\n", ":2: partner_id: found the character U+0000"),
         ("partners.csv", PARTNERS + "a,A,oem,oem_direct_api,,\n\u200bb,B,oem,oem_direct_api,,\n", ":3: partner_id"),
         ("partners.csv", PARTNERS + 'a,"A\nB",oem,oem_direct_api,,\nb,B,oem,fax,,\n', ":2: name: found the character"),
@@ -74,6 +73,11 @@ def test_a_byte_order_mark_and_blank_lines_are_fine(world):
     path = world.home / "reference" / "partners.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\n\n")
     assert load_reference(path.parent).partners.height == 5
+
+
+def test_a_table_without_a_partner_lets_nobody_deliver_and_says_so(world):
+    world.reference("partners.csv", PARTNERS)
+    assert load_reference(world.home / "reference").notices[0].endswith("names no partner; nobody may deliver")
 
 
 def test_strangers_are_ignored_with_a_notice(world):

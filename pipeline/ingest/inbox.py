@@ -11,7 +11,7 @@ from typing import BinaryIO
 from pipeline.errors import Fault, UsageError
 from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, likeness, printable
 from pipeline.ingest.opening import open_regular
-from pipeline.ingest.survey import State, state_of
+from pipeline.ingest.states import State, state_of
 from pipeline.ingest.workbook import is_workbook, sheet_names
 from pipeline.objects import Location, Prefix, is_uri
 from pipeline.scratch import Scratch

@@ -15,7 +15,8 @@ from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
 from pipeline.ingest.secrets import MASK, mask_in_name
 from pipeline.ingest.sheets import SPOILT, book_of
-from pipeline.ingest.survey import Survey, state_of, state_of_open, survey, unread
+from pipeline.ingest.states import state_of, state_of_open
+from pipeline.ingest.survey import Survey, survey, unread
 from pipeline.ingest.workbook import Sheet, is_workbook
 from pipeline.ingest.wrapping import unwrapped
 

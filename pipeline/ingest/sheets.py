@@ -11,7 +11,8 @@ from typing import BinaryIO
 from pipeline.ingest.encoding import CHUNK
 from pipeline.ingest.layout import HARDWARE_HASH, THIRTEEN_DIGITS, Forms
 from pipeline.ingest.preamble import find_opening
-from pipeline.ingest.survey import State, Survey, state_of_open, unread
+from pipeline.ingest.states import State, state_of_open
+from pipeline.ingest.survey import Survey, unread
 from pipeline.ingest.workbook import NO_TEXT, NUMBER, ROUNDED, SEPARATED, UNREADABLE, Sheet, read_workbook
 
 SPOILT = {

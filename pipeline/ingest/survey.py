@@ -2,19 +2,19 @@
 
 import codecs
 import hashlib
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
 from pipeline.ingest.encoding import CHUNK, MARKS, UNREADABLE, Transcoder, chunks, compression
 from pipeline.ingest.lines import NEWLINE
 from pipeline.ingest.mixture import ends_otherwise, may_be_mixed
+from pipeline.ingest.states import State, state_of_open
 from pipeline.ingest.wrapping import Wrapping
 
 PART_BYTES = 31 << 20
@@ -30,15 +30,6 @@ _MULTI_BYTE = re.compile(
 _LEAST_LEAD, _LONGEST_SEQUENCE = 0xC2, 4
 _SAMPLE = 4_096
 """Bytes in which the NUL pattern of UTF-16 is looked for: a header line is plain ASCII and within them."""
-
-
-class State(NamedTuple):
-    """What changes when a file does: its size in bytes, when its content and its entry changed, its number."""
-
-    size: int
-    changed: int
-    entry_changed: int
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +142,6 @@ def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int, most
 def can_be_cut(path: Path) -> bool:
     """Whether a file's lines lie in it as they are, so that it can be read in parts."""
     return compression(path) is None
-
-
-def state_of(path: Path) -> State:
-    """The file as the system knows it now; zeros where it cannot be found."""
-    try:
-        return _state(path.lstat())
-    except OSError:
-        return State(0, 0, 0, 0)
-
-
-def state_of_open(file: BinaryIO) -> State:
-    """The file that is open, whatever its name has come to stand for."""
-    return _state(os.fstat(file.fileno()))
-
-
-def _state(stat: os.stat_result) -> State:
-    return State(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 class _Digested:

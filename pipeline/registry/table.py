@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
-from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
@@ -14,10 +11,8 @@ from deltalake import DeltaTable
 from pipeline.durable import make_folder, sync_folder
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, RegistryError
 from pipeline.objects import Location, TakenError, is_uri
-from pipeline.registry import log, lookup
-from pipeline.registry.digests import holds_only
-from pipeline.registry.files import holds_requests, scan_columns, scan_records
-from pipeline.registry.holders import holders
+from pipeline.registry import log
+from pipeline.registry.files import holds_requests
 from pipeline.registry.mirror import Mirror
 from pipeline.registry.opening import (
     FORMAT,
@@ -28,10 +23,9 @@ from pipeline.registry.opening import (
     require_vacant,
     require_whole_log,
 )
+from pipeline.registry.records import Records
 from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests
-from pipeline.registry.serials import forms_of
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
-from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED, STATES
 from schemas.requests import REQUEST_TYPES
 
 _NIGHTS = "nights"
@@ -40,22 +34,8 @@ _NIGHTS = "nights"
 _KEEPS_REQUESTS = "requests"
 """Application transaction of every commit since the registry keeps requests."""
 
-_FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
-
-class _History(NamedTuple):
-    """What became of registrations since they were made.
-
-    Attributes:
-        renewed: one row a registration that has a later state: `device_id`, and the position of the latest, `record`.
-        ended: ids of those that were removed.
-    """
-
-    renewed: pl.DataFrame
-    ended: pl.Series
-
-
-class Registry:
+class Registry(Records):
     """The registry as of one version; what is looked up and what is committed both refer to it.
 
     Attributes:
@@ -64,10 +44,10 @@ class Registry:
     """
 
     def __init__(self, folder: Path, table: DeltaTable, mirror: Mirror | None, notices: Iterable[str] = ()) -> None:
-        self.folder, self.notices = folder, tuple(notices)
+        self.notices = tuple(notices)
         self._table, self._mirror = table, mirror
         contents = sorted(_contents(table))
-        self._records = {folder / path: records for path, records in contents if not holds_requests(path)}
+        super().__init__({folder / path: records for path, records in contents if not holds_requests(path)}, folder)
         self._requests = {folder / path: events for path, events in contents if holds_requests(path)}
 
     @classmethod
@@ -146,83 +126,6 @@ class Registry:
         """The token under which a run of this id was committed; None where none was."""
         return self._table.transaction_version(f"run:{run_id}")
 
-    # What matching asks (`pipeline.match.ExistingRecords`).
-
-    def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
-        """One row for each record that holds one of these keys of this name: `record` and `key`."""
-        with damage_told(self.folder):
-            return holders(self._records, name, wanted)
-
-    def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:
-        """What the serial numbers of these manufacturers look like."""
-        with damage_told(self.folder):
-            return forms_of(self._records, manufacturers)
-
-    def records(self, positions: pl.Series, *, ended: bool = False) -> pl.DataFrame:
-        """The records at these positions that are the latest state of a live registration, or of one that `ended`."""
-        with damage_told(self.folder):
-            return self._records_at(positions, ended=ended)
-
-    def _records_at(self, positions: pl.Series, *, ended: bool) -> pl.DataFrame:
-        wanted = np.unique(positions.cast(pl.Int64).to_numpy())
-        found: list[pl.DataFrame] = [pl.DataFrame(schema=_FOUND_TYPES)]
-        to_read: list[Path] = []
-        places: list[pl.DataFrame] = []
-        first = height = 0
-        for file, records in self._records.items():
-            own = wanted[(wanted >= first) & (wanted < first + records)]
-            record = pl.Series("record", own, dtype=pl.UInt32)
-            taken = lookup.take(file, own - first) if own.size else None
-            if taken is not None:
-                found.append(taken.with_columns(record))
-            elif own.size:
-                places.append(pl.DataFrame([record, pl.Series("at", own - first + height, dtype=pl.UInt32)]))
-                to_read.append(file)
-                height += records
-            first += records
-        if to_read:
-            found.append(_read(to_read, pl.concat(places)))
-        together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
-        return together.filter(self._is_latest(ended=ended)).drop("event").sort("record")
-
-    def live(self) -> pl.LazyFrame:
-        """Every registration that was not removed, as it is now."""
-        return self.scan().with_row_index("record").filter(self._is_latest()).drop("record")
-
-    def _is_latest(self, *, ended: bool = False) -> pl.Expr:
-        """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration.
-
-        Or, where asked for, of one that has `ended`.
-        """
-        ids, latest = self._history.renewed["device_id"], self._history.renewed["record"]
-        original = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(ids.implode())
-        is_latest = original | pl.col("record").is_in(latest.implode())
-        has_ended = pl.col("device_id").is_in(self._history.ended.implode())
-        return is_latest & (has_ended if ended else ~has_ended)
-
-    @cached_property
-    def _history(self) -> "_History":
-        """What became of registrations: few of them, so all of it is held."""
-        events = self._later_events()
-        latest = events.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
-        states = events.filter(pl.col("event").is_in(list(STATES)))
-        renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
-        return _History(
-            renewed=renewed.select("device_id", "record"), ended=latest.filter(pl.col("event") == REMOVED)["device_id"]
-        )
-
-    def _later_events(self) -> pl.DataFrame:
-        """Events but `registered`: `record`, `event`, `device_id`, `version`. Most files say that they have none."""
-        columns = ("event", "device_id", "version")
-        found = [pl.LazyFrame(schema={"record": pl.UInt32, **{name: RECORD_TYPES[name] for name in columns}})]
-        first = 0
-        for file, records in self._records.items():
-            if not holds_only(file, "event", REGISTERED):
-                own = scan_columns([file], *columns).with_row_index("record", first)
-                found.append(own.filter(pl.col("event") != REGISTERED))
-            first += records
-        return pl.concat(found).collect(engine="streaming")
-
     def data_files(self) -> dict[Path, int]:
         """The files that hold the records, and how many each holds."""
         return dict(self._records)
@@ -262,16 +165,6 @@ class Registry:
         """Ids of all requests that were carried out."""
         return carried_out_ids(list(self._requests))
 
-    def states(self, device_ids: pl.Series) -> pl.DataFrame:
-        """The live registrations of these ids, with the columns of `schemas.registry.RECORD_TYPES`."""
-        return self.live().filter(pl.col("device_id").is_in(device_ids.implode())).collect(engine="streaming")
-
-    def removals(self) -> pl.DataFrame:
-        """One row a registration that has ended: `device_id`, and the `removal_reason` it ended with last."""
-        ends = self.scan().filter(pl.col("event") == REMOVED).select("device_id", "removal_reason", "version")
-        last = ends.collect(engine="streaming").sort("version", maintain_order=True).unique("device_id", keep="last")
-        return last.filter(pl.col("device_id").is_in(self.removed_ids().implode())).drop("version")
-
     def unnamed_files(self, hours: int) -> dict[Path, int]:
         """Data files that neither this version names nor one of so many hours ago did, and their bytes."""
         with self._mirror.laid_out() if self._mirror else nullcontext():
@@ -286,14 +179,6 @@ class Registry:
             return
         for file in files:
             file.unlink(missing_ok=True)
-
-    def removed_ids(self) -> pl.Series:
-        """Ids of the devices whose registration was removed, and not restored since."""
-        return self._history.ended
-
-    def scan(self) -> pl.LazyFrame:
-        """Every event, by the columns of `schemas.registry.RECORD_TYPES`."""
-        return scan_records(self._records)
 
     def _require_files(self) -> None:
         sizes = pl.DataFrame(self._table.get_add_actions()).select("path", "size_bytes")
@@ -382,12 +267,6 @@ class Registry:
 def _contents(table: DeltaTable) -> list[tuple[str, int]]:
     """Path and number of records of each data file."""
     return list(pl.DataFrame(table.get_add_actions()).select("path", "num_records").iter_rows())
-
-
-def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
-    """Records of files, taken as one, `at` given places; whole columns are read."""
-    rows = scan_columns(files, *lookup.COLUMNS).with_row_index("at")
-    return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")
 
 
 def _create(folder: Path) -> None:

@@ -113,9 +113,9 @@ def test_the_readme_s_example_runs(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "inbox").symlink_to(ROOT / "data" / "inbox")
     (tmp_path / "data" / "reference").symlink_to(ROOT / "data" / "reference")
-    script = example.replace('Path("data/inbox")', f'Path("data/inbox"), output=Path({str(tmp_path)!r})').replace(
-        "dry_run=True", f"dry_run=True, registry=Path({str(tmp_path / 'registry')!r}), create_registry=True"
-    )
+    script = example.replace(
+        'Path("data/inbox")', f'Path("data/inbox"), output=Path({str(tmp_path / "runs")!r})'
+    ).replace("dry_run=True", f"dry_run=True, registry=Path({str(tmp_path / 'registry')!r}), create_registry=True")
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("{'read': ")
 

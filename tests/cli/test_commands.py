@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from pipeline.cli.main import cli, main
 from pipeline.synthesize.capture import capture
+from pipeline.synthesize.devices import recaptured
 from pipeline.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
 from schemas.registry import IMPORT_COLUMNS
@@ -45,11 +46,16 @@ def delivered(world):
     return world
 
 
+def said(text):
+    """What is said on standard error, but which optional tables are not there."""
+    return [line for line in text.splitlines() if "csv: not found; " not in line]
+
+
 def test_run_prints_the_result_and_nothing_else(delivered):
     done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, said(done.stderr)) == (0, [])
     assert done.stdout.splitlines() == [
-        "run r1: 1 files, 2 rows read = 1 registered + 1 rejected (1 invalid)",
+        "run r1: 1 files, 2 rows read = 0 settled + 1 registered + 1 rejected (1 invalid; 0 wait)",
         "          1  IDENTITY_MISSING",
         f"report: {delivered.home}/runs/r1/report/index.html",
     ]
@@ -261,7 +267,7 @@ def test_registry_commands(world):
     assert (done.returncode, done.stdout) == (0, "1 removed\n")
     assert command("registry", "remove", matched, "--reason", "again", cwd=world.home).stdout == "0 removed\n"
     assert command("registry", "remove", "stranger", "--reason", "x", cwd=world.home).returncode == 2
-    world.deliver(f"contoso/{TENANT}/b.csv", {HASH: capture(device)}, {TAG: "x"})
+    world.deliver(f"contoso/{TENANT}/b.csv", {HASH: capture(recaptured(device, world.factory))}, {TAG: "x"})
     assert world.run().registered.height == 1
 
 

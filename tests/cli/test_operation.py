@@ -66,7 +66,7 @@ def test_metrics_are_those_of_the_run_and_replaced_at_once(delivered):
         assert command("run", "inbox", "--metrics", path, cwd=delivered.home).returncode == 0
     families = {family.name: family for family in text_string_to_metric_families(path.read_text())}
     rows = {sample.labels["set"]: sample.value for sample in families["autopilot_intake_rows"].samples}
-    assert rows == {"registered": 0, "rejected": 0}
+    assert rows == {"settled": 0, "registered": 0, "rejected": 0}
     skipped = {sample.labels["disposition"]: sample.value for sample in families["autopilot_intake_files"].samples}
     assert skipped["already_processed"] == 1
     assert families["autopilot_intake_registry_version"].samples[0].value == 2
@@ -110,3 +110,20 @@ def test_the_readme_s_units_are_sound(tmp_path):
         [verify, "verify", *(tmp_path / name for name, _ in units)], capture_output=True, text=True, check=False
     )
     assert [line for line in told.stderr.splitlines() if "autopilot-intake" in line] == []
+
+
+def test_too_many_rejected_rows_are_said_to_be(delivered):
+    done = command("run", "inbox", "--run-id", "r1", "--max-reject-rate", "0.4", cwd=delivered.home)
+    assert done.returncode == 1
+    assert "1 of 2 rows decided for the first time were rejected" in done.stderr
+    again = command("run", "inbox", "--run-id", "r2", "--max-reject-rate", "0", cwd=delivered.home)
+    assert again.returncode == 0
+
+
+def test_a_json_log_tells_the_exit_code_and_why(delivered):
+    options = ("--log-format", "json", "--max-reject-rate", "0.4")
+    finished = events(command("run", "inbox", "--run-id", "r1", *options, cwd=delivered.home))[-1]
+    assert (finished["event"], finished["exit_code"], finished["level"]) == ("finished", 1, "warning")
+    assert "decided for the first time were rejected" in finished["message"]
+    finished = events(command("run", "inbox", "--run-id", "r2", *options, cwd=delivered.home))[-1]
+    assert finished["exit_code"] == 0

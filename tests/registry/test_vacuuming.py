@@ -55,7 +55,12 @@ def test_replaced_files_go_with_their_look_ups(world):
         serials.COPY.write(file)
     compact(before)
     files = before.data_files()
-    replaced = {*files, *(kind.COPY.place(file) for file in files for kind in (index, lookup, serials))}
+    requests = before.request_files()
+    replaced = {
+        *files,
+        *requests,
+        *(kind.COPY.place(file) for file in files for kind in (index, lookup, serials)),
+    }
     names = {path.relative_to(before.folder).as_posix() for path in replaced}
     assert set(vacuum(before.reopened(), 0, dry_run=False).files) == names
     assert world.run().manifest["files"]["already_processed"] == 3

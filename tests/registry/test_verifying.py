@@ -64,7 +64,14 @@ def test_a_run_that_waits_to_be_published_is_a_finding(published, monkeypatch):
 def test_a_device_that_is_registered_twice_is_named(published):
     device = published.factory.device()
     for tenant in (TENANT, OTHER_TENANT):
-        published.import_existing({"tenant_id": tenant, "registered_via": "intune", "hardware_hash": capture(device)})
+        other = published.home / tenant
+        world = replace(published, home=other)
+        other.mkdir()
+        world.import_existing({"tenant_id": tenant, "registered_via": "intune", "hardware_hash": capture(device)})
+        registry = Registry.open(published.registry, create=False)
+        with registry.writer() as writer:
+            writer.write(Registry.open(world.registry, create=False).scan().collect())
+            registry.commit(writer)
     assert len([told for told in findings(published) if "more than one registration" in told]) == 1
 
 

@@ -6,7 +6,12 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from pipeline.config import RunConfig
+from pipeline.flow import run
+from pipeline.outputs import output_at
+from pipeline.pruning import prune_runs
 from pipeline.registry import Registry
+from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
 from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import recaptured, with_board
@@ -84,7 +89,7 @@ def test_a_cumulative_list_does_not_bring_a_device_back(world):
 
 @pytest.mark.parametrize("kind", ["product_id", "tuple"])
 def test_a_cumulative_list_without_hashes_does_not_either(world, kind):
-    named = {PRODUCT_ID: "3305123456789"} if kind == "product_id" else {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M"}
+    named = {PRODUCT_ID: "3305123456789"} if kind == "product_id" else {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M1"}
     world.deliver(HERE + "a.csv", named)
     remove(world, world.run().registered["device_id"], "sold")
     world.deliver(HERE + "b.csv", named | {TAG: "new"}, header=(*PARTNER_CENTER, TAG))
@@ -155,7 +160,7 @@ def test_every_remedy_works_without_a_new_delivery(world, remedy):
 
 
 def test_a_spelling_that_is_added_lets_a_row_register(world):
-    world.deliver(HERE + "a.csv", {SERIAL: "5CG1234ABC", MAKER: "Hp", MODEL: "M"})
+    world.deliver(HERE + "a.csv", {SERIAL: "5CG1234ABC", MAKER: "Hp", MODEL: "M1"})
     assert primary(world.run()) == {(HERE + "a.csv", 2): "MANUFACTURER_SPELLING"}
     world.reference("manufacturers.csv", "manufacturer,alias\nHp,HP\n")
     assert world.run().registered.height == 1
@@ -269,11 +274,69 @@ def test_what_cannot_be_read_is_tried_again_and_new_only_once(world):
 
 def test_a_row_of_another_maker_or_tenant_fixes_nothing(world):
     world.deliver(
-        HERE + "a.csv", {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M", TAG: "=x"}, header=(*PARTNER_CENTER, TAG)
+        HERE + "a.csv", {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M1", TAG: "=x"}, header=(*PARTNER_CENTER, TAG)
     )
     world.run()
-    world.deliver(HERE + "b.csv", {SERIAL: "5CG1234ABC", MAKER: "LENOVO", MODEL: "M"})
-    world.deliver(f"contoso/{OTHER_TENANT}/c.csv", {SERIAL: "5CG1234ABC", MAKER: "Acer", MODEL: "M"})
+    world.deliver(HERE + "b.csv", {SERIAL: "5CG1234ABC", MAKER: "LENOVO", MODEL: "M1"})
+    world.deliver(f"contoso/{OTHER_TENANT}/c.csv", {SERIAL: "5CG1234ABC", MAKER: "Acer", MODEL: "M1"})
     assert world.run().registered.height == 2
     pending = Registry.open(world.registry, create=False).requests().pending
     assert pending["source_file"].to_list() == [HERE + "a.csv"]
+
+
+class Listener:
+    """Keeps the notices of a run."""
+
+    def __init__(self):
+        self.notices = []
+
+    def notice(self, text):
+        self.notices.append(text)
+
+    def stage(self, name):
+        pass
+
+    def reading(self, files, size):
+        pass
+
+    def read(self, files, size, rows):
+        pass
+
+
+def test_what_was_delivered_before_is_told_once(world):
+    world.deliver(HERE + "a.csv", {HASH: capture(world.factory.device())})
+    world.run()
+    shutil.copy(world.inbox / HERE / "a.csv", world.inbox / HERE / "copy.csv")
+    told = []
+    for number in range(2):
+        listener = Listener()
+        run(RunConfig.beside(world.inbox, run_id=f"again-{number}", as_of=AS_OF), listener)
+        told.append([notice for notice in listener.notices if "was delivered before" in notice])
+    assert told == [[f"{HERE}copy.csv: was delivered before, in run run-1 as {HERE}a.csv; change it to ask again"], []]
+
+
+def test_runs_that_are_pruned_change_nothing(world):
+    world.deliver(HERE + "a.csv", {HASH: capture(world.factory.device())}, {TAG: "nothing"})
+    remove(world, world.run().registered["device_id"], "sold")
+    world.run()
+    with output_at(world.home / "runs") as output:
+        assert prune_runs(output, 1, dry_run=False) == []
+        assert prune_runs(output, 0, dry_run=True) == prune_runs(output, 0, dry_run=False) == ["run-1", "run-2"]
+    assert [path.name for path in (world.home / "runs").iterdir() if path.is_dir()] == [".staging"]
+    night = world.run(reprocess=True)
+    assert (counts(night), night.manifest["reasons"]) == ((2, 1, 0, 1, 0), {"IDENTITY_MISSING": 1})
+
+
+def test_compaction_forgets_no_request(world):
+    path = f"contoso/{STRANGER}/a.csv"
+    world.deliver(path, {HASH: capture(world.factory.device())})
+    world.deliver(HERE + "b.csv", {HASH: capture(world.factory.device())})
+    ids = world.run().registered["device_id"]
+    remove(world, ids, "sold")
+    world.run()
+    compact(Registry.open(world.registry, create=False))
+    assert len(Registry.open(world.registry, create=False).request_files()) == 1
+    assert counts(world.run()) == (1, 0, 0, 1, 1)
+    world.deliver(HERE + "c.csv", *[{HASH: capture(world.factory.device())}])
+    night = world.run(reprocess=True)
+    assert night.registered["source_file"].to_list() == [HERE + "c.csv"]
