@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
-from pipeline.ingest import Manifest
+from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import printable
 from pipeline.intake import Intake, Work, take_in
 from pipeline.judge import Rulebook
@@ -77,7 +77,7 @@ def check(config: CheckConfig) -> Checked:
         RegistryError: the registry cannot be read.
     """
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
-    manifests = [_manifest(name, path, config) for name, path in config.files.items()]
+    manifests = with_sheets((_manifest(name, path, config) for name, path in config.files.items()), lambda _: ())
     reference = _reference(config, {one.partner_id or _NOBODY for one in manifests})
     delivered = [Delivered(at, manifest, manifest.state().size) for at, manifest in enumerate(manifests)]
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)

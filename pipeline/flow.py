@@ -17,7 +17,8 @@ from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
 from pipeline.history import count_published, published_runs
-from pipeline.ingest import Inbox, inbox_at
+from pipeline.ingest import Inbox, inbox_at, with_sheets
+from pipeline.ingest.workbook import is_workbook
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Listener, Silence
@@ -39,7 +40,17 @@ from pipeline.report import (
     tell_cases,
     write_history,
 )
-from pipeline.requests import Docket, delivered_again, deliveries, docket, due, identified, seen, with_departed
+from pipeline.requests import (
+    Docket,
+    delivered_again,
+    deliveries,
+    docket,
+    due,
+    identified,
+    known_sheets,
+    seen,
+    with_departed,
+)
 from pipeline.restored import open_registry, remember
 from pipeline.run_manifest import manifest_of
 from pipeline.settle import settle
@@ -265,7 +276,9 @@ def _finished_before(config: RunConfig, output: Output) -> RunResult:
 
 def _brought(inbox: Inbox, night: Docket) -> list[Delivered]:
     """The manifests, and at hand those of stores of which bytes are needed."""
-    delivered = deliveries(inbox.manifests, night)
+    known = known_sheets(night)
+    inbox.bring(one for one in inbox.manifests if is_workbook(one.path) and not known(one))
+    delivered = deliveries(with_sheets(inbox.manifests, known), night)
     inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
     return delivered
 

@@ -4,7 +4,8 @@ A request that was carried out never acts again. Any other is final, or waits an
 its file lies in the inbox, so that every remedy of the catalogue works.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -112,6 +113,18 @@ def deliveries(manifests: Sequence[Manifest], night: Docket) -> list[Delivered]:
         Delivered(number, manifest, state.size, frozenset(settled.get(number, ())), digest)
         for number, (manifest, state, digest) in enumerate(zip(manifests, states, digests, strict=True))
     ]
+
+
+def known_sheets(night: Docket) -> Callable[[Manifest], tuple[str, ...]]:
+    """Gives the names of the sheets of a workbook in a store that is what it was when it was read before."""
+    sheets: dict[tuple[str, str], list[str]] = defaultdict(list)
+    read = night.requests.files.filter(pl.col("sha256").str.contains("#", literal=True)).unique(
+        ["source_file", "stamp", "sha256"], maintain_order=True
+    )
+    for path, stamp, sha256 in read.select("source_file", "stamp", "sha256").iter_rows():
+        name = sha256.partition("#")[2]
+        sheets[path.removesuffix(f"#{name}"), stamp].append(name)
+    return lambda manifest: tuple(sheets.get((manifest.source_file, manifest.mark or ""), ()))
 
 
 def _settled(found: pl.DataFrame, night: Docket) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from pipeline.hardware_hash.components import is_virtual, known
 from pipeline.hardware_hash.layout import OS_TYPE_WINPE, USUAL_BYTES
 from pipeline.makers import meant_makers
 from pipeline.reference import Reference
-from schemas.identities import is_placeholder, is_product_id, is_spreadsheet_damage, says_nothing, with_tuple_faults
+from schemas.identities import is_placeholder, is_product_id, says_nothing, with_tuple_faults
 from schemas.manifest import COLUMNS, FORMULA, HIDDEN, MANIFEST_ROW, ONE_LINE_CELLS, RULES, TEXT_CELLS
 
 _EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
@@ -100,7 +100,8 @@ def _with_differences(rows: pl.DataFrame) -> pl.DataFrame:
     def empty(*names: str) -> pl.Expr:
         return pl.any_horizontal(says_nothing(pl.col(name)).fill_null(value=False) for name in names)
 
-    no_serial = is_placeholder(serial) | is_spreadsheet_damage(serial) | pl.col("hash_serial_placeholder")
+    damaged_serial = pl.col("serial_fault").eq_missing(pl.lit("SPREADSHEET_DAMAGE"))
+    no_serial = is_placeholder(serial) | damaged_serial | pl.col("hash_serial_placeholder")
     maker = ("manufacturer", "exact_manufacturer", "exact_hash_manufacturer")
     return rows.with_columns(
         names_own_serial=(pl.col("hash_verified") & (serial == inside)).fill_null(value=False),

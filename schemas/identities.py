@@ -170,14 +170,22 @@ def with_tuple_faults(rows: pl.DataFrame, makers: pl.Series = BUILT_IN_MAKERS) -
     """Add why the parts of a tuple are none.
 
     Args:
-        rows: one row a record, with the trimmed cells `serial_number`, `manufacturer` and `model`.
+        rows: one row a record, with the trimmed cells `serial_number`, `manufacturer` and `model`, and where it was
+            read from files `spoilt_cells`: those that a spreadsheet stored as something else than text.
         makers: every spelling of the known manufacturers, in lower case.
 
     Returns:
         The same rows with the columns of `TUPLE_FAULTS`: a code, null where the value may be genuine or is absent.
     """
-    return rows.with_columns(
-        serial_fault=serial_fault(pl.col("serial_number"), makers),
-        manufacturer_fault=name_fault(pl.col("manufacturer")),
-        model_fault=name_fault(pl.col("model")),
-    )
+    faults = {
+        "serial_number": serial_fault(pl.col("serial_number"), makers),
+        "manufacturer": name_fault(pl.col("manufacturer")),
+        "model": name_fault(pl.col("model")),
+    }
+    if "spoilt_cells" in rows.columns and rows["spoilt_cells"].null_count() < rows.height:
+        spoilt = {name: pl.col("spoilt_cells").str.contains(rf"\b{name}\b") for name in faults}
+        faults = {
+            name: pl.when(spoilt[name]).then(pl.lit("SPREADSHEET_DAMAGE")).otherwise(fault)
+            for name, fault in faults.items()
+        }
+    return rows.with_columns(**{TUPLE_FAULTS[name]: fault for name, fault in faults.items()})

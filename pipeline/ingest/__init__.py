@@ -1,6 +1,6 @@
 """Bytes to rows: finds the manifests of an inbox and reads their records, whatever their form and damage."""
 
-from pipeline.ingest.inbox import Inbox, Manifest, find_manifests, inbox_at
+from pipeline.ingest.inbox import Inbox, Manifest, find_manifests, inbox_at, with_sheets
 from pipeline.ingest.layout import Forms
 from pipeline.ingest.manifest import FileRead, Reading, begin_reading, file_read, read_rows, unread_rows
 
@@ -16,4 +16,5 @@ __all__ = [
     "inbox_at",
     "read_rows",
     "unread_rows",
+    "with_sheets",
 ]

@@ -12,6 +12,7 @@ from pipeline.errors import Fault, UsageError
 from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, likeness, printable
 from pipeline.ingest.opening import open_regular
 from pipeline.ingest.states import State, state_of
+from pipeline.ingest.workbook import is_workbook, sheet_names
 from pipeline.objects import Location, Prefix, is_uri
 from pipeline.scratch import Scratch
 
@@ -31,6 +32,7 @@ class Manifest:
         refused: the code of why it is not even opened; None for one that is to be read.
         mark: what a store's listing tells its bytes by; None where it tells none, or the file lies here.
         listed_size: its bytes where a store's listing told them.
+        sheet: which sheet of a workbook it is; None for any other file, and for a workbook that cannot be read.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class Manifest:
     refused: str | None = None
     mark: str | None = None
     listed_size: int | None = None
+    sheet: str | None = None
 
     def state(self) -> State:
         """The file as the system knows it now, or as its store's listing told."""
@@ -53,6 +56,29 @@ class Manifest:
             OSError: it is no regular file any more, is reached by a link, or cannot be opened.
         """
         return open_regular(self.path, self.root)
+
+
+def with_sheets(manifests: Iterable[Manifest], known: Callable[[Manifest], tuple[str, ...]]) -> list[Manifest]:
+    """The manifests, in the place of each workbook its sheets.
+
+    Args:
+        manifests: ordered by `source_file`, those of which nothing is known at hand.
+        known: gives the names of a workbook's sheets where it need not be opened, else nothing.
+    """
+    found: dict[str, Manifest] = {}
+    taken = set[str]()
+    for manifest in manifests:
+        taken.add(manifest.source_file)
+        is_book = manifest.refused is None and is_workbook(manifest.path)
+        names = (known(manifest) or sheet_names(manifest.open)) if is_book else ()
+        for name in names:
+            place = f"{manifest.source_file}#{printable(name)}"
+            while place in found or place in taken:
+                place += "~"
+            found[place] = replace(manifest, source_file=place, sheet=name)
+        if not names:
+            found[manifest.source_file] = manifest
+    return [found[name] for name in sorted(found)]
 
 
 def _nothing(_manifests: Iterable[Manifest]) -> None:

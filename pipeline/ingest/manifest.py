@@ -1,7 +1,7 @@
 """One manifest: its rows, and what is to be said of it as a file."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,10 @@ from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
 from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
 from pipeline.ingest.secrets import MASK, mask_in_name
+from pipeline.ingest.sheets import SPOILT, book_of
 from pipeline.ingest.states import state_of, state_of_open
 from pipeline.ingest.survey import Survey, survey, unread
+from pipeline.ingest.workbook import Sheet, is_workbook
 from pipeline.ingest.wrapping import unwrapped
 
 
@@ -31,6 +33,7 @@ class Reading:
         course: its headers and counts so far.
         failed: it could not be read on, or changed meanwhile.
         other_lines: its lines in another encoding, ascending.
+        sheet: what it is read from, where it is a workbook's sheet; its text is gone once that was read.
     """
 
     manifest: Manifest
@@ -40,6 +43,7 @@ class Reading:
     course: Course = field(default_factory=Course)
     failed: bool = False
     other_lines: list[int] = field(default_factory=list)
+    sheet: Sheet | None = None
 
     def sections(self, forms: Forms) -> Iterator[bytes]:
         """The text in blocks of whole lines, as far as it can be read."""
@@ -55,6 +59,10 @@ class Reading:
     def _readable_text(self) -> Iterator[bytes]:
         encoding = self.survey.encoding
         if encoding is None:
+            return
+        if self.sheet:
+            text, self.sheet = self.sheet.text, Sheet(b"", self.sheet.stored)
+            yield text
             return
         try:
             with self.manifest.open() as file:
@@ -80,8 +88,24 @@ def begin_reading(manifest: Manifest, limit: int, most_rows: int = ROW_LIMIT) ->
     """
     if manifest.refused:
         return Reading(manifest, unread(manifest.state()))
+    if is_workbook(manifest.path):
+        return _begin_sheet(manifest, limit, most_rows)
     surveyed = survey(manifest.path, limit, manifest.open, most_rows + 1)
     return Reading(manifest, surveyed, failed=not surveyed.readable)
+
+
+def _begin_sheet(manifest: Manifest, limit: int, most_rows: int) -> Reading:
+    """Read the workbook that a manifest is a sheet of; one that is no sheet stands for what cannot be read."""
+    book = book_of(manifest.path, manifest.open, limit, most_rows)
+    sheet = book.sheets.get(manifest.sheet) if manifest.sheet is not None else None
+    if sheet is None:
+        return Reading(manifest, replace(book.survey, readable=False, encoding=None), failed=True)
+    digest = f"{book.survey.sha256}#{manifest.sheet}"
+    surveyed = replace(book.survey, sha256=digest, encoding=None if manifest.sheet in book.passed_over else "utf-8")
+    course = Course()
+    if sheet.is_one_column:
+        course.lines_read = -1
+    return Reading(manifest, surveyed, course=course, sheet=sheet)
 
 
 def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFrame]:
@@ -105,7 +129,8 @@ def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFram
             rows = read_cells(records, forms, CELLS)
             reading = pl.Series("reading", numbers, dtype=pl.UInt32).gather(rows["section"])
             mixed = _in_other_encoding(rows, begun, reading)
-            yield _of_manifests(rows.with_columns(reading, encoding_mixed=mixed), manifests, forms)
+            rows = rows.with_columns(reading, encoding_mixed=mixed, spoilt_cells=_spoilt(rows, begun, reading, forms))
+            yield _of_manifests(rows, manifests, forms)
 
 
 def _in_other_encoding(rows: pl.DataFrame, readings: list[Reading], reading: pl.Series) -> pl.Series:
@@ -119,6 +144,33 @@ def _in_other_encoding(rows: pl.DataFrame, readings: list[Reading], reading: pl.
         other, on=["source_line", "reading"], how="left", maintain_order="left"
     )
     return joined["found"].fill_null(value=False)
+
+
+def _spoilt(rows: pl.DataFrame, readings: list[Reading], reading: pl.Series, forms: Forms) -> pl.Series:
+    """Columns of which a spreadsheet stored the row's cell as what may have changed it, each once; null without any."""
+    types = {"source_line": pl.UInt32, "reading": pl.UInt32, "stored": pl.String}
+    places = [
+        (line, number, how)
+        for number in reading.unique()
+        if (sheet := readings[number].sheet)
+        for line, how in sheet.stored.items()
+    ]
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+    if not places:
+        return none
+    stored = rows.select("source_line", "form", reading).join(
+        pl.DataFrame(places, types, orient="row"), on=["source_line", "reading"], how="left", maintain_order="left"
+    )
+    columns = [
+        pl.when((pl.col("form") == number) & pl.col("stored").str.slice(at, 1).is_in(list(kinds))).then(pl.lit(name))
+        for number in stored["form"].drop_nulls().unique()
+        for at, name in enumerate(forms.headers[number].columns)
+        if name and (kinds := SPOILT.get(name))
+    ]
+    if not columns:
+        return none
+    names = pl.concat_list(columns).list.drop_nulls().list.join(" ")
+    return stored.select(pl.when(names != "").then(names)).to_series()
 
 
 def _sections(readings: Iterable[Reading], forms: Forms, begun: list[Reading]) -> Iterator[Section]:
@@ -140,6 +192,7 @@ def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
     )
     rows = read_cells(Records(b"", frame, nowhere, nowhere), Forms(), CELLS)
     rows = rows.with_columns(raw_record=pl.lit(None, pl.String), reading="section", encoding_mixed=pl.lit(value=False))
+    rows = rows.with_columns(spoilt_cells=pl.lit(None, pl.String))
     return _of_manifests(rows, manifests, Forms())
 
 

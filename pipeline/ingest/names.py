@@ -5,7 +5,7 @@ import unicodedata
 
 from pipeline.ingest.secrets import mask_in_name
 
-_ENDINGS = (".csv", ".csv.gz", ".csv.zst")
+_ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".xlsx")
 _UNFINISHED = (".part", ".tmp", ".filepart")
 """What programs that transfer a file call it until it is whole."""
 

@@ -4,6 +4,7 @@ The lines of a batch lie in one flat array of bytes and are found, numbered and 
 no text, and headers, are looked at one by one.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -16,7 +17,7 @@ from pipeline.arrays import Bytes, Ints, Mask
 from pipeline.ingest.fields import TRIMMED
 from pipeline.ingest.joining import join_lines
 from pipeline.ingest.layout import DELIMITERS, Forms, Header
-from pipeline.ingest.lines import BLOCK_BYTES, HEADER, NO_RECORD, ROW_BEFORE, SOUND, TITLE, Lines, find_lines
+from pipeline.ingest.lines import BLOCK_BYTES, HEADER, NEWLINE, NO_RECORD, ROW_BEFORE, SOUND, TITLE, Lines, find_lines
 from pipeline.ingest.preamble import Opening, find_opening, guessed_from_blank
 
 _LONGEST_HEADER = 3_000
@@ -30,6 +31,9 @@ _MOST_HEADERS = 100
 
 _LONGEST_OPENING = 16 << 20
 """Bytes of lines of delimiters alone that a file may begin with; one with more of them has no header."""
+
+_MISNAMED = re.compile(rb"PK\x03\x04|\s*<(?:!doctype\s+html|html|head|body|table|\?xml)[\s>]", re.IGNORECASE)
+"""What archives, workbooks among them, and web pages begin with, whatever they are called."""
 
 _FIRST_OF_BLANK = np.frombuffer((TRIMMED + "".join(DELIMITERS)).encode(), np.uint8)
 
@@ -89,8 +93,12 @@ class Course:
                 yield block
                 continue
             held += block
+            if _MISNAMED.match(held):  # only its first line stands for it: each would be a finding
+                break
             if self._open(held, forms, is_whole=len(held) >= _LONGEST_OPENING) and not self.too_large:
                 yield held
+        if not self.opened and _MISNAMED.match(held):
+            held = held.lstrip().partition(NEWLINE)[0] + NEWLINE
         if not self.opened and self._open(held, forms, is_whole=True) and not self.too_large:
             self.ended = True
             yield held

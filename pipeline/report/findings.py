@@ -52,6 +52,7 @@ _TYPES = {
 _NEEDED = {
     **dict.fromkeys((*TEXT_CELLS, "tenant_id", "tenant_claim", *_INSIDE_HASH.values()), pl.String()),
     "field_count": pl.String(),
+    "spoilt_cells": pl.String(),
     "hash_bytes": pl.UInt32(),
     "captured_at": pl.Datetime("us", "UTC"),
 }
@@ -150,7 +151,11 @@ def _is_broken(code: str, name: str) -> pl.Expr:
 def _faulty(code: str) -> dict[str, pl.Expr]:
     """For each part of a tuple whether it is what the code says."""
     if code == "SPREADSHEET_DAMAGE":
-        return {name: is_spreadsheet_damage(pl.col(name)) for name in TUPLE_FAULTS}
+        stored = pl.col("spoilt_cells").str
+        return {
+            name: is_spreadsheet_damage(pl.col(name)) | stored.contains(rf"\b{name}\b").fill_null(value=False)
+            for name in TUPLE_FAULTS
+        }
     return {name: name_fault(pl.col(name)) == code for name in ("manufacturer", "model")}
 
 

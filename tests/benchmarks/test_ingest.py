@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.benchmarks.deliveries import delivery
+from tests.workbooks import row, write_workbook
 
 pytestmark = pytest.mark.benchmark
 
@@ -18,7 +19,7 @@ import json, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from pipeline.ingest import Manifest
+from pipeline.ingest import Manifest, with_sheets
 from pipeline.intake import Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Silence
@@ -28,10 +29,11 @@ from pipeline.staging import Staging
 workers, folder = int(sys.argv[1]) or None, Path(sys.argv[2])
 tenant = "11111111-1111-4111-8111-111111111111"
 manifests = [Manifest(path, path.name, "contoso", tenant) for path in sorted(folder.iterdir())]
-delivered = [Delivered(at, one, one.size(), frozenset()) for at, one in enumerate(manifests)]
 rulebook = Rulebook(no_reference("contoso"), datetime.now(UTC), 128)
 with TemporaryDirectory(dir=folder.parent) as place:
     begun = time.perf_counter()
+    manifests = with_sheets(manifests, lambda _: ())
+    delivered = [Delivered(at, one, one.state().size) for at, one in enumerate(manifests)]
     rows = take_in(delivered, rulebook, Work(workers), Staging(Path(place) / "rows"), Silence()).rows.height
     print(json.dumps([time.perf_counter() - begun, rows]))
 """
@@ -145,6 +147,23 @@ def test_beside_plainer_readers(tmp_path, request, capsys):
         faster, faster_to_columns = (own[0] / own[1] / (front[0] / front[1]) for own in (loop, loop_to_columns))
         print(f"{faster:.1f} times as fast as the loop, {faster_to_columns:.1f} times as the one to columns")
     assert front[1] == bare[1]
+
+
+def test_workbook(tmp_path, capsys):
+    lines = delivery(0, 10_000).splitlines()
+    plain = written(tmp_path / "plain", ["\n".join(lines)])
+    (tmp_path / "workbook").mkdir()
+    rows = "".join(row(at, *line.split(",")) for at, line in enumerate(lines, 1))
+    write_workbook(tmp_path / "workbook" / "00000.xlsx", {"Devices": rows})
+    runs = [[measured(_FRONT, folder, 1) for folder in (plain, tmp_path / "workbook")] for _ in range(3)]
+    csv, workbook = (min(side) for side in zip(*runs, strict=True))
+    with capsys.disabled():
+        print()
+        tell("as CSV", plain, csv)
+        tell("as a workbook", tmp_path / "workbook", workbook)
+    assert workbook[1] == csv[1] == 10_000
+    assert workbook[0] < 5 * csv[0]
+    assert workbook[2] < 1_000
 
 
 def test_suspect_records(tmp_path, capsys):

@@ -330,3 +330,46 @@ def test_reading_files_together_changes_nothing(tmp_path_factory, contents):
     folder = tmp_path_factory.mktemp("any")
     together = rows_of(readings_of(folder, contents))
     assert together == [row for content in contents for row in rows_of(readings_of(folder, [content]))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04\x14\n\x01\x02,\nx\n",
+        b"<html>\n<table>\n<tr><td>1</td></tr>\n",
+        b"\r\n<!DOCTYPE html>\r\n<p>Sign in\r\n",
+        b"<?xml version='1.0'?>\n<a/>\n",
+    ],
+)
+def test_what_is_no_table_under_a_tables_name_is_one_row(tmp_path, content):
+    file, rows = read(tmp_path, content)
+    assert (file.findings()[0], rows["source_line"].to_list()) == ("FILE_HEADER_UNKNOWN", [1])
+
+
+def test_zeros_behind_gzip_are_no_part_of_it(tmp_path):
+    packed = gzip.compress(HEADER + b"\nA1,,,HP,M\n") + bytes(1_000)
+    assert seen(tmp_path, packed, "a.csv.gz") == [(2, None, "A1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "unclear"),
+    [
+        ("Grup Tag", True),  # one edit from five letters on
+        ("Gruup Taag", False),  # two edits in eight letters
+        ("Device Serail Nmber", True),  # two edits from twelve letters on, a swap being one
+        ("Devise Serail Nmber", False),
+        ("Assined User", True),
+        ("Hardware Hash (new)", True),
+        ("Location", False),
+        ("UPM", False),  # three letters are too few
+    ],
+)
+def test_a_name_within_the_limits_of_a_known_one_is_unclear(tmp_path, name, unclear):
+    file, _ = read(tmp_path, b"PKID,Model," + name.encode() + b"\n3303123456789,M,x\n")
+    assert ("COLUMN_UNCLEAR" in file.findings()) == unclear
+
+
+@pytest.mark.parametrize("remark", ["(required)", " (Optional)", "(mandatory) *", ""])
+def test_a_remark_that_changes_nothing(tmp_path, remark):
+    file, _ = read(tmp_path, f"PKID{remark},Group Tag{remark}\n3303123456789,x\n".encode())
+    assert ("COLUMN_UNCLEAR" in file.findings(), file.ignored_columns) == (False, [])
