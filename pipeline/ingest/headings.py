@@ -55,12 +55,6 @@ def near_column(name: str) -> str | None:
 
 
 @lru_cache(maxsize=4_096)
-def nearest_column(name: str) -> str:
-    """The documented name that is most like one, however little."""
-    bare = compared(name)
-    return _DOCUMENTED[_COLUMNS[min(_COLUMNS, key=lambda known: OSA.normalized_distance(bare, known))]]
-
-
 def is_label(name: str) -> bool:
     """Whether it names no column: ConfigMgr's report repeats its title in each line."""
     return compared(name).startswith(_LABEL)
