@@ -84,7 +84,8 @@ REASONS: tuple[Reason, ...] = (
         "FILE_UNREADABLE",
         "file",
         "The file could not be read to its end, or its name or place is not one that is read.",
-        "Send the file itself again, no link, under a plain name of its own; if it is compressed, compress it anew.",
+        "Send the file itself again, no link, under a plain name of its own; if it is compressed, compress it anew; "
+        "if it is a workbook, save it as .xlsx without a password.",
         _P,
         _INVALID,
         expected="a file that can be read to its end",

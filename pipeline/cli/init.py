@@ -38,8 +38,8 @@ _FILES = {
     "README.md": """\
 # Working folder
 
-- `inbox/`: partners deliver to `<partner_id>/<tenant_id>/<any name>.csv`, `.csv.gz` or `.csv.zst`. Put nothing else
-  there: every file is told of.
+- `inbox/`: partners deliver to `<partner_id>/<tenant_id>/<any name>.csv`, `.csv.gz`, `.csv.zst` or `.xlsx`. Put nothing
+  else there: every file is told of.
 - `reference/`: who they are, and for whom they may act; its own README says more.
 - `registry/` and `runs/` are made by the first run.
 """,

@@ -92,7 +92,7 @@ def run(
 ) -> int:
     """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
 
-    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz or .csv.zst.
+    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx.
     """
     moment = settings.pop("as_of")
     as_of = None if moment is None else parse_moment(moment)
