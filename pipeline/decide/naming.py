@@ -74,6 +74,8 @@ def _same_groups(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     Take one of them away, and the group may belong to another.
     """
     unplaced = devices.filter(~pl.col("has_hash") & pl.col("in_doubt"))
+    if unplaced.is_empty():
+        return devices.select("row", met="row").clear()
     edges = matches.within.filter((pl.col("verdict") == Verdict.SAME) & (pl.col("left") != pl.col("right")))
     sides = pl.concat([edges.select("left", "right"), edges.select(left="right", right="left")])
     bare = unplaced.select("group", left="profile").unique()

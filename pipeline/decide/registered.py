@@ -66,6 +66,8 @@ def _by_rows_without_hash(silent: pl.DataFrame, told: pl.DataFrame, devices: pl.
     Only where no row with a hash says anything, since a row without one never sends a row with one to review.
     """
     asked = silent.filter(pl.col("has_hash") & ~pl.col("by_hash"))
+    if asked.is_empty():
+        return asked
     spoken = told.filter(pl.col("has_hash"))["device"]
     asked = asked.filter(~pl.col("device").is_in(spoken.implode()))
     alone = asked.group_by("device").agg(pl.col("record").n_unique()).filter(pl.col("record") == 1)
@@ -94,8 +96,9 @@ def claims_on_bare(told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
         One row a device and record: `device`, `record`, `by_hash` (a row with a hash is the same), and `own_tenant`:
         the device has a row of the registration's tenant.
     """
-    hashed = devices.filter("has_hash").select("device", "tenant_id").unique()
     same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
+    claiming = devices.filter(pl.col("has_hash") & pl.col("device").is_in(same["device"].implode()))
+    hashed = claiming.select("device", "tenant_id").unique()
     found = same.group_by(_PLACE).agg(pl.col("by_hash").any(), pl.col("tenant_id").first())
     found = found.join(hashed.select("device").unique(), on="device", how="semi")
     own = hashed.select("device", "tenant_id", own_tenant=pl.lit(value=True))
@@ -149,6 +152,8 @@ def registrations(told: pl.DataFrame, devices: pl.DataFrame, matches: Matches) -
 def _likenesses(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """Verdicts "probably the same" of profiles, their own and their mates', as `pointing` takes them over."""
     own = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE)
+    if own.is_empty():
+        return own
     members = devices.filter(~pl.col("in_doubt")).select("profile", "device", "has_hash").unique()
     said = own.join(members.rename({"has_hash": "by_hash"}), on="profile", how="inner").sort("profile", "record")
     said = said.unique([*_PLACE, "by_hash"], keep="first", maintain_order=True).drop("profile")
