@@ -142,7 +142,7 @@ def test_only_what_is_new_is_brought_and_all_else_is_told(store, monkeypatch):
     assert one.manifest["reasons"] == {"FILE_TYPE_UNKNOWN": 1}
     two = run(store.config("two"))
     assert (two.manifest["files"]["already_processed"], two.manifest["reasons"]) == (2, {})
-    assert brought == [["a.csv"], []]
+    assert [names for names in brought if names] == [["a.csv"]]
 
 
 def test_a_second_night_knows_the_first(store):
