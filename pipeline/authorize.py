@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from pipeline.reference import Reference
+from pipeline.reference.tables import Reference
 from schemas.identities import says_nothing
 from schemas.reference import CHANNELS_BY_TYPE
 
@@ -134,7 +134,7 @@ def exclude(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     that the manufacturer's devices report; one that is not named matches any.
 
     Args:
-        rows: as `pipeline.validate.derive` gives them, with `tenant_id`.
+        rows: as `pipeline.validate.rows.derive` gives them, with `tenant_id`.
         reference: the operator's data.
 
     Returns:

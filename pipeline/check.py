@@ -11,18 +11,19 @@ import polars as pl
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import printable
-from pipeline.intake import Intake, Work, take_in
-from pipeline.judge import Rulebook
+from pipeline.intake.judge import Rulebook
+from pipeline.intake.read_part import Delivered
+from pipeline.intake.staging import Staging
+from pipeline.intake.taking_in import Intake, Work, take_in
 from pipeline.listener import Silence
 from pipeline.match import match
 from pipeline.match.existing import NoRecords
-from pipeline.objects import Location, at_hand
-from pipeline.reading.stage import Delivered
-from pipeline.reference import Reference, load_reference, no_reference
-from pipeline.reference_files import is_reference_name
+from pipeline.reference.files import is_reference_name
+from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
-from pipeline.staging import Staging, rows_at
+from pipeline.rows import rows_at
+from pipeline.storage.objects import Location, at_hand
 from schemas.device import COMPONENT_TYPES
 from schemas.manifest import GUID, NO_TENANT
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of

@@ -7,7 +7,7 @@ from itertools import permutations, product
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.objects import Location, below, is_uri, lies_in, parent
+from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 DRY_RUNS = "dry-run"

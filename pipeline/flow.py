@@ -16,19 +16,17 @@ from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
-from pipeline.history import count_published, published_runs
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
-from pipeline.intake import Work, take_in
-from pipeline.judge import Rulebook
+from pipeline.intake.judge import Rulebook
+from pipeline.intake.read_part import Delivered
+from pipeline.intake.staging import Staging
+from pipeline.intake.taking_in import Work, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
-from pipeline.objects import Location, at_hand, below
-from pipeline.outputs import Output, output_at
-from pipeline.publish import Stamp, publish_sets, write_files
-from pipeline.reading.stage import Delivered
-from pipeline.reference import Reference, load_reference
-from pipeline.reference_files import is_reference_name
+from pipeline.publish.sets import Stamp, publish_sets, write_files
+from pipeline.reference.files import is_reference_name
+from pipeline.reference.tables import Reference, load_reference
 from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import (
     MOST_LISTED,
@@ -40,7 +38,7 @@ from pipeline.report import (
     tell_cases,
     write_history,
 )
-from pipeline.requests import (
+from pipeline.requests.docket import (
     Docket,
     delivered_again,
     deliveries,
@@ -51,12 +49,14 @@ from pipeline.requests import (
     seen,
     with_departed,
 )
-from pipeline.restored import open_registry, remember
-from pipeline.run_manifest import manifest_of
-from pipeline.settle import settle
-from pipeline.staging import Staging
-from pipeline.takeover import take_over
-from pipeline.workspace import MANIFEST, Workspace, workspace
+from pipeline.requests.settling import settle
+from pipeline.requests.takeover import take_over
+from pipeline.runs.history import count_published, published_runs
+from pipeline.runs.outputs import Output, output_at
+from pipeline.runs.restored import open_registry, remember
+from pipeline.runs.run_manifest import manifest_of
+from pipeline.runs.workspace import MANIFEST, Workspace, workspace
+from pipeline.storage.objects import Location, at_hand, below
 from schemas.device import COMPONENT_TYPES
 from schemas.run import RunManifest
 

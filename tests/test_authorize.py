@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.authorize import authorize, exclude
 from pipeline.config import parse_moment
-from pipeline.reference import load_reference, no_reference
-from pipeline.validate import _with_makers
+from pipeline.reference.tables import load_reference, no_reference
+from pipeline.validate.rows import _with_makers
 from schemas.identities import name_fault
 from tests.conftest import OTHER_TENANT, TENANT
 

@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.hardware_hash.components import components
-from pipeline.hardware_hash.decode import decode
-from pipeline.makers import meant_makers
-from pipeline.reference import no_reference
-from pipeline.synthesize.devices import _LENOVO, _NO_VOWELS, Factory
+from pipeline.decode.components import components
+from pipeline.decode.decode import decode
+from pipeline.lab.synthesize.devices import _LENOVO, _NO_VOWELS, Factory
+from pipeline.reference.manufacturers import meant_makers
+from pipeline.reference.tables import no_reference
 from schemas.identities import is_placeholder, name_fault, serial_fault, with_tuple_faults
 from schemas.manufacturers import BUILT_IN_MAKERS
 

@@ -14,7 +14,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_document, tell_json
 from pipeline.config import parse_moment
-from pipeline.objects import Location
+from pipeline.storage.objects import Location
 from schemas.reasons import CATALOGUE
 
 if TYPE_CHECKING:

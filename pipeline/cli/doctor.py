@@ -15,7 +15,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError
-from pipeline.objects import Location, Prefix, at_hand, is_uri
+from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -80,8 +80,8 @@ def _clock() -> str:
 
 
 def _reference(folder: Location) -> str:
-    from pipeline.reference import load_reference  # noqa: PLC0415 - heavy
-    from pipeline.reference_files import is_reference_name  # noqa: PLC0415 - heavy
+    from pipeline.reference.files import is_reference_name  # noqa: PLC0415 - heavy
+    from pipeline.reference.tables import load_reference  # noqa: PLC0415 - heavy
 
     with at_hand(folder, is_reference_name) as here:
         loaded = load_reference(here)

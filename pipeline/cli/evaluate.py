@@ -25,7 +25,7 @@ def evaluate(rows: int, existing: int, seed: int, nights: int, form: str) -> Non
     Each scenario of replaced and kept parts, damaged serials and deliveries twice is run for real. A wrong merge is a
     row that was taken for a device that it is not.
     """
-    from pipeline.evaluate import evaluate as evaluate_nights  # noqa: PLC0415 - heavy
+    from pipeline.lab.evaluate import evaluate as evaluate_nights  # noqa: PLC0415 - heavy
 
     with listening() as listener:
         told = evaluate_nights(rows, existing, seed, nights, listener)

@@ -9,7 +9,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
-from pipeline.objects import Location, at_hand, below
+from pipeline.storage.objects import Location, at_hand, below
 from schemas.reasons import CATALOGUE, Reason
 
 

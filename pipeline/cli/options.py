@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT, ROW_LIMIT
 from pipeline.errors import UsageError
-from pipeline.objects import Location, is_uri
+from pipeline.storage.objects import Location, is_uri
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json, warn
 from pipeline.cli.progress import listening
-from pipeline.objects import Location, at_hand
+from pipeline.storage.objects import Location, at_hand
 
 _FINDINGS = 1
 _MOST_LINES = 50
@@ -42,8 +42,8 @@ def import_(file: Path, registry: Location, reference: Location | None, form: st
 
     A record that is known changes its registration where it says something new; importing a file again changes nothing.
     """
-    from pipeline.reference import manufacturer_spellings  # noqa: PLC0415 - heavy
-    from pipeline.reference_files import is_reference_name  # noqa: PLC0415 - heavy
+    from pipeline.reference.files import is_reference_name  # noqa: PLC0415 - heavy
+    from pipeline.reference.tables import manufacturer_spellings  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.importing import import_records  # noqa: PLC0415 - heavy
 
@@ -163,10 +163,10 @@ def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> 
 @options.config
 def verify(registry: Location, output: Location | None, form: str) -> int:
     """Check the registry: its files, look-ups, devices that are there twice, and the published runs."""
-    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.verifying import unpublished  # noqa: PLC0415 - heavy
     from pipeline.registry.verifying import verify as verify_registry  # noqa: PLC0415 - heavy
+    from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
     opened = Registry.open(registry, create=False)
     with output_at(output) if output else nullcontext() as runs:

@@ -5,7 +5,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell
 from pipeline.errors import UsageError
-from pipeline.objects import Location, below
+from pipeline.storage.objects import Location, below
 
 
 @click.command()
@@ -18,9 +18,9 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
 
     Pages are made from each run's report.json; nothing else of a run is touched.
     """
-    from pipeline.history import published_runs  # noqa: PLC0415 - heavy
-    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
     from pipeline.report import rebuild_pages, write_history  # noqa: PLC0415 - heavy
+    from pipeline.runs.history import published_runs  # noqa: PLC0415 - heavy
+    from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
     with output_at(output) as at_hand:
         runs = published_runs(at_hand.folder)

@@ -14,7 +14,7 @@ from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, 
 from pipeline.cli.progress import listening
 from pipeline.config import DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
 from pipeline.errors import IntakeError
-from pipeline.objects import Location, at_hand, below
+from pipeline.storage.objects import Location, at_hand, below
 from schemas.run import RunManifest
 
 if TYPE_CHECKING:

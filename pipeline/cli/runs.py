@@ -6,7 +6,7 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json, tell_text
 from pipeline.cli.run import told
 from pipeline.errors import UsageError
-from pipeline.objects import Location, below
+from pipeline.storage.objects import Location, below
 from schemas.run import RunManifest
 
 
@@ -64,8 +64,8 @@ def show(run_id: str, output: Location, form: str) -> None:
 @options.config
 def prune(older_than: int, output: Location, form: str, *, dry_run: bool) -> None:
     """Remove published runs. Devices stay registered, and nothing is read or registered again for it."""
-    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
-    from pipeline.pruning import prune_runs  # noqa: PLC0415 - heavy
+    from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
+    from pipeline.runs.pruning import prune_runs  # noqa: PLC0415 - heavy
 
     with output_at(output) as at_hand:
         removed = prune_runs(at_hand, older_than, dry_run=dry_run)
@@ -77,8 +77,8 @@ def prune(older_than: int, output: Location, form: str, *, dry_run: bool) -> Non
 
 def _published(output: Location) -> list[RunManifest]:
     """What `run.json` holds of each run."""
-    from pipeline.history import published_runs  # noqa: PLC0415 - heavy
-    from pipeline.outputs import output_at  # noqa: PLC0415 - heavy
+    from pipeline.runs.history import published_runs  # noqa: PLC0415 - heavy
+    from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
     with output_at(output) as at_hand:
         return [run.manifest for run in published_runs(at_hand.folder)]

@@ -19,8 +19,8 @@ def synthesize(folder: Path, rows: int, existing: int, seed: int) -> None:
 
     The truth has a line for each row: the set it must end in, the primary reasons that are right, and the outcome.
     """
-    from pipeline.synthesize import synthesize as write_night  # noqa: PLC0415 - heavy
-    from pipeline.synthesize.night import AS_OF  # noqa: PLC0415 - heavy
+    from pipeline.lab.synthesize import synthesize as write_night  # noqa: PLC0415 - heavy
+    from pipeline.lab.synthesize.night import AS_OF  # noqa: PLC0415 - heavy
 
     written = write_night(folder, rows, seed, existing)
     tell(f"{written:,} rows in {folder / 'inbox'}; made for --as-of {AS_OF}")

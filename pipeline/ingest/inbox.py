@@ -13,8 +13,8 @@ from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, lik
 from pipeline.ingest.opening import open_regular
 from pipeline.ingest.states import State, state_of
 from pipeline.ingest.workbook import is_workbook, sheet_names
-from pipeline.objects import Location, Prefix, is_uri
-from pipeline.scratch import Scratch
+from pipeline.storage.objects import Location, Prefix, is_uri
+from pipeline.storage.scratch import Scratch
 
 _UNREADABLE, _NO_MANIFEST = "FILE_UNREADABLE", "FILE_TYPE_UNKNOWN"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.durable import sync
 from pipeline.errors import RegistryError
 from pipeline.registry.digests import require_sound
+from pipeline.storage.durable import sync
 
 FOLDER = "_lookup"
 """Where copies lie; the table takes no notice of a folder of such a name."""

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from pipeline.hardware_hash.components import components
-from pipeline.hardware_hash.decode import decode
-from pipeline.makers import meant_makers
+from pipeline.decode.components import components
+from pipeline.decode.decode import decode
+from pipeline.reference.manufacturers import meant_makers
 from pipeline.registry.identifiers import device_id
 from schemas.device import COMPONENT_TYPES, DECODED_TYPES
 from schemas.identities import TUPLE_FAULTS, is_placeholder, is_product_id, with_tuple_faults

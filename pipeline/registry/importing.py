@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.match.keys import with_keys
-from pipeline.reference import manufacturer_spellings
+from pipeline.reference.tables import manufacturer_spellings
 from pipeline.registry.import_files import read_records
 from pipeline.registry.import_rules import RECORD_TYPES, judged
 from pipeline.registry.known_states import KnownStates
@@ -17,7 +17,7 @@ from pipeline.registry.merging import events
 from pipeline.registry.recognising import recognise
 from pipeline.registry.table import Registry
 from pipeline.registry.writer import RegistryWriter, fill
-from pipeline.scratch import Scratch
+from pipeline.storage.scratch import Scratch
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import CHANGED, REGISTERED, RESTORED
 
@@ -61,7 +61,7 @@ def import_records(
     Args:
         registry: the registry.
         path: the file.
-        spellings: `pipeline.reference.Reference.manufacturers`; None for the built-in ones.
+        spellings: `pipeline.reference.tables.Reference.manufacturers`; None for the built-in ones.
         restore: removed registrations that stand in the file are live again; else their records are refused.
 
     Raises:

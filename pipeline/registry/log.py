@@ -19,7 +19,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from pipeline.durable import replace_text, sync, sync_folder
+from pipeline.storage.durable import replace_text, sync, sync_folder
 
 WRITER = "registry-writer"
 """Application transaction that every commit raises by one: a stale handle can then not commit, and one of another

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import IntakeError
-from pipeline.objects import Prefix, TakenError
 from pipeline.registry.digests import require_sound
-from pipeline.scratch import Scratch
+from pipeline.storage.objects import Prefix, TakenError
+from pipeline.storage.scratch import Scratch
 
 _LOG = "_delta_log/"
 

@@ -8,9 +8,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from pipeline.durable import make_folder, sync_folder
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, RegistryError
-from pipeline.objects import Location, TakenError, is_uri
 from pipeline.registry import log
 from pipeline.registry.files import holds_requests
 from pipeline.registry.mirror import Mirror
@@ -26,6 +24,8 @@ from pipeline.registry.opening import (
 from pipeline.registry.records import Records
 from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
+from pipeline.storage.durable import make_folder, sync_folder
+from pipeline.storage.objects import Location, TakenError, is_uri
 from schemas.requests import REQUEST_TYPES
 
 _NIGHTS = "nights"

@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.durable import sync
 from pipeline.registry import log
 from pipeline.registry.digests import DigestingFile
 from pipeline.registry.files import DEVICES, REQUESTS, TABLE_TYPES
+from pipeline.storage.durable import sync
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
 from schemas.requests import REQUEST_EVENT, REQUEST_TYPES
 

@@ -9,7 +9,7 @@ from pipeline.match.compare import FEATURES, relations
 from pipeline.match.existing import ExistingRecords
 from pipeline.report.masking import brief, masked
 from pipeline.report.shown import fairly
-from pipeline.staging import file_of, rows_at
+from pipeline.rows import file_of, rows_at
 from schemas.device import COMPONENT_TYPES
 from schemas.reasons import OUTCOMES, Outcome
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.makers import BUILT_IN_SPELLINGS, did_you_mean
+from pipeline.reference.manufacturers import BUILT_IN_SPELLINGS, did_you_mean
 from pipeline.report.causes import A_HASH, code_point, first_difference, is_hash, remedy
 from pipeline.report.masking import brief, masked, masked_user
 from schemas.identities import TUPLE_FAULTS, is_spreadsheet_damage, name_fault
@@ -72,7 +72,7 @@ def findings(
             the decoded fields of its hash; a published set lacks some, and then less is found.
         codes: which codes of a row to list, a list of them; all by default, reasons first.
         mask_identity: mask serial numbers and product IDs too, for whoever may be shown them only in part.
-        spellings: of the known manufacturers, with the columns of `pipeline.reference.Reference.manufacturers`.
+        spellings: of the known manufacturers, with the columns of `pipeline.reference.tables.Reference.manufacturers`.
 
     Returns:
         One row a finding, in order, with the columns of `_TYPES`: `level` is `error` or `warning`, `found` is null

@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape, quoteattr
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipeline.objects import Location, at_hand
 from pipeline.report.findings import findings
+from pipeline.storage.objects import Location, at_hand
 from schemas.outcome import REGISTERED_TYPES, REJECTED_TYPES
 from schemas.reasons import CATALOGUE
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.hardware_hash.layout import Record
+from pipeline.decode.layout import Record
 from pipeline.report.masking import masked_text
 
 _SHOWN_IDENTITY = ("hash_serial_number", "hash_manufacturer", "hash_model", "captured_at")
@@ -20,7 +20,7 @@ _SECRET_PARTS = ("id", "mac", "serial")
 
 
 def masked(described: dict[str, Any]) -> dict[str, Any]:
-    """A description (`pipeline.hardware_hash.describe`) of which identities are shown only in part."""
+    """A description (`pipeline.decode.describe`) of which identities are shown only in part."""
     if "records" not in described:
         return described
     identity = {

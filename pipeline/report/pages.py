@@ -12,10 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
-from pipeline.durable import replace_text
 from pipeline.errors import Fault
 from pipeline.report.masking import brief_text
 from pipeline.report.trends import night
+from pipeline.storage.durable import replace_text
 from schemas.run import RunManifest
 
 REPORT = "report"

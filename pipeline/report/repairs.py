@@ -7,10 +7,10 @@ import polars as pl
 
 from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Header
+from pipeline.intake.staging import whole_record
 from pipeline.report.findings import COLUMN_NAMES
 from pipeline.report.masking import masked_text, visible_blanks
 from pipeline.report.shown import fairly
-from pipeline.staging import whole_record
 
 REPAIRS = ("HASH_TEXT_REPAIRED", "VALUE_TRIMMED")
 """Warnings that say that something of a row was changed."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.staging import file_of
+from pipeline.rows import file_of
 from schemas.outcome import FILE_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
 from schemas.run import Counts, FileCounts, RowCounts

@@ -7,8 +7,8 @@ import click
 import pytest
 
 from pipeline.cli.main import cli
-from pipeline.synthesize import MATCHING_STORIES
-from pipeline.synthesize.night import Night
+from pipeline.lab.synthesize import MATCHING_STORIES
+from pipeline.lab.synthesize.night import Night
 from schemas.columns import COLUMN_NAMES
 from schemas.outcome import (
     BOTH_TYPES,

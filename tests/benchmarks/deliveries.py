@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pybase64
 
-from pipeline.hardware_hash.layout import TPM_KEY_BYTES, TRAILER
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import MAKERS, Factory
+from pipeline.decode.layout import TPM_KEY_BYTES, TRAILER
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import MAKERS, Factory
 
 HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model\r\n"
 _TEMPLATES = 64

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.benchmark
 
 SCRIPT = """
 import json, pathlib, sys, time
-from pipeline import RunConfig, durable, run
+from pipeline import RunConfig, run
+from pipeline.storage import durable
 
 if sys.argv[2] == "unsafe":
     durable._sync = lambda path: None

@@ -8,10 +8,10 @@ import time
 import polars as pl
 import pytest
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import Factory
 from pipeline.registry import Registry
 from pipeline.registry.importing import import_records
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import Factory
 from schemas.registry import IMPORT_COLUMNS
 from tests.benchmarks.registries import devices
 from tests.conftest import TENANT

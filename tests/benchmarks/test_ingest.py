@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from pipeline.ingest import Manifest, with_sheets
-from pipeline.intake import Work, take_in
-from pipeline.judge import Rulebook
+from pipeline.intake.taking_in import Work, take_in
+from pipeline.intake.judge import Rulebook
 from pipeline.listener import Silence
-from pipeline.reading.stage import Delivered
-from pipeline.reference import no_reference
-from pipeline.staging import Staging
+from pipeline.intake.read_part import Delivered
+from pipeline.reference.tables import no_reference
+from pipeline.intake.staging import Staging
 workers, folder = int(sys.argv[1]) or None, Path(sys.argv[2])
 tenant = "11111111-1111-4111-8111-111111111111"
 manifests = [Manifest(path, path.name, "contoso", tenant) for path in sorted(folder.iterdir())]

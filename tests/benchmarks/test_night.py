@@ -9,7 +9,7 @@ import time
 import polars as pl
 import pytest
 
-from pipeline.synthesize.night import AS_OF
+from pipeline.lab.synthesize.night import AS_OF
 
 pytestmark = pytest.mark.benchmark
 

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.main import cli, main
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import recaptured
-from pipeline.synthesize.night import INTUNE
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import recaptured
+from pipeline.lab.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
 from schemas.registry import IMPORT_COLUMNS
 from tests.conftest import TENANT

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
 from tests.cli.test_commands import command, read_terminal, said
 from tests.conftest import OTHER_TENANT, TENANT

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.cli import printing
 from pipeline.cli.printing import shown, tell_document, tell_json
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from tests.cli.test_commands import command, said
 from tests.conftest import TENANT
 

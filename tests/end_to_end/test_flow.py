@@ -16,13 +16,13 @@ from pipeline import RunConfig, run
 from pipeline.config import parse_moment
 from pipeline.errors import UsageError
 from pipeline.flow import RunResult
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import recaptured, with_board
+from pipeline.lab.synthesize.night import AS_OF, INTUNE
 from pipeline.listener import Silence
 from pipeline.registry import Registry, compacting
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.statistics import count_records
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import recaptured, with_board
-from pipeline.synthesize.night import AS_OF, INTUNE
 from tests.conftest import OTHER_TENANT, TENANT, World, read_published
 
 HASH, TAG, USER = INTUNE[2:]
@@ -101,7 +101,7 @@ def test_how_rows_are_read_changes_nothing(made_night, monkeypatch):
     monkeypatch.setattr("pipeline.ingest.survey.PART_BYTES", 20_000)
     monkeypatch.setattr("pipeline.ingest.encoding.CHUNK", 5_000)
     monkeypatch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 5_000)
-    monkeypatch.setattr("pipeline.reading.schedule._LARGE", 40_000)
+    monkeypatch.setattr("pipeline.intake.schedule._LARGE", 40_000)
     carefully = world.run(dry_run=True, run_id="n")
     keys = ["source_file", "source_line"]
     assert carefully.registered.sort(keys).equals(usual.registered.sort(keys))

@@ -6,7 +6,7 @@ import sys
 import polars as pl
 import pytest
 
-from pipeline.synthesize.capture import capture
+from pipeline.lab.synthesize.capture import capture
 from tests.conftest import TENANT
 from tests.ingest.test_secrets import BARE, FULL_WIDTH, KEY
 

@@ -8,9 +8,9 @@ import time
 
 import polars as pl
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
 from schemas.registry import REGISTERED
 from tests.conftest import TENANT
 

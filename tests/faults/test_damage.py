@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.errors import Fault, RegistryError
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 HASH = INTUNE[2]

@@ -7,12 +7,13 @@ import deltalake
 import polars as pl
 import pytest
 
-from pipeline import publish, workspace
 from pipeline.config import RunConfig, parse_moment
 from pipeline.errors import Fault, RegistryConflict, RegistryError, UsageError
+from pipeline.lab.synthesize.night import INTUNE
+from pipeline.publish import sets
 from pipeline.registry import Registry
 from pipeline.registry.writer import ARROW_SCHEMA
-from pipeline.synthesize.night import INTUNE
+from pipeline.runs import workspace
 from tests.conftest import AS_OF, make_world, read_published
 from tests.faults.killing import deliver_devices, devices_in, finish, leftovers, start
 
@@ -61,7 +62,7 @@ def test_a_full_disk_publishes_nothing(world, monkeypatch):
     def die(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish.PublishedSet, "write", die)
+    monkeypatch.setattr(sets.PublishedSet, "write", die)
     with pytest.raises(OSError, match="No space left"):
         world.run(run_id="full")
     assert devices_in(world.registry) == []

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 DEVICES = 3_000

@@ -16,16 +16,16 @@ TARGETS = {
     "pipeline/decide/registered.py": "matching",
     "pipeline/decide/within.py": "matching",
     "pipeline/authorize.py": "authorization",
-    "pipeline/requests.py": "requests",
-    "pipeline/settle.py": "requests",
-    "pipeline/recording.py": "requests",
+    "pipeline/requests/docket.py": "requests",
+    "pipeline/requests/settling.py": "requests",
+    "pipeline/publish/records.py": "requests",
     "pipeline/registry/requests.py": "requests",
     "pipeline/registry/table.py": "commit",
 }
 """Modules, and which tests have to notice what is wrong with them."""
 
 TESTS = {
-    "matching": ("tests/test_decide.py", "tests/match/test_devices.py", "tests/match/test_matching.py"),
+    "matching": ("tests/decide/test_decide.py", "tests/match/test_devices.py", "tests/match/test_matching.py"),
     "authorization": ("tests/test_authorize.py",),
     "requests": ("tests/worlds/test_requests.py", "tests/worlds/test_takeover.py", "tests/worlds/test_identity.py"),
     "commit": ("tests/registry/test_table.py", "tests/faults/test_transactions.py", "tests/worlds/test_requests.py"),

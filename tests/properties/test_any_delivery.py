@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import Factory
-from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import Factory
+from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from tests.conftest import OTHER_TENANT, TENANT, make_world
 from tests.ingest.test_records import NEAR_MANIFESTS
 

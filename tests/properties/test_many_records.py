@@ -5,8 +5,8 @@ import random
 import polars as pl
 import pytest
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import Factory
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import Factory
 from tests.conftest import TENANT, make_world
 from tests.oracles import splitter as oracle
 

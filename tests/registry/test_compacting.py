@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import RegistryConflict
+from pipeline.lab.synthesize.devices import Factory
 from pipeline.listener import Silence
 from pipeline.registry import Registry, compacting, index, lookup, wanted
 from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
-from pipeline.synthesize.devices import Factory
 from schemas.device import KEY_TYPES
 from tests.conftest import AS_OF
 from tests.registry.test_table import add_devices, every_holder

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import RegistryError
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry, digests, index, lookup, serials
 from pipeline.registry.compacting import compact
 from pipeline.registry.verifying import verify
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 HASH, TAG = INTUNE[2:4]

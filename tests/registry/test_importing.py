@@ -6,12 +6,12 @@ import pybase64
 import pytest
 
 from pipeline.errors import ReferenceDataError, UsageError
-from pipeline.reference import manufacturer_spellings
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import recaptured, with_board
+from pipeline.reference.tables import manufacturer_spellings
 from pipeline.registry import Registry
 from pipeline.registry.importing import import_records
 from pipeline.registry.removing import remove_devices
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import recaptured, with_board
 from schemas.registry import IMPORT_COLUMNS
 from tests.conftest import AS_OF, OTHER_TENANT, TENANT
 

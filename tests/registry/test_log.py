@@ -5,11 +5,12 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.transaction import AddAction
 
-from pipeline import durable, workspace
 from pipeline.errors import Fault, RegistryConflict, RegistryError
 from pipeline.registry import Registry, log
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.writer import ARROW_SCHEMA
+from pipeline.runs import workspace
+from pipeline.storage import durable
 from tests.conftest import AS_OF
 from tests.faults.killing import deliver_devices, devices_in
 

@@ -3,16 +3,16 @@ import random
 import polars as pl
 import pytest
 
+from pipeline.decode.components import components
+from pipeline.decode.decode import decode
 from pipeline.errors import UsageError
-from pipeline.hardware_hash.components import components
-from pipeline.hardware_hash.decode import decode
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import Factory
 from pipeline.match.damaged import serial_forms
 from pipeline.match.keys import with_keys
 from pipeline.registry import Registry, serials
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.writer import fill
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import Factory
 from schemas.device import COMPONENT_TYPES, KEY_TYPES
 from schemas.identities import with_tuple_faults
 from schemas.registry import REGISTERED

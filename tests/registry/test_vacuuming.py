@@ -1,13 +1,13 @@
 import os
 import time
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry, index, lookup, serials
 from pipeline.registry.compacting import compact
 from pipeline.registry.copies import FOLDER, UNFINISHED
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import Fault
-from pipeline.outputs import output_at
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry, index, lookup, serials
 from pipeline.registry.verifying import unpublished, verify
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
-from pipeline.workspace import Workspace
+from pipeline.runs.outputs import output_at
+from pipeline.runs.workspace import Workspace
 from tests.conftest import OTHER_TENANT, TENANT
 
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import with_tpm
-from pipeline.synthesize.night import INTUNE
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import with_tpm
+from pipeline.lab.synthesize.night import INTUNE
 from tests.conftest import OTHER_TENANT, TENANT
 
 SERIAL, _, HASH = INTUNE[:3]

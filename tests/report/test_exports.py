@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.report.exports import partner_folder
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 HASH, TAG = INTUNE[2:4]

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from pipeline.makers import known_spellings
+from pipeline.reference.manufacturers import known_spellings
 from pipeline.report.findings import findings
 from schemas.reasons import CATALOGUE
 

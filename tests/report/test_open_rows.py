@@ -5,10 +5,10 @@ from functools import partial
 import polars as pl
 import pytest
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import with_tpm
+from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from pipeline.registry import Registry
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import with_tpm
-from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
 from tests.conftest import AS_OF, TENANT
 
 SERIAL, PRODUCT_ID, HASH, TAG = INTUNE[:4]

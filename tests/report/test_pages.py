@@ -4,11 +4,11 @@ import json
 import pytest
 
 from pipeline.errors import Fault
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import with_tpm
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.report import rebuild_pages, write_history
 from pipeline.report.pages import render
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import with_tpm
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE

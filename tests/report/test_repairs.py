@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from tests.conftest import TENANT
 
 SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE

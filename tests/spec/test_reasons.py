@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.hardware_hash.layout import Record
+from pipeline.decode.layout import Record
 from pipeline.ingest.records import MOST_COLUMNS
+from pipeline.lab.synthesize import damage, devices
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import DELL, HP, LENOVO, MICROSOFT, Factory
+from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
-from pipeline.synthesize import damage, devices
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import DELL, HP, LENOVO, MICROSOFT, Factory
-from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
 from schemas.reasons import CATALOGUE
 from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS, World
 

@@ -14,16 +14,17 @@ import polars as pl
 import pytest
 from obstore.store import from_url
 
-from pipeline import RunConfig, outputs, run
+from pipeline import RunConfig, run
 from pipeline.errors import Fault, RegistryError, UsageError
-from pipeline.objects import Prefix, TakenError, at_hand
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
-from pipeline.scratch import Scratch
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.night import INTUNE
+from pipeline.runs import outputs
+from pipeline.storage.objects import Prefix, TakenError, at_hand
+from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
 from tests.conftest import AS_OF, TENANT
 from tests.faults.killing import devices_in

@@ -5,8 +5,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import HP, recaptured, with_board, with_tpm
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import HP, recaptured, with_board, with_tpm
 from tests.conftest import OTHER_TENANT, TENANT
 
 SERIAL, PRODUCT_ID, HASH = "Device Serial Number", "Windows Product ID", "Hardware Hash"

@@ -1,9 +1,9 @@
 import csv
 import json
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import LENOVO, recaptured
 from pipeline.registry import Registry
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import LENOVO, recaptured
 from schemas.registry import IMPORT_COLUMNS
 from tests.cli.test_commands import HASH, TAG, command
 from tests.conftest import OTHER_TENANT, TENANT, read_published

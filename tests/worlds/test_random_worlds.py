@@ -10,11 +10,11 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import Device, Factory, with_board
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import Device, Factory, with_board
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import AS_OF, OTHER_TENANT, TENANT, World, make_world
 from tests.oracles.requests import Delivery, Ledger, Night, Row, Rules
 

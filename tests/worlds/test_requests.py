@@ -8,14 +8,14 @@ import pytest
 
 from pipeline.config import RunConfig
 from pipeline.flow import run
-from pipeline.outputs import output_at
-from pipeline.pruning import prune_runs
+from pipeline.lab.synthesize.capture import capture
+from pipeline.lab.synthesize.devices import recaptured, with_board
+from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
-from pipeline.synthesize.capture import capture
-from pipeline.synthesize.devices import recaptured, with_board
-from pipeline.synthesize.night import INTUNE, PARTNER_CENTER
+from pipeline.runs.outputs import output_at
+from pipeline.runs.pruning import prune_runs
 from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS
 
 SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
-from pipeline.synthesize.night import INTUNE
 from tests.conftest import AUTHORIZATIONS, OTHER_TENANT, TENANT, TENANTS, World
 
 EARLIER = Path(__file__).parent / "fixtures" / "earlier"

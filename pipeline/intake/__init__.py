@@ -1,0 +1,1 @@
+"""Manifests to judged rows: ingest, decode, validate and authorize, part by part."""

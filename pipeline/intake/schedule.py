@@ -1,0 +1,170 @@
+"""Which pieces of work manifests make, and in what order their results count.
+
+Small manifests are read together, large ones in parts. What a part is read by, its headers, is known only when the
+parts before it were read; so it is taken to be what the file begins with, and read again in the rare file that changes
+its headers on the way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.config import Limits
+from pipeline.engine.crew import Crew
+from pipeline.ingest import FileRead, Reading, file_read
+from pipeline.ingest.layout import Header
+from pipeline.ingest.records import Course
+from pipeline.ingest.survey import PART_BYTES, can_be_cut
+from pipeline.intake.read_part import Delivered, Staged, look_through, stage_manifests, stage_part
+from pipeline.intake.staging import Staging
+
+_MOST_TOGETHER = 1_000
+"""Small manifests in one piece of work, so that results keep coming."""
+
+_LARGE = 2 * PART_BYTES
+_LOOK = -1
+
+_AHEAD = 32
+"""Groups of manifests given out before the first of them is done; more would only fill memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Some manifests that were read.
+
+    Attributes:
+        files: what is known of each, in order.
+        staged: the staging files of their rows, in order.
+    """
+
+    files: list[FileRead]
+    staged: list[Staged]
+
+
+def read_all(delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging) -> Iterator[Taken]:
+    """Read manifests.
+
+    Args:
+        delivered: all of them, in order.
+        limits: how much of one is read.
+        crew: does the work.
+        staging: where staging files go.
+
+    Yields:
+        What was read, group by group, in order.
+    """
+    coming = _groups(delivered, limits, crew, staging)
+    underway: dict[int, _Together | _InParts] = {}
+    while True:
+        while len(underway) < _AHEAD and (group := next(coming, None)):
+            underway[group.number] = group
+        if not underway:
+            return
+        first = underway[next(iter(underway))]
+        while first.taken is None:
+            key, result = crew.take()
+            underway[key[0]].proceed(key[1], result)
+        yield first.taken
+        del underway[first.number]
+
+
+def _groups(
+    delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging
+) -> Iterator["_Together | _InParts"]:
+    """Manifests in order, small neighbours together; their work is given out as they are asked for."""
+    together: list[Delivered] = []
+    size = 0
+    for one in delivered:
+        is_large = one.size > _LARGE and can_be_cut(one.manifest.path)
+        if together and (is_large or size + one.size > PART_BYTES or len(together) == _MOST_TOGETHER):
+            yield _Together(together, limits, crew, staging)
+            together, size = [], 0
+        if is_large:
+            yield _InParts(one, limits, crew, staging)
+        else:
+            together.append(one)
+            size += one.size
+    if together:
+        yield _Together(together, limits, crew, staging)
+
+
+class _Together:
+    """Manifests that are read in one piece of work."""
+
+    def __init__(self, delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging) -> None:
+        self.number = delivered[0].number
+        self.taken: Taken | None = None
+        self._delivered = delivered
+        crew.give((self.number, 0), stage_manifests, delivered, limits, staging.part(self.number))
+
+    def proceed(self, _piece: int, result: Staged) -> None:
+        """Take the result."""
+        read = zip(self._delivered, result.readings, strict=True)
+        self.taken = Taken([file_read([reading], one.settled) for one, reading in read], [result])
+
+
+class _InParts:
+    """A large manifest, of which each part is a piece of work."""
+
+    def __init__(self, delivered: Delivered, limits: Limits, crew: Crew, staging: Staging) -> None:
+        self.number = delivered.number
+        self.taken: Taken | None = None
+        self._delivered, self._crew, self._staging = delivered, crew, staging
+        self._opening: list[Header] = []
+        self._parts: list[Staged | None] = []
+        self._is_final = False
+        crew.give((self.number, _LOOK), look_through, delivered, limits)
+
+    def proceed(self, piece: int, result: Reading | Staged) -> None:
+        """Take the result of a piece of work; give out what follows from it."""
+        if isinstance(result, Reading):
+            self._divide(result)
+            return
+        self._parts[piece] = result
+        staged = [part for part in self._parts if part]
+        if len(staged) == len(self._parts):
+            self._conclude(staged)
+
+    def _divide(self, looked: Reading) -> None:
+        """Give out the parts."""
+        survey, course = looked.survey, looked.course
+        if survey.sha256 in self._delivered.settled:
+            self.taken = Taken([file_read([looked], self._delivered.settled)], [])
+            return
+        self._opening = course.headers
+        # A first part without a record would not know how to read what it has.
+        cuts = survey.cuts if not survey.cuts or course.lines_before < survey.cuts[0].lines else ()
+        self._parts = [None] * (len(cuts) + 1)
+        ends = [*(cut.at for cut in cuts), None]
+        self._give(0, Reading(looked.manifest, survey, 0, ends[0]))
+        for piece, cut in enumerate(cuts, 1):
+            known = Course([*course.headers], 0, course.delimiter, opened=True, lines_read=cut.lines)
+            self._give(piece, Reading(looked.manifest, survey, cut.at, ends[piece], known))
+
+    def _give(self, piece: int, reading: Reading) -> None:
+        path = self._staging.part(self.number, piece)
+        self._crew.give((self.number, piece), stage_part, reading, self.number, path)
+
+    def _conclude(self, staged: list[Staged]) -> None:
+        """All parts are read; those behind a change of headers are read again by the right ones, as one part."""
+        readings = [reading for part in staged for reading in part.readings]
+        if not self._is_final and any(reading.course.left_open for reading in readings[:-1]):
+            self._read_whole(readings[0])
+            return
+        changed = next((at for at, reading in enumerate(readings[:-1]) if self._changes_headers(reading)), None)
+        if changed is None or self._is_final:
+            self.taken = Taken([file_read(readings, self._delivered.settled)], staged)
+            return
+        self._is_final = True
+        before, cut = readings[changed], readings[changed].survey.cuts[changed]
+        self._parts = [*staged[: changed + 1], None]
+        known = replace(before.course, headers=[*before.course.headers], lines_read=cut.lines, rows_read=0)
+        self._give(changed + 1, Reading(before.manifest, before.survey, cut.at, None, known))
+
+    def _read_whole(self, first: Reading) -> None:
+        """Read the file as one part: a value may stand in the lines on both sides of a cut."""
+        self._is_final = True
+        self._parts = [None]
+        self._give(0, Reading(first.manifest, first.survey))
+
+    def _changes_headers(self, reading: Reading) -> bool:
+        return (reading.course.headers, reading.course.header_no) != (self._opening, 0)

@@ -1,0 +1,153 @@
+"""Rows on disk between decoding and publishing, so that memory holds only what matching needs.
+
+One file holds the rows of one piece of work, written once. Their narrow columns are read for judging, all of them for
+publishing. A verified hash is kept as its bytes alone: its text in the record follows from them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.rows import identified
+from schemas.device import DECODED_TYPES
+
+_WIDE_ONLY = ("raw_record", "hash_at", "hash_blob", "hardware_hash_id")
+
+NARROW_TYPES: dict[str, pl.DataType] = {
+    "file_no": pl.UInt32(),
+    "source_line": pl.UInt32(),
+    "header_no": pl.UInt32(),
+    "partner_id": pl.String(),
+    "record_fault": pl.String(),
+    "tenant_claim": pl.String(),
+    "tenant_unread": pl.Boolean(),
+    "serial_number": pl.String(),
+    "windows_product_id": pl.String(),
+    "manufacturer": pl.String(),
+    "model": pl.String(),
+    "group_tag": pl.String(),
+    "assigned_user": pl.String(),
+    "tenant": pl.String(),
+    "other_cells": pl.String(),
+    "column_ignored": pl.Boolean(),
+    "encoding_mixed": pl.Boolean(),
+    "field_count": pl.String(),
+    "spoilt_cells": pl.String(),
+    "value_trimmed": pl.Boolean(),
+    "product_key_exposed": pl.Boolean(),
+    "has_hash": pl.Boolean(),
+    "identity_key": pl.Int64(),
+    **{name: dtype for name, dtype in DECODED_TYPES.items() if name not in _WIDE_ONLY},
+}
+"""What rows are judged by."""
+
+WIDE_TYPES: dict[str, pl.DataType] = {
+    **NARROW_TYPES,
+    "raw_record": pl.String(),
+    "hash_at": pl.UInt32(),
+    "hash_blob": pl.Binary(),
+    "hardware_hash_id": pl.String(),
+}
+"""All that is kept of a row. Where `hash_at` is not null, `raw_record` lacks the hash, which stood after so many
+characters."""
+
+_SCHEMA = pl.DataFrame(schema=WIDE_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+_OF_FEW_VALUES = [
+    "partner_id",
+    "record_fault",
+    "field_count",
+    "spoilt_cells",
+    "tenant_claim",
+    "manufacturer",
+    "model",
+    "group_tag",
+    "tenant",
+    "hash_fault",
+    "hash_manufacturer",
+    "hash_model",
+]
+"""Columns whose values repeat: a dictionary makes them small, and would only cost time in the others."""
+
+_READ_ROWS = 8_192
+_BATCH_ROWS = 2 * _READ_ROWS
+"""Rows given back at once, at least where there are as many, since what is done with a batch costs nearly as much for
+few rows as for many."""
+
+
+class PartWriter:
+    """Writes one file of rows, batch by batch."""
+
+    def __init__(self, path: Path) -> None:
+        # Without statistics: nothing ever looks for a value in these files.
+        self._writer = pq.ParquetWriter(
+            path, _SCHEMA, compression="lz4", use_dictionary=_OF_FEW_VALUES, write_statistics=False
+        )
+        self.rows = 0
+
+    def write(self, rows: pl.DataFrame) -> None:
+        """Add rows with the columns of `WIDE_TYPES`."""
+        wide = rows.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
+        self._writer.write_table(wide.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_SCHEMA))
+        self.rows += rows.height
+
+    def close(self) -> None:
+        """No more rows."""
+        self._writer.close()
+
+
+class Staging:
+    """The rows of a run, in files of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._parts: list[Path] = []
+        folder.mkdir()
+
+    def part(self, *numbers: int) -> Path:
+        """Where to write a file of rows; the numbers tell it from others."""
+        return self._folder / ("rows-" + "-".join(map(str, numbers)) + ".parquet")
+
+    def add(self, part: Path) -> pl.DataFrame:
+        """Let a file's rows follow those before; its columns of `NARROW_TYPES`."""
+        self._parts.append(part)
+        return pl.read_parquet(part, columns=list(NARROW_TYPES), glob=False)
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """All rows, some at a time, with `row`."""
+        return identified(in_groups(self._rows(), _BATCH_ROWS))
+
+    def _rows(self) -> Iterator[pl.DataFrame]:
+        for part in self._parts:
+            with pq.ParquetFile(part) as file:
+                for batch in file.iter_batches(_READ_ROWS):
+                    frame = pl.DataFrame(pa.Table.from_batches([batch]))
+                    yield frame.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
+
+
+def in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in groups of at least so many."""
+    group: list[pl.DataFrame] = []
+    height = 0
+    for batch in batches:
+        group.append(batch)
+        height += batch.height
+        if height >= rows:
+            yield pl.concat(group)
+            group, height = [], 0
+    if group:
+        yield pl.concat(group)
+
+
+def whole_record() -> pl.Expr:
+    """The record as delivered, of rows with the columns of `WIDE_TYPES`: with its hash, if that was left out.
+
+    Base64 of bytes that zeros follow is that of the bytes alone and a letter `A` for each six bits more.
+    """
+    raw, at = pl.col("raw_record"), pl.col("hash_at")
+    chars = (pl.col("hash_bytes") * 4 + 2) // 3
+    bare = pl.col("hash_blob").bin.encode("base64").str.strip_chars_end("=").str.pad_end(chars, "A")
+    text = bare.str.pad_end((chars + 3) // 4 * 4, "=")
+    return pl.when(at.is_null()).then(raw).otherwise(raw.str.slice(0, at) + text + raw.str.slice(at))

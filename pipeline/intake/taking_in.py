@@ -1,0 +1,196 @@
+"""The front of the flow: manifests to judged rows, in bounded memory.
+
+The wide part of a row goes to staging as soon as it is decoded. What is kept is what matching and deciding need.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipeline.config import Limits
+from pipeline.engine.crew import Crew, ThisProcess, Workers
+from pipeline.ingest import FileRead, Manifest
+from pipeline.ingest.layout import Header
+from pipeline.ingest.states import State
+from pipeline.intake.judge import Rulebook, judge
+from pipeline.intake.read_part import Delivered, stage_unread
+from pipeline.intake.schedule import read_all
+from pipeline.intake.staging import NARROW_TYPES, Staging, in_groups
+from pipeline.listener import Listener
+from pipeline.rows import ROW, identified
+from pipeline.validate.rows import VALIDATE_ROWS
+from pipeline.validate.unclear_columns import Numbers
+
+_FILE_CODES = (
+    "FILE_TYPE_UNKNOWN",
+    "FILE_UNREADABLE",
+    "FILE_TOO_LARGE",
+    "FILE_HEADER_UNKNOWN",
+    "COLUMN_UNCLEAR",
+    "HEADER_NOT_CANONICAL",
+    "RECORD_UNWRAPPED",
+    "ENCODING_NOT_ANSI",
+    "ROW_LIMIT_EXCEEDED",
+)
+
+_WORTH_WORKERS = 256 << 20
+"""Bytes of manifests from which the second or so that worker processes take to start is gained back."""
+
+_MOST_WORKERS = 8
+"""Worker processes by default: with more of them judging, which is done by one, would be what takes the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How manifests are read.
+
+    Attributes:
+        workers: worker processes; 1 for none but this, None for as many as the work is worth.
+        limits: how much of one manifest is read.
+    """
+
+    workers: int | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def crew(self, size: int) -> Crew:
+        """Who works on so many bytes."""
+        usual = min(_processors(), _MOST_WORKERS) if size > _WORTH_WORKERS else 1
+        number = self.workers or usual
+        return Workers(number) if number > 1 else ThisProcess()
+
+
+def _processors() -> int:
+    """Processors that this process may use, where the system tells; else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+DESCRIBED_TYPES: dict[str, pl.DataType] = {
+    "source_file": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_folder": pl.String(),
+    "bytes": pl.UInt64(),
+    "stamp": pl.String(),
+    "sha256": pl.String(),
+    "layout": pl.String(),
+    "encoding": pl.String(),
+    "delimiter": pl.String(),
+    "rows_read": pl.UInt64(),
+    "disposition": pl.String(),
+    "findings": pl.List(pl.String),
+    "ignored_columns": pl.List(pl.String),
+}
+"""What is known of a manifest once it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """All rows of a run, judged one by one.
+
+    Attributes:
+        rows: one row a record, with the columns of `ROW_TYPES`, in the order of `row`.
+        findings: for each of them, in order, a Boolean column for each code that can be found without matching.
+        files: one row a manifest, with the columns of `DESCRIBED_TYPES`.
+        headers: the header lines of each manifest, in the order of `files`.
+    """
+
+    rows: pl.DataFrame
+    findings: pl.DataFrame
+    files: pl.DataFrame
+    headers: list[list[Header]]
+
+    def only(self, chosen: pl.Series) -> "Intake":
+        """The same with some of its rows."""
+        return Intake(self.rows.filter(chosen), self.findings.filter(chosen), self.files, self.headers)
+
+
+def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
+    """Read, decode and judge the rows of all manifests.
+
+    Args:
+        delivered: all manifests, in order.
+        rulebook: what rows are judged by.
+        work: how they are read.
+        staging: takes the wide part of each row.
+        listener: hears of each file.
+
+    Raises:
+        Fault: a worker process died.
+    """
+    files: list[FileRead] = []
+    numbers = Numbers()
+    batches = in_groups(identified(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
+    judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [
+        judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)
+    ]
+    described = _describe(delivered, files)
+    rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
+    of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
+    of_rows = of_file[rows["file_no"]].with_columns(
+        FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
+        COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR")
+        | findings["COLUMN_UNCLEAR"]
+        | rows["row"].is_in(numbers.alone().implode()),
+    )
+    found = pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal")
+    in_order = rows["row"].arg_sort()  # the rows that stand for what could not be read were judged last
+    return Intake(
+        rows=rows[in_order],
+        findings=found[in_order],
+        files=described,
+        headers=[file.headers for file in files],
+    )
+
+
+_JUDGED_TYPES = {"row": ROW, **NARROW_TYPES}
+
+
+def _read(
+    delivered: list[Delivered], work: Work, staging: Staging, listener: Listener, files: list[FileRead]
+) -> Iterator[pl.DataFrame]:
+    """Rows of all manifests, and at the end those that stand for what could not be read; `files` is filled."""
+    size = sum(one.size for one in delivered)
+    listener.reading(len(delivered), size)
+    with work.crew(size) as crew:
+        for taken in read_all(delivered, work.limits, crew, staging):
+            files += taken.files
+            for staged in taken.staged:
+                if staged.rows:
+                    yield staging.add(staged.path)
+            listener.read(
+                len(taken.files),
+                sum(file.survey.state.size for file in taken.files),
+                sum(file.rows_read for file in taken.files),
+            )
+    unread = [one for one, file in zip(delivered, files, strict=True) if file.fault]
+    if unread:
+        yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
+
+
+def _describe(delivered: list[Delivered], files: list[FileRead]) -> pl.DataFrame:
+    described = [_row(one.manifest, file) for one, file in zip(delivered, files, strict=True)]
+    return pl.DataFrame(described, DESCRIBED_TYPES, orient="row")
+
+
+def stamp_of(state: State) -> str:
+    """What a file is taken for the same bytes by, the next time that it is met at its path."""
+    return "-".join(map(str, state))
+
+
+def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
+    return (
+        manifest.source_file,
+        manifest.partner_id,
+        manifest.tenant_folder,
+        file.survey.state.size,
+        manifest.mark or stamp_of(file.survey.state),
+        file.survey.sha256,
+        file.layout,
+        None if file.settled else file.survey.encoding,
+        file.delimiter,
+        file.rows,
+        file.disposition,
+        file.findings(),
+        file.ignored_columns,
+    )

@@ -1,0 +1,75 @@
+"""Makes a whole night of a given size."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.lab.synthesize import delivery_stories, device_stories
+from pipeline.lab.synthesize.night import Night
+
+Story = Callable[[Night], None]
+
+STORIES: tuple[Story, ...] = (
+    device_stories.new_by_hash,
+    device_stories.new_by_tuple,
+    device_stories.new_by_product_id,
+    device_stories.oem,
+    device_stories.odd_hashes,
+    device_stories.same_device,
+    device_stories.other_owner,
+    device_stories.replaced_boards,
+    device_stories.transplanted_parts,
+    device_stories.known_by_tuple,
+    device_stories.damaged_serials,
+    device_stories.within_batch,
+    delivery_stories.authorization,
+    delivery_stories.broken_hashes,
+    delivery_stories.bad_fields,
+    delivery_stories.bad_tuples,
+    delivery_stories.excluded,
+    delivery_stories.bad_records,
+    delivery_stories.bad_files,
+)
+"""Every story; a night tells each at least once."""
+
+MATCHING_STORIES = tuple(
+    story for story in STORIES if story.__module__ == device_stories.__name__ and story is not device_stories.oem
+)
+"""Those that tell of devices, and nothing of partners, files and cells."""
+
+_STORY_SHARE = 0.3
+"""Share of rows that tell a story; the rest are new devices by hash."""
+
+
+def synthesize(folder: Path, rows: int, seed: int, existing: int, stories: tuple[Story, ...] = STORIES) -> int:
+    """Write a night with its truth: every story once at least, the rest new devices.
+
+    Args:
+        folder: where to; it must be empty or not exist.
+        rows: about how many rows; every story once may be more.
+        seed: the same seed gives the same night.
+        existing: registered devices besides those of the stories.
+        stories: to tell, each once at least.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UsageError: the folder holds something.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        message = f"folder {folder}: not empty; name a new one"
+        raise UsageError(message)
+    night = Night(seed)
+    for _ in range(existing):
+        night.register(night.factory.device(), night.tenant())
+    while True:
+        for tell in stories:
+            night.story = tell.__name__.replace("_", "-")
+            tell(night)
+        if night.rows >= rows * _STORY_SHARE:
+            break
+    night.story = device_stories.new_by_hash.__name__.replace("_", "-")
+    while night.rows < rows:
+        device_stories.new_by_hash(night)
+    return night.write(folder)

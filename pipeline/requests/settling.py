@@ -1,0 +1,145 @@
+"""What becomes of the requests that a run did not register: carried out, final, or waiting, and from when on."""
+
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.match import Matches
+from pipeline.match.cluster import connected_components
+from pipeline.match.compare import Verdict
+from pipeline.requests.docket import Docket, request_ids
+from schemas.reasons import CATALOGUE, REASON_CODES, Outcome, Waits
+
+_DUPLICATE = "DUPLICATE_IN_BATCH"
+_FOUND_REGISTERED = ["ALREADY_REGISTERED", "REGISTERED_BY_CUSTOMER"]
+"""Primary reasons with which a request to register has what it asked for."""
+
+_IN_EACH_OTHERS_WAY = ("CONFLICTING_CLAIMS", "AMBIGUOUS_MATCH")
+_IN_THE_WAY = [Verdict.SAME, Verdict.CONTRADICTION, Verdict.BOARD_REPLACED]
+
+WAITS = tuple(f"waits_for_{what.value}" for what in Waits)
+_FINAL = f"waits_for_{Waits.DELIVERY.value}"
+
+_MOMENT = pl.Datetime("us", "UTC")
+
+
+def settle(
+    rows: pl.DataFrame,
+    decisions: pl.DataFrame,
+    matches: Matches,
+    files: pl.DataFrame,
+    night: Docket,
+    as_of: datetime,
+) -> pl.DataFrame:
+    """Tell what becomes of the request that each row is.
+
+    Args:
+        rows: one row a row that was decided, in the order of `row`: `row`, `tenant_id`, `identity`.
+        decisions: what was decided of each, in order.
+        matches: what matching said.
+        files: what requests are known by, one row a manifest (`pipeline.requests.docket.identified`).
+        night: what the registry knew of requests.
+        as_of: the run's moment.
+
+    Returns:
+        One row for each, in order: these columns, those of its decision, and of one that was rejected: `is_done`, it
+        was carried out, for the device of `kept_row` (a row that is registered) or `kept_device` (a registration); the
+        columns of `WAITS`, what could mend it (all false where nothing is to be done); `is_waiting`; `asked`,
+        `waits_from` and `waits_on` as the registry keeps them. They are null where a row is registered.
+    """
+    decided = pl.concat([rows.select("row", "tenant_id", "identity"), decisions.drop("row")], how="horizontal")
+    rejected = decided.filter(pl.col("reason").is_not_null())
+    own = rejected.select("row", "tenant_id", "reason", "matched_row", "matched_device_id", *_waits()).with_columns(
+        request_ids(rejected["row"], files)
+    )
+    asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
+    first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
+    first = first.with_columns(pl.col("asked").fill_null(pl.lit(as_of, _MOMENT)))
+    timed = first.with_columns(waits_from=_waits_from(first, _rivals(rejected)))
+    waiting = timed.filter("is_waiting").select("row", "tenant_id", "matched_device_id")
+    ends = timed.join(_waits_on(waiting, matches), on="row", how="left", validate="1:1").select(
+        "row", "is_done", "kept_row", "kept_device", *WAITS, "is_waiting", "asked", "waits_from", "waits_on"
+    )
+    return decided.join(ends, on="row", how="left", maintain_order="left", validate="1:1")
+
+
+def _waits() -> list[pl.Expr]:
+    """What the reasons of each row wait for; those of a row that points at another are what that one waits for."""
+    by_kind = {
+        what: [
+            code
+            for code in REASON_CODES
+            if CATALOGUE[code].waits_for is what
+            and code != _DUPLICATE
+            and CATALOGUE[code].outcome is not Outcome.STRUCTURE
+        ]
+        for what in Waits
+    }
+    return [
+        pl.any_horizontal(pl.lit(value=False), *codes).alias(name)
+        for name, codes in zip(WAITS, by_kind.values(), strict=True)
+    ]
+
+
+def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
+    """Add `is_done`, `kept_row`, `kept_device`, `is_waiting`; a duplicate is what the row that it points at is."""
+    kept = own.select(
+        kept_at=pl.int_range(pl.len()),
+        matched_row="row",
+        kept_reason="reason",
+        other_device="matched_device_id",
+        **{f"kept_{name}": name for name in WAITS},
+    )
+    is_duplicate = pl.col("reason") == _DUPLICATE
+    found = own.join(kept, on="matched_row", how="left", maintain_order="left", validate="m:1")
+    kept_registered = is_duplicate & pl.col("kept_at").is_null()
+    kept_found = is_duplicate & pl.col("kept_reason").is_in(_FOUND_REGISTERED).fill_null(value=False)
+    is_found = pl.col("reason").is_in(_FOUND_REGISTERED)
+    done = is_found | kept_registered | kept_found
+    followed = {
+        name: (pl.col(name) | (is_duplicate & pl.col(f"kept_{name}").fill_null(value=False))) & ~done for name in WAITS
+    }
+    return found.with_columns(
+        kept_at=pl.when(is_duplicate).then("kept_at"),
+        is_done=done,
+        kept_row=pl.when(kept_registered).then("matched_row"),
+        kept_device=pl.when(is_found).then("matched_device_id").when(kept_found).then("other_device"),
+        **followed,
+    ).with_columns(is_waiting=pl.any_horizontal(WAITS) & ~pl.col(_FINAL))
+
+
+def _rivals(decided: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of positions of rows that stand in each other's way: `left`, `right`."""
+    places = decided.select("row", right=pl.int_range(pl.len()))
+    rivals = decided.select("matched_row", left=pl.int_range(pl.len())).filter(
+        decided.select(pl.any_horizontal(_IN_EACH_OTHERS_WAY)).to_series()
+    )
+    return rivals.join(places, left_on="matched_row", right_on="row", how="inner").select("left", "right")
+
+
+def _waits_from(rows: pl.DataFrame, rivals: pl.DataFrame) -> pl.Series:
+    """From when the waiting of each row counts.
+
+    Rows in each other's way end with the first of them, a duplicate with the row that it points at.
+    """
+    group = connected_components(rows.height, rivals["left"], rivals["right"])
+    first = rows.select(pl.col("asked").min().over(group))["asked"]
+    kept = rows["kept_at"].fill_null(pl.int_range(rows.height, eager=True))
+    return first.gather(kept)
+
+
+def _waits_on(waiting: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """`row` and `waits_on`: the registrations of its own tenant that each waiting row met or was told of."""
+    registered = matches.registered.filter(pl.col("verdict").is_in(_IN_THE_WAY))
+    met = (
+        waiting.select("row", tenant="tenant_id")
+        .join(matches.profiles.select("row", "profile"), on="row", how="inner", validate="1:1")
+        .join(registered.select("profile", "device_id", "tenant_id"), on="profile", how="inner")
+    )
+    tenants = matches.registered.select("device_id", "tenant_id").unique("device_id")
+    told = waiting.select("row", tenant="tenant_id", device_id="matched_device_id").join(
+        tenants, on="device_id", how="inner", validate="m:1"
+    )
+    columns = ["row", "tenant", "device_id", "tenant_id"]
+    both = pl.concat([met.select(columns), told.select(columns)]).filter(pl.col("tenant") == pl.col("tenant_id"))
+    return both.group_by("row").agg(waits_on=pl.col("device_id").unique().sort())

@@ -1,0 +1,1 @@
+"""Files and folders on disk and in object stores: durable, private, and gone when nobody needs them."""

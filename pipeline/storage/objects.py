@@ -1,0 +1,270 @@
+"""Folders of object stores: Azure and S3, with credentials from the environment variables of those clouds.
+
+Their objects are brought to a local folder, worked on there, and what is new is taken back. Nothing ever holds a
+credential: neither a command line, nor a log, nor a message.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.errors import Fault, UsageError
+from pipeline.storage.scratch import Scratch
+
+Location = Path | str
+"""A local folder, or the URI of a folder of an object store."""
+
+_SCHEMES = ("s3://", "s3a://", "az://", "azure://", "abfs://", "abfss://")
+_AT_ONCE = 16
+"""Objects moved at once: enough to fill a line, few enough for any store."""
+
+_MOST_RETRIES, _LONGEST_RETRYING = 6, timedelta(seconds=90)
+"""How often, and how long, a store that fails for a moment is asked again."""
+
+_NO_NAMES = frozenset({"", ".", ".."})
+"""Parts of a name that would lead elsewhere."""
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class TakenError(Exception):
+    """An object that was to be made is there already, and is another's."""
+
+
+class UnusableNameError(Fault):
+    """The name of an object is no path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a listing says of an object; `mark` is another once its bytes are, and None where the store has none."""
+
+    size: int
+    modified: datetime
+    mark: str | None
+
+
+def is_uri(location: Location) -> bool:
+    """Whether a location is in an object store."""
+    return isinstance(location, str) and location.lower().startswith(_SCHEMES)
+
+
+def below(location: Location, name: str) -> Location:
+    """A name below a location."""
+    return f"{location.rstrip('/')}/{name}" if isinstance(location, str) else location / name
+
+
+def parent(location: Location) -> Location | None:
+    """The location that one lies directly in; None for the root of a store, beside which nothing lies."""
+    if not isinstance(location, str):
+        return location.resolve().parent
+    scheme, _, path = location.partition("://")
+    above, slash, _ = path.rstrip("/").rpartition("/")
+    return f"{scheme}://{above}" if slash else None
+
+
+def lies_in(location: Location, other: Location) -> bool:
+    """Whether a location is another, or below it."""
+    if isinstance(location, str) or isinstance(other, str):
+        return f"{str(location).rstrip('/')}/".startswith(f"{str(other).rstrip('/')}/")
+    return location.resolve().is_relative_to(other.resolve())
+
+
+class Prefix:
+    """A folder of an object store. Names are relative to it.
+
+    Raises:
+        UsageError: the URI, or what the environment says of the store, cannot be used.
+    """
+
+    def __init__(self, uri: str) -> None:
+        import obstore  # noqa: PLC0415 - loaded only where it is used
+        from obstore.store import from_url  # noqa: PLC0415
+
+        self.uri = uri.rstrip("/")
+        self._obstore: Any = obstore
+        try:
+            self._store = from_url(
+                self.uri, retry_config={"max_retries": _MOST_RETRIES, "retry_timeout": _LONGEST_RETRYING}
+            )
+        except (obstore.exceptions.BaseError, ValueError) as error:
+            message = f"{self.uri}: {_brief(error)}; check the URI and the cloud's environment variables"
+            raise UsageError(message) from error
+
+    def names(self, under: str = "") -> dict[str, Entry]:
+        """Every object below a folder of it, by name."""
+        with self._told(under):
+            listed = [entry for batch in self._obstore.list(self._store, under or None) for entry in batch]
+        return {entry["path"]: _entry(entry) for entry in listed}
+
+    def listing(self) -> tuple[dict[str, Entry], list[str]]:
+        """Every object below it by name, and the folders that cannot be listed since a name in them is no path.
+
+        Raises:
+            Fault: the store failed, or such a name lies directly in it.
+        """
+        try:
+            return self.names(), []
+        except UnusableNameError:
+            return self._listing_by_folder()
+
+    def _listing_by_folder(self) -> tuple[dict[str, Entry], list[str]]:
+        objects: dict[str, Entry] = {}
+        unlisted: list[str] = []
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            try:
+                with self._told(folder):
+                    found = self._obstore.list_with_delimiter(self._store, folder or None)
+            except UnusableNameError:
+                if not folder:
+                    raise
+                unlisted.append(folder)
+                continue
+            objects.update({entry["path"]: _entry(entry) for entry in found["objects"]})
+            folders += [path.rstrip("/") for path in found["common_prefixes"]]
+        return objects, unlisted
+
+    def folders(self, under: str = "") -> list[str]:
+        """Names of the folders directly below it, or below a folder of it."""
+        with self._told(under):
+            found = self._obstore.list_with_delimiter(self._store, under or None)["common_prefixes"]
+        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found)
+
+    def read(self, name: str) -> bytes | None:
+        """The content of an object; None where there is none of this name."""
+        try:
+            with self._told(name):
+                return bytes(self._obstore.get(self._store, name).bytes())
+        except FileNotFoundError:
+            return None
+
+    def fetch(self, names: list[str], folder: Path) -> None:
+        """Bring objects to a local folder, those that there are; each appears there at once.
+
+        Raises:
+            Fault: the store failed, or a name would lead out of the folder.
+        """
+        for name in names:
+            if any(part in _NO_NAMES for part in name.split("/")):
+                message = f"{self.uri}/{name}: cannot be the name of a file; rename the object"
+                raise Fault(message)
+        self.fetch_to({name: folder / name for name in names})
+
+    def fetch_to(self, paths: dict[str, Path]) -> None:
+        """Bring objects, by their names, to local paths, those that there are; each appears there at once."""
+        _each(lambda name: self._fetch(name, paths[name]), list(paths))
+
+    def _fetch(self, name: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(path.name + ".part")
+        try:
+            with self._told(name), unfinished.open("wb") as file:
+                for chunk in self._obstore.get(self._store, name):
+                    file.write(chunk)
+        except FileNotFoundError:
+            unfinished.unlink()
+            return
+        unfinished.rename(path)
+
+    def upload(self, files: dict[str, Path]) -> None:
+        """Write local files under these names."""
+        _each(lambda name: self._put(name, files[name]), list(files))
+
+    def _put(self, name: str, path: Path) -> None:
+        with self._told(name):
+            self._obstore.put(self._store, name, path)
+
+    def claim(self, name: str, content: bytes) -> None:
+        """Make an object that is not there; of several that try at once one succeeds.
+
+        A store whose answer was lost is asked again, and then says that the object is there: if it holds what it
+        should, it is ours.
+
+        Raises:
+            TakenError: it is another's.
+        """
+        try:
+            with self._told(name):
+                self._obstore.put(self._store, name, content, mode="create")
+        except FileExistsError as error:
+            if self.read(name) != content:
+                raise TakenError from error
+
+    def copy(self, names: dict[str, str]) -> None:
+        """Copy objects, by their names, to others, within the store."""
+
+        def copy(name: str) -> None:
+            with self._told(name):
+                self._obstore.copy(self._store, name, names[name])
+
+        _each(copy, list(names))
+
+    def delete(self, names: list[str]) -> None:
+        """Delete objects; one that is gone already is no matter."""
+
+        def delete(name: str) -> None:
+            try:
+                with self._told(name):
+                    self._obstore.delete(self._store, name)
+            except FileNotFoundError:
+                return
+
+        _each(delete, names)
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """Faults of the store in our words; that something is there, or is not, is left to the caller."""
+        errors = self._obstore.exceptions
+        try:
+            yield
+        except (errors.AlreadyExistsError, errors.PreconditionError) as error:
+            raise FileExistsError(name) from error
+        except (errors.NotFoundError, FileNotFoundError) as error:
+            raise FileNotFoundError(name) from error
+        except errors.InvalidPathError as error:
+            message = f"{self.uri}/{name}: holds a name with an empty part, or one that means another folder; rename it"
+            raise UnusableNameError(message) from error
+        except errors.BaseError as error:
+            message = f"{self.uri}/{name}: {_brief(error)}; check the store and its credentials, then start again"
+            raise Fault(message) from error
+
+
+@contextmanager
+def at_hand(location: Location, wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """A local folder with what is wanted of a location: itself where it is local, else for as long as it is used."""
+    if not is_uri(location):
+        yield Path(location)
+        return
+    prefix = Prefix(str(location))
+    with closing(Scratch()) as near:
+        names = [name for name in prefix.names() if wanted(name)]
+        prefix.fetch(names, near.path)
+        for name in names:
+            # A manifest less would be rows lost unsaid, a reference table less a check that is not made.
+            if not (near.path / name).exists():
+                message = f"{prefix.uri}/{name}: was listed and is gone; start again"
+                raise Fault(message)
+        yield near.path
+
+
+def _entry(listed: dict[str, Any]) -> Entry:
+    return Entry(listed["size"], listed["last_modified"], listed.get("e_tag"))
+
+
+def _each(do: Callable[[_T], _R], items: list[_T]) -> None:
+    """Do something with each of many, some at once; the first fault ends it."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(do, items):
+            pass
+
+
+def _brief(error: Exception) -> str:
+    """What went wrong, without the address that it went wrong at: that may hold a signature."""
+    return type(error).__name__.removesuffix("Error") or "failed"

@@ -1,5 +1,0 @@
-"""Made-up nights with known truth: believable devices, what happens to them, and what happens to their manifests."""
-
-from pipeline.synthesize.writing import MATCHING_STORIES, synthesize
-
-__all__ = ["MATCHING_STORIES", "synthesize"]

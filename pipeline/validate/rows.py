@@ -1,0 +1,186 @@
+"""Checks every row by the rules of `schemas.manifest`, all findings at once."""
+
+import pandera.errors
+import polars as pl
+
+from pipeline.decode.components import is_virtual, known
+from pipeline.decode.layout import OS_TYPE_WINPE, USUAL_BYTES
+from pipeline.errors import Fault
+from pipeline.reference.manufacturers import meant_makers
+from pipeline.reference.tables import Reference
+from schemas.identities import is_placeholder, is_product_id, says_nothing, with_tuple_faults
+from schemas.manifest import COLUMNS, FORMULA, HIDDEN, MANIFEST_ROW, ONE_LINE_CELLS, RULES, TEXT_CELLS
+
+_EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
+"""No device that can be registered was captured before Windows 10."""
+
+VALIDATE_ROWS = 100_000
+"""Rows checked at once: in blocks of 4,000 the fixed cost of a check is ten times as much."""
+
+
+def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int) -> pl.DataFrame:
+    """What the rules look at, from cells, decoded hashes and reference data.
+
+    Args:
+        rows: one row a record, as ingest and decode give them, with `partner_id`.
+        reference: the operator's data.
+        group_tag_limit: most characters of a group tag.
+
+    Returns:
+        The same rows with the columns of `schemas.manifest.COLUMNS` added.
+    """
+    product_id = pl.col("windows_product_id")
+    is_tuple = pl.all_horizontal(pl.col("serial_number", "manufacturer", "model").is_not_null())
+    text = pl.concat_str(TEXT_CELLS, separator="\n", ignore_nulls=True)
+    in_two_lines = pl.any_horizontal(pl.col(ONE_LINE_CELLS).str.contains("\n", literal=True).fill_null(value=False))
+    derived = rows.with_columns(
+        cells_read=pl.col("record_fault").is_null() & pl.col("header_no").is_not_null(),
+        tenant_key=pl.col("tenant_claim").str.to_lowercase(),
+        product_id=known(product_id, ~is_product_id(product_id)),
+        hidden_character=text.str.contains(HIDDEN) | in_two_lines,
+        formula=text.str.contains(FORMULA),
+        hash_serial_placeholder=is_placeholder(pl.col("hash_serial_number")),
+        group_tag_limit=pl.lit(group_tag_limit, pl.UInt32),
+    ).with_columns(
+        identity=pl.when(pl.col("has_hash"))
+        .then(pl.lit("hash"))
+        .when(pl.col("product_id").is_not_null())
+        .then(pl.lit("product_id"))
+        .when(is_tuple)
+        .then(pl.lit("tuple"))
+    )
+    channels = reference.partners.select("partner_id", takes_hash=pl.col("channel") != "oem_direct_api")
+    derived = derived.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1")
+    derived = with_tuple_faults(derived, reference.manufacturers["spelling"])
+    derived = _with_makers(derived, reference.manufacturers)
+    return _with_domains(_with_differences(derived), reference)
+
+
+def _with_makers(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
+    """Add the spellings that devices report of the row's and the hash's manufacturer, and which the row means instead.
+
+    A manufacturer that is not known is taken as it is, unless the row is a tuple and it is nearly a known one.
+    """
+    for name, own in (("manufacturer", "exact_manufacturer"), ("hash_manufacturer", "exact_hash_manufacturer")):
+        rows = (
+            rows.with_columns(spelling=pl.col(name).str.to_lowercase())
+            .join(
+                spellings.rename({"manufacturer": own}),
+                on="spelling",
+                how="left",
+                maintain_order="left",
+                validate="m:1",
+            )
+            .drop("spelling")
+        )
+    exact, given = pl.col("exact_manufacturer"), pl.col("manufacturer")
+    typed = (pl.col("identity") == "tuple") & pl.col("manufacturer_fault").is_null()
+    meant = meant_makers(rows.filter(typed & exact.is_null())["manufacturer"], spellings)
+    return rows.with_columns(
+        meant_manufacturer=pl.when(typed & exact.is_null())
+        .then(given.replace_strict(meant, default=None, return_dtype=pl.String))
+        .otherwise(known(exact, exact == given)),
+        exact_manufacturer=pl.coalesce(exact, given),
+        exact_hash_manufacturer=pl.coalesce("exact_hash_manufacturer", "hash_manufacturer"),
+    )
+
+
+def _with_differences(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add which cells are others than inside the verified hash; what is damaged in itself is held against nothing."""
+    serial, inside = pl.col("serial_number"), pl.col("hash_serial_number")
+    # Rows without anything of the kind, all of them as a rule, are not looked at cell by cell.
+    odd = (rows["hidden_character"] | rows["formula"]).any()
+
+    def differs(name: str, own: str, other: str, stands_for_none: pl.Expr) -> pl.Expr:
+        cell = pl.col(name)
+        damaged = cell.str.contains(HIDDEN) | cell.str.contains("\n", literal=True) | cell.str.contains(FORMULA)
+        broken = stands_for_none | damaged if odd else stands_for_none
+        return (pl.col("hash_verified") & (pl.col(own) != pl.col(other)) & ~broken).fill_null(value=False)
+
+    def empty(*names: str) -> pl.Expr:
+        return pl.any_horizontal(says_nothing(pl.col(name)).fill_null(value=False) for name in names)
+
+    damaged_serial = pl.col("serial_fault").eq_missing(pl.lit("SPREADSHEET_DAMAGE"))
+    no_serial = is_placeholder(serial) | damaged_serial | pl.col("hash_serial_placeholder")
+    maker = ("manufacturer", "exact_manufacturer", "exact_hash_manufacturer")
+    return rows.with_columns(
+        names_own_serial=(pl.col("hash_verified") & (serial == inside)).fill_null(value=False),
+        serial_differs=differs("serial_number", "serial_number", "hash_serial_number", no_serial),
+        manufacturer_differs=differs(*maker, empty("manufacturer", "hash_manufacturer")),
+        model_differs=differs("model", "model", "hash_model", empty("model", "hash_model")),
+    )
+
+
+def _with_domains(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    if reference.tenants is None:
+        return rows.with_columns(verified_domains=pl.lit(None, pl.List(pl.String)))
+    domains = reference.tenants.filter(pl.col("verified_domains").list.len() > 0)
+    domains = domains.select("verified_domains", tenant_key="tenant_id")
+    return rows.join(domains, on="tenant_key", how="left", maintain_order="left", validate="m:1")
+
+
+def validate(rows: pl.DataFrame) -> pl.DataFrame:
+    """Check rows by every rule.
+
+    Args:
+        rows: collected rows with the columns of `schemas.manifest.COLUMNS`.
+
+    Returns:
+        One row for each, in order: a Boolean column for each code of `schemas.manifest.RULES`, true where the row
+        has that finding.
+
+    Raises:
+        Fault: a check failed as a whole; such a failure is never taken for a pass.
+    """
+    narrow = rows.select(list(COLUMNS))
+    broken = _broken_rules(narrow)
+    findings = pl.select(
+        broken.get(code, pl.repeat(value=False, n=narrow.height, eager=True)).alias(code) for code in RULES
+    )
+    # Where nothing was found, all rows were accepted, and asking once more would be asking the same.
+    if broken and _broken_rules(narrow.filter(~findings.select(pl.any_horizontal(pl.all())).to_series())):
+        message = "validation gave two answers for the same rows; nothing was published, please report this"
+        raise Fault(message)
+    return findings
+
+
+def _broken_rules(narrow: pl.DataFrame) -> dict[str, pl.Series]:
+    try:
+        MANIFEST_ROW.validate(narrow, lazy=True)
+    except pandera.errors.SchemaErrors as caught:
+        return {str(error.check.name): _mask(error, narrow.height) for error in caught.schema_errors}
+    return {}
+
+
+def _mask(error: pandera.errors.SchemaError, height: int) -> pl.Series:
+    output = error.check_output
+    if not isinstance(output, pl.DataFrame) or output.height != height:
+        message = f"check {error.check} failed as a whole; nothing was published, please report this"
+        raise Fault(message)
+    return ~output["check_output"]
+
+
+def warn(rows: pl.DataFrame, as_of: pl.Expr) -> pl.DataFrame:
+    """Look for what is odd about a row and no reason to reject it.
+
+    Returns:
+        One row for each, in order: a Boolean column for each warning that a row has by itself.
+    """
+    verified = pl.col("hash_verified")
+    captured = pl.col("captured_at")
+    return rows.select(
+        PRODUCT_ID_IGNORED=verified & pl.col("windows_product_id").is_not_null() & pl.col("product_id").is_null(),
+        MANUFACTURER_DIFFERS=pl.col("names_own_serial") & pl.col("manufacturer_differs"),
+        MODEL_DIFFERS=pl.col("names_own_serial") & pl.col("model_differs"),
+        COLUMN_IGNORED="column_ignored",
+        ENCODING_MIXED="encoding_mixed",
+        VALUE_TRIMMED="value_trimmed",
+        HASH_TEXT_REPAIRED="hash_repaired",
+        HASH_LENGTH_UNUSUAL=verified & (pl.col("hash_bytes") != USUAL_BYTES),
+        HASH_FROM_WINPE=verified & (pl.col("os_type") == OS_TYPE_WINPE),
+        HASH_NO_TPM=verified & pl.col("tpm_ek_id").is_null(),
+        HASH_CAPTURE_TIME=(captured < _EARLIEST_CAPTURE) | (captured > as_of + pl.duration(days=1)),
+        VIRTUAL_MACHINE=is_virtual(
+            pl.coalesce("hash_manufacturer", "manufacturer"), pl.coalesce("hash_model", "model"), pl.col("on_vmbus")
+        ),
+    ).select(pl.all().fill_null(value=False))

@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.config import Limits
+from pipeline.engine.crew import ThisProcess, Workers
+from pipeline.ingest import Manifest
+from pipeline.intake.read_part import Delivered
+from pipeline.intake.schedule import read_all
+from pipeline.intake.staging import Staging
+from tests.ingest.test_records import HEADER, NEAR_MANIFESTS
+
+OTHER_HEADER = b"Serial Number;PKID"
+LINES = st.lists(
+    st.sampled_from([HEADER, OTHER_HEADER, b"A1,,,HP,M", b"B2;33", b",,,,", b'"x', b"\xc3\x84,,,HP,M"]), max_size=40
+)
+
+
+def make_parts_small(patch):
+    """Let small files have many parts."""
+    patch.setattr("pipeline.ingest.survey.PART_BYTES", 40)
+    patch.setattr("pipeline.intake.schedule._LARGE", 80)
+    patch.setattr("pipeline.ingest.encoding.CHUNK", 16)
+    patch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 16)
+
+
+def read(folder, contents, crew, limits=None):
+    """Rows of some files in order, without what tells only how they were read, and what is known of each file."""
+    folder.mkdir()
+    delivered = []
+    for number, content in enumerate(contents):
+        path = folder / f"{number}.csv"
+        path.write_bytes(content)
+        delivered.append(Delivered(number, Manifest(path, path.name, "contoso", None), len(content), frozenset()))
+    staging = Staging(folder / "rows")
+    files = []
+    with crew:
+        for taken in read_all(delivered, limits or Limits(), crew, staging):
+            files += taken.files
+            for staged in taken.staged:
+                staging.add(staged.path)
+    told = [(file.headers, file.delimiter, file.rows_read, file.fault, file.survey.sha256) for file in files]
+    return [row for batch in staging.batches() for row in batch.iter_rows()], told
+
+
+def both_ways(tmp_path_factory, contents, sample):
+    folder = tmp_path_factory.mktemp("any")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.ingest.survey._SAMPLE", sample)
+        whole = read(folder / "whole", contents, ThisProcess())
+        make_parts_small(patch)
+        return whole, read(folder / "parts", contents, ThisProcess())
+
+
+@given(LINES, st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-16"]))
+def test_reading_in_parts_changes_nothing_even_where_headers_change(tmp_path_factory, lines, encoding):
+    content = b"\n".join([HEADER, *lines]).decode().encode(encoding)
+    whole, parts = both_ways(tmp_path_factory, [content], 60)
+    assert parts == whole
+
+
+@given(st.lists(NEAR_MANIFESTS, max_size=3))
+@example([b";\n" + HEADER])
+@example([b";\n" * 30 + b"A1,,,HP,M\n" * 30])
+def test_reading_any_bytes_in_parts_changes_nothing(tmp_path_factory, contents):
+    whole, parts = both_ways(tmp_path_factory, contents, 60)
+    assert parts == whole
+
+
+def test_a_large_file_is_read_in_parts_at_all(tmp_path, monkeypatch):
+    make_parts_small(monkeypatch)
+    rows, _ = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess())
+    assert len(rows) == 2_000
+    assert len(list((tmp_path / "a" / "rows").iterdir())) > 4
+
+
+def test_a_large_file_beyond_the_limit_is_unreadable_and_not_empty(tmp_path, monkeypatch):
+    make_parts_small(monkeypatch)
+    rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess(), Limits(text=5_000))
+    assert rows == []
+    assert [fault for _, _, _, fault, _ in told] == ["FILE_TOO_LARGE"]
+
+
+def test_worker_processes_give_the_same(tmp_path):
+    contents = [HEADER + b"\n" + b"A%d,,,HP,M\n" % number * 100 for number in range(20)]
+    assert read(tmp_path / "one", contents, ThisProcess()) == read(tmp_path / "three", contents, Workers(3))
