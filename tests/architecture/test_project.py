@@ -156,3 +156,12 @@ def test_modules_stay_small():
     for path in (*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("schemas/*.py")):
         if path.name != "reasons.py":  # the catalogue is data
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+
+
+def test_every_room_stands_in_the_readme_and_few_modules_stand_outside():
+    places = {path.stem for path in (ROOT / "pipeline").iterdir() if not path.name.startswith("_")}
+    section = README.split("| place | holds |\n")[1].split("\n\n")[0]
+    told = {word for line in section.splitlines()[1:] for word in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert told == places
+    modules = [path.name for path in (ROOT / "pipeline").glob("*.py")]
+    assert len(modules) <= 12
