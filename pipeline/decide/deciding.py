@@ -92,7 +92,8 @@ def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     claims = claims_on_bare(told, devices)
     found = (
         devices.select("row", "profile", "tenant_id", "has_hash", "in_doubt")
-        .with_columns(rival=pl.col("row").is_in(rivals(told, claims, devices).implode()))
+        .join(rivals(told, claims, devices), on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(rival=pl.col("elsewhere").is_not_null())
         .join(duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
         .join(conflicts(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
         .join(registrations(told, devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
@@ -126,7 +127,8 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
     claimed = pl.col("two_tenants").fill_null(value=False)
     ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | contradicted | in_crowd
     # Without a hash, the same as a device and as a registration that is another one: it repeats neither.
-    kept_row = pl.when(pl.col("has_hash") | ~pl.col("rival")).then("kept_row")
+    elsewhere = pl.col("elsewhere").fill_null(value=False)
+    kept_row = pl.when(pl.col("has_hash") | ~elsewhere).then("kept_row")
     at_odds = pl.col("in_doubt") | pl.col("rival") | contradicted | claimed
     return found.select(
         "row",

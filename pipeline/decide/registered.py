@@ -107,21 +107,27 @@ def claims_on_bare(told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def rivals(told: pl.DataFrame, claims: pl.DataFrame, devices: pl.DataFrame) -> pl.Series:
-    """Rows of devices of one tenant of which several are the same as one of its registrations without a hash."""
+def rivals(told: pl.DataFrame, claims: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
+    """Rows of devices of one tenant of which several are the same as one of its registrations without a hash.
+
+    Returns:
+        One row a row: `row`, and `elsewhere`: no row with a hash says that the registration is the row's own device, so
+        that it is another one.
+    """
     counts = claims.filter("own_tenant").group_by("record").agg(devices=pl.len(), by_hash=pl.col("by_hash").sum())
     same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
     disputed = (
         same.select("profile", "device", "record", "has_hash", registered_tenant="tenant_id")
-        .join(claims.filter("own_tenant").select(_PLACE), on=list(_PLACE), how="semi")
+        .join(claims.filter("own_tenant").select(*_PLACE, claimed="by_hash"), on=list(_PLACE), how="inner")
         .join(counts, on="record", how="inner", validate="m:1")
         .filter(pl.when("has_hash").then(pl.col("by_hash") > 1).otherwise(pl.col("devices") > 1))
     )
     return (
         devices.select("row", "profile", "device", "tenant_id")
-        .join(disputed.select("profile", "device", "registered_tenant"), on=["profile", "device"], how="inner")
-        .filter(pl.col("tenant_id") == pl.col("registered_tenant"))["row"]
-        .unique()
+        .join(disputed.select("profile", "device", "registered_tenant", "claimed"), on=["profile", "device"])
+        .filter(pl.col("tenant_id") == pl.col("registered_tenant"))
+        .group_by("row")
+        .agg(elsewhere=~pl.col("claimed").all())
     )
 
 

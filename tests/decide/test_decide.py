@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.decide import decide, has_reason
@@ -243,7 +243,6 @@ def primary(night, registrations):
     return decisions
 
 
-@settings(max_examples=30)
 @given(NIGHTS, st.lists(RECORDS, max_size=2), st.data())
 def test_a_rejected_row_matters_only_to_those_that_name_it(night, registrations, data):
     whole = primary(night, registrations)
@@ -257,7 +256,6 @@ def test_a_rejected_row_matters_only_to_those_that_name_it(night, registrations,
         assert reason == whole["reason"][row] or gone in (whole["met_rows"].to_list()[row] or [])
 
 
-@settings(max_examples=40)
 @given(NIGHTS, st.lists(RECORDS, max_size=2))
 def test_rows_without_a_hash_send_none_with_one_to_review(night, registrations):
     whole = primary(night, registrations)
@@ -271,7 +269,6 @@ def test_rows_without_a_hash_send_none_with_one_to_review(night, registrations):
             assert oracle.verdict(night[row][0], night[kept][0]) == "same"
 
 
-@settings(max_examples=40)
 @given(NIGHTS, st.lists(RECORDS, max_size=3))
 def test_nothing_is_registered_past_a_verdict(night, registrations):
     whole = primary(night, registrations)

@@ -38,7 +38,7 @@ def test_a_commit_that_lost_its_last_lines_is_refused(published):
     assert published.run().manifest["files"]["already_processed"] == 2
 
 
-@pytest.mark.parametrize("share", [0, 0.5])
+@pytest.mark.parametrize("share", [0, pytest.param(0.5, marks=pytest.mark.long)])
 def test_every_file_of_the_store_cut_off_is_refused_or_harmless(published, share):
     registry = Registry.open(published.registry, create=False)
     for _ in range(COMMITS_TO_A_CHECKPOINT):

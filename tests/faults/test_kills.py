@@ -3,6 +3,7 @@ import shutil
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -21,7 +22,7 @@ CALLS = ("fsync", "linkat", "unlink", "rename", "mkdir", "unlinkat", "rmdir")
 
 
 def test_a_kill_at_any_time_loses_and_doubles_nothing(world, capsys):
-    kills = 30
+    kills = 10
     committed = kill_nights(world, kills, seed=11)
     finish(start(world, "morning"))
     with capsys.disabled():
@@ -77,19 +78,22 @@ def require_strace():
         pytest.skip("processes may not be traced on this machine")
 
 
+rarely = partial(pytest.param, marks=pytest.mark.long)
+
+
 @pytest.mark.parametrize(
     ("call", "number", "committed", "published"),
     [
-        ("rename", 1, False, False),  # the workspace gets its name
-        ("rename", 2, False, False),  # that a run can be moved to its place is tried
+        rarely("rename", 1, False, False),  # the workspace gets its name
+        rarely("rename", 2, False, False),  # that a run can be moved to its place is tried
         ("rename", 4, False, False),  # a data file gets its name
         ("linkat", 1, False, False),  # the commit
         ("unlink", 1, True, False),  # behind it
         ("rename", 5, True, False),  # the folder of the run
         ("rename", 6, True, False),  # its run.json
-        ("rename", 7, True, True),  # the note of the registry that it is published
-        ("rename", 8, True, True),  # that of the output
-        ("rename", 9, True, True),  # the page of all runs
+        rarely("rename", 7, True, True),  # the note of the registry that it is published
+        rarely("rename", 8, True, True),  # that of the output
+        rarely("rename", 9, True, True),  # the page of all runs
         ("rename", 10, True, True),  # the end of the workspace
     ],
 )

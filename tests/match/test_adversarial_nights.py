@@ -236,3 +236,13 @@ def test_a_product_id_is_not_registered_past_the_likeness_of_its_mate():
     expected = [{"PROBABLE_DUPLICATE"}, {"DUPLICATE_IN_BATCH", "PROBABLE_DUPLICATE"}]
     assert oracle.decide([WEAK, mate], [known]).codes == expected
     assert decided([WEAK, mate], [known])[1] == expected
+
+
+def test_a_weak_row_between_a_device_and_the_registration_of_another_is_ambiguous():
+    no = A | {"tpm_ek_id": None, "smbios_uuid": None}
+    owner = no | {"serial_number": "MNP", "model": "m2", "product_id": None}
+    bare = {"has_hash": False, "serial_number": "MNP", "manufacturer": "HP", "model": "m2", "product_id": "p1"}
+    night = [WEAK, no, owner], [NOTHING | KNOWN | bare]
+    expected = [{"AMBIGUOUS_MATCH"}, {"AMBIGUOUS_MATCH"}, {"ALREADY_REGISTERED"}]
+    assert oracle.decide(*night).codes == expected
+    assert decided(*night)[1] == expected

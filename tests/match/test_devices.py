@@ -2,7 +2,7 @@ from itertools import combinations
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.match import candidates, match
@@ -66,7 +66,6 @@ def test_a_registration_with_a_hash_counts_as_a_device(records, registrations, i
     assert formed(records, registrations)[1] == in_doubt
 
 
-@settings(max_examples=60)
 @given(st.lists(RECORDS, max_size=7))
 def test_a_device_with_hashes_is_sure_only_where_all_its_pairs_are_the_same(records):
     profiles = match(batch(records), NoRecords()).profiles

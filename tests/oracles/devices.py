@@ -77,11 +77,24 @@ class Night:
         return not all(self.same(a, b) for a, b in combinations(device, 2))
 
     def meets(self, group):
-        """The batch's devices that the group is the same as, and the registrations with a hash that these are not."""
+        """The batch's devices that the group is the same as, and the registrations that are devices which these are
+        not: those with a hash, and (Reading) those without one that a row with a hash of their tenant is the same as.
+        """
         devices = [device for device in self.devices if self.any_within(group, device, {"same"})]
         covered = {r for device in devices for a in device for r in self.registered(a)}
-        known = {r for a in group for r in self.registered(a) if self.registrations[r]["has_hash"]}
+        known = {
+            r
+            for a in group
+            for r in self.registered(a)
+            if self.registrations[r]["has_hash"] or (devices and self.claimed(r) and self.at_home(a, r))
+        }
         return devices, known - covered
+
+    def at_home(self, row, r):
+        return self.rows[row]["tenant_id"] == self.registrations[r]["tenant_id"]
+
+    def claimed(self, r):
+        return any(r in self.registered(a) and self.at_home(a, r) for a in self.hashed)
 
     def torn(self, group, device):
         """Reading: rows without a hash that "same" connects past a verdict against it, be it among themselves or with
