@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
+from pipeline.departing import Terms, departing, for_customers
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
 from pipeline.history import count_published, published_runs
 from pipeline.ingest import Inbox, inbox_at, with_sheets
@@ -27,6 +28,7 @@ from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
 from pipeline.reading.stage import Delivered
+from pipeline.recording import ENDING
 from pipeline.reference import Reference, load_reference
 from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
@@ -58,6 +60,7 @@ from pipeline.staging import Staging
 from pipeline.takeover import take_over
 from pipeline.workspace import MANIFEST, Workspace, workspace
 from schemas.device import COMPONENT_TYPES
+from schemas.kinds import REGISTRATION
 from schemas.run import RunManifest
 
 _COMMIT_TRIES = 5
@@ -80,7 +83,7 @@ class RunResult:
 
 
 def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
-    """Take in manifests, register what may be registered, and publish both sets and the report.
+    """Take in manifests, end and make what registrations may be, and publish all sets and the report.
 
     Raises:
         UsageError: configuration or reference data is wrong; nothing was done.
@@ -108,23 +111,30 @@ def _run(
     _require_free(config, output)
     with workspace(output.folder, config.run_id, registry) as place:
         with clock("ingest"):
-            night = _docket(config, registry)
+            night = _docket(config, registry, registry.version)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             read = take_in(_brought(inbox, night), rulebook, Work(config.workers, config.limits), staging, listener)
         for _ in range(_COMMIT_TRIES):
             files = identified(read, night)
-            intake = read.only(due(read, files, night))
+            terms = Terms(config.departure_limit, for_customers(reference), reference.manufacturers)
+            # Barrier: departures need the components of every row that names a registration; they come first.
+            with clock("depart"):
+                left = departing(read.only(due(read, files, night)), files, registry, terms)
+                remaining = registry.without(left.ended["device_id"])
+                intake = read.only(due(read, files, night.without_waiting_for(left.ended)))
+                arrivals = intake.of_kind(REGISTRATION)
             # Barrier: matching needs the components of every row that may be registered.
             with clock("match"):
-                eligible = intake.rows.filter(~has_reason(intake.findings))
-                matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
+                eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
+                matches = match(eligible.select("row", *COMPONENT_TYPES), remaining)
             # Barrier: publishing needs every decision.
             with clock("decide"):
-                decisions = decide(intake.rows, with_departed(intake, registry), matches)
+                found = with_departed(arrivals, remaining, matches, left.ended["device_id"])
+                decisions = left.joined(decide(arrivals.rows, found, matches), arrivals, files)
                 decided = settle(intake.rows, decisions, matches, files, night, config.as_of)
                 summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
-                cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)
+                cases = tell_cases(intake.rows, intake.files, decisions, matches, remaining)
             past = published_runs(output.folder, MOST_NIGHTS)
             with _records(config, registry, place) as records:
                 with clock("publish"):
@@ -133,7 +143,8 @@ def _run(
                     publication = place.begin_publication()
                     reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
                     learning = registry.states(decisions["learns_device_id"].drop_nulls())
-                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning)
+                    ending = registry.states(left.ended["device_id"], ENDING)
+                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning, ending)
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, night, config.run_id))
                     records.record(open_rows.events())
@@ -151,7 +162,7 @@ def _run(
                     _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()
-            night = _docket(config, registry)
+            night = _docket(config, registry, night.opened)
             if registry.committed(config.run_id) is not None:
                 return _finished_before(config, output)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
@@ -185,8 +196,8 @@ def _with_what_runs_knew(config: RunConfig, registry: Registry, output: Output) 
     return registry.reopened()
 
 
-def _docket(config: RunConfig, registry: Registry) -> Docket:
-    return docket(registry, config.as_of, config.wait_days, reprocess=config.reprocess)
+def _docket(config: RunConfig, registry: Registry, opened: int) -> Docket:
+    return docket(registry, config.as_of, config.wait_days, opened, reprocess=config.reprocess)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
