@@ -21,8 +21,8 @@ WAIT_DAYS = 90
 """Days that a request waits for consent, settings or the registry: a quarter, in which such things are settled."""
 
 DEPARTURE_LIMIT = 0.25
-"""Largest share of a tenant's registrations that one run ends: a quarter of a customer's devices do not leave in a night,
-and a list that says so may be another list."""
+"""Largest share of a tenant's registrations that one run ends: a quarter of a customer's devices do not leave in a
+night, and a list that says so may be another list."""
 
 FILE_LIMIT = 8 << 30
 """Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""

@@ -70,7 +70,9 @@ class Judged:
 def judge(rows: pl.DataFrame, rulebook: Rulebook) -> Judged:
     """Judge decoded rows one by one, those of each kind of manifest together."""
     kinds = rows["request_kind"].unique(maintain_order=True).to_list() or [REGISTRATION]
-    parts = [_judge(rows.filter(request_kind=kind) if len(kinds) > 1 else rows, KINDS[kind], rulebook) for kind in kinds]
+    parts = [
+        _judge(rows.filter(request_kind=kind) if len(kinds) > 1 else rows, KINDS[kind], rulebook) for kind in kinds
+    ]
     return Judged(
         pl.concat(part.rows for part in parts),
         pl.concat(part.findings for part in parts),

@@ -130,7 +130,9 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         it is carried out.
     """
     here = decided.filter(pl.col("row").is_between(*wide.select(first=pl.min("row"), last=pl.max("row")).row(0)))
-    rows = wide.drop("partner_id", "request_kind").join(here.drop("request_kind"), on="row", how="inner", maintain_order="left", validate="1:1")
+    rows = wide.drop("partner_id", "request_kind").join(
+        here.drop("request_kind"), on="row", how="inner", maintain_order="left", validate="1:1"
+    )
     matched_file = rows.select(file_of(pl.col("matched_row").fill_null(0))).to_series()
     batch = pl.concat(
         [
@@ -147,9 +149,17 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
     moment = pl.lit(stamp.as_of, pl.Datetime("us", "UTC"))
     ends = pl.col("ends_device_id").is_not_null()
     named = named.join(
-        stamp.ending.select(ends_device_id="device_id", registered_via="registered_via", registered_by="partner_id",
-                            began_at="registered_at"),
-        on="ends_device_id", how="left", maintain_order="left", validate="m:1")
+        stamp.ending.select(
+            ends_device_id="device_id",
+            registered_via="registered_via",
+            registered_by="partner_id",
+            began_at="registered_at",
+        ),
+        on="ends_device_id",
+        how="left",
+        maintain_order="left",
+        validate="m:1",
+    )
     return named.with_columns(
         run_id=pl.lit(stamp.run_id),
         warnings=listed(WARNING_CODES),

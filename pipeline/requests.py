@@ -65,7 +65,7 @@ class Docket:
         return replace(self, waiting=self.waiting.filter(~pl.col("request_id").is_in(over.implode())))
 
 
-def docket(registry: Registry, as_of: datetime, wait_days: int, opened: int, *, reprocess: bool) -> Docket:
+def docket_of(registry: Registry, as_of: datetime, wait_days: int, opened: int, *, reprocess: bool) -> Docket:
     """What the registry knows of requests tonight.
 
     Args:

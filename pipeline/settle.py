@@ -50,7 +50,14 @@ def settle(
     decided = pl.concat([own_rows, decisions.drop("row")], how="horizontal")
     rejected = decided.filter(pl.col("reason").is_not_null())
     own = rejected.select(
-        "row", "request_kind", "tenant_id", "reason", "matched_row", "matched_device_id", *_IN_EACH_OTHERS_WAY, *_waits()
+        "row",
+        "request_kind",
+        "tenant_id",
+        "reason",
+        "matched_row",
+        "matched_device_id",
+        *_IN_EACH_OTHERS_WAY,
+        *_waits(),
     ).with_columns(request_ids(rejected["row"], files))
     asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
     first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
@@ -65,9 +72,7 @@ def settle(
 
 def _waits() -> list[pl.Expr]:
     """What the reasons of each row wait for; those of a row that points at another are what that one waits for."""
-    codes = [
-        code for code in REASON_CODES if code != _DUPLICATE and CATALOGUE[code].outcome is not Outcome.STRUCTURE
-    ]
+    codes = [code for code in REASON_CODES if code != _DUPLICATE and CATALOGUE[code].outcome is not Outcome.STRUCTURE]
     return [
         pl.any_horizontal(pl.lit(value=False), *(_if_waits(code, what) for code in codes)).alias(name)
         for name, what in zip(WAITS, Waits, strict=True)
@@ -108,6 +113,9 @@ def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
     followed = {
         name: (pl.col(name) | (is_duplicate & pl.col(f"kept_{name}").fill_null(value=False))) & ~done for name in WAITS
     }
+    # Of a departure and a registration in each other's way the one is final, and so is the other.
+    at_odds = pl.any_horizontal(_IN_EACH_OTHERS_WAY) & (pl.col("kept_kind") != pl.col("request_kind"))
+    followed[_FINAL] |= at_odds.fill_null(value=False)
     return found.with_columns(
         kept_at=pl.when(is_duplicate).then("kept_at"),
         is_done=done,

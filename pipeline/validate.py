@@ -50,9 +50,7 @@ def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int, kind:
         formula=text.str.contains(FORMULA),
         hash_serial_placeholder=is_placeholder(pl.col("hash_serial_number")),
         group_tag_limit=pl.lit(group_tag_limit, pl.UInt32),
-    ).with_columns(
-        identity=pl.coalesce(pl.when(named_by[name]).then(pl.lit(name)) for name in kind.identities)
-    )
+    ).with_columns(identity=pl.coalesce(pl.when(named_by[name]).then(pl.lit(name)) for name in kind.identities))
     channels = reference.partners.select("partner_id", takes_hash=pl.col("channel") != "oem_direct_api")
     derived = derived.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1")
     derived = with_tuple_faults(derived, reference.manufacturers["spelling"])

@@ -71,9 +71,9 @@ COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rules look at: cells, fields of the decoded hash, and facts derived from them; never a hash or raw text.
 
-`product_id` is the cell where that is one, `identity` is one of the kind's (`schemas.kinds`) or null. A value `…_differs`
-where it can be held against the verified hash and is another there, `names_own_serial` says that the row's serial
-number is the hash's, and `meant_manufacturer` is the spelling that its devices report where the row has another.
+`product_id` is the cell where that is one, `identity` is one of the kind's (`schemas.kinds`) or null. A value
+`…_differs` where it can be held against the verified hash and is another there, `names_own_serial` says that the row's
+serial number is the hash's, and `meant_manufacturer` is the spelling that its devices report where the row has another.
 """
 
 

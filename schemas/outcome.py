@@ -98,8 +98,8 @@ MEANINGS: dict[str, str] = {
     "assigned_user": "as delivered",
     "hardware_hash_id": "SHA-256 of the hash's signed part, in hex; null unless the hash is verified",
     "warnings": "codes of what is odd about the row and does not stop it",
-    "matched_device_id": "the registered device that it collided with, or whose disk it carries, or, of a repair, the ended "
-    "one",
+    "matched_device_id": "the registered device that it collided with, or whose disk it carries, or, of a repair, the "
+    "ended one",
     "evidence": "which components agreed and which did not",
     "device_id": "the device's key in the registry; of a departure that of the registration that ended",
     "identity": "what it is registered by: `hash`, `product_id` or `tuple`; of a departure what named it: `device_id`, "

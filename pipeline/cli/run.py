@@ -97,7 +97,7 @@ def run(
     metrics: Path | None,
     **settings: Any,  # noqa: ANN401 - passed on
 ) -> int:
-    """Take in the manifests of one or more INBOX folders and publish what was registered, what has left, and what was not.
+    """Take in the manifests of one or more INBOX folders and publish what was registered, what left, and what not.
 
     An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. What lies in a
     folder `departures` below the partner's or tenant's asks for devices to be deregistered.

@@ -57,7 +57,9 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
     found = _found(rows, matches)
     decided = concluded(rows, _codes(found), findings, _MATCH_CODES)
     learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
-    repaired = decided.join(_repaired(rows, decided, matches), on="row", how="left", maintain_order="left", validate="1:1")
+    repaired = decided.join(
+        _repaired(rows, decided, matches), on="row", how="left", maintain_order="left", validate="1:1"
+    )
     told = repaired.with_columns(
         learns_device_id=pl.when(learns).then("learnable"),
         DEVICE_REPAIRED=pl.col("old_device_id").is_not_null(),
@@ -68,9 +70,7 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
     return told.select("row", *CATALOGUE, *_TOLD, "learns_device_id", "reason")
 
 
-def concluded(
-    rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]
-) -> pl.DataFrame:
+def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]) -> pl.DataFrame:
     """Put what was found about rows together: the first reason of the catalogue is the primary one.
 
     Args:

@@ -44,7 +44,9 @@ class _Arriving:
         return pl.DataFrame({"tenant_id": tenant_ids, "live": 0})
 
 
-def stand_in_the_way(decisions: pl.DataFrame, asked: pl.DataFrame, arriving: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
+def stand_in_the_way(
+    decisions: pl.DataFrame, asked: pl.DataFrame, arriving: pl.DataFrame, spellings: pl.DataFrame
+) -> pl.DataFrame:
     """Refuse departures that end nothing and the rows that they name: which of both came first cannot be told.
 
     Args:
@@ -58,13 +60,15 @@ def stand_in_the_way(decisions: pl.DataFrame, asked: pl.DataFrame, arriving: pl.
     Returns:
         The decisions, both sides `AMBIGUOUS_MATCH`, each pointing at the first of the other.
     """
-    idle = decisions.filter((pl.col("reason") == "NOT_REGISTERED"))["row"]
+    idle = decisions.filter(pl.col("reason") == "NOT_REGISTERED")["row"]
     kept = decisions.filter(pl.col("reason").is_null())["row"]
     lost = asked.filter(pl.col("row").is_in(idle.implode())).sort("row")
     new = arriving.filter(pl.col("row").is_in(kept.implode())).sort("row")
     if lost.is_empty() or new.is_empty():
         return decisions
-    found = candidates(lost, _Arriving(new.with_columns(registered_via=pl.lit(None, pl.String))), spellings, hints=False)
+    found = candidates(
+        lost, _Arriving(new.with_columns(registered_via=pl.lit(None, pl.String))), spellings, hints=False
+    )
     row_of = new.select("device_id", other="row")
     pairs = (
         pl.concat([found, lost[found["at"]].select("row", own_tenant="tenant_id")], how="horizontal")
@@ -76,12 +80,16 @@ def stand_in_the_way(decisions: pl.DataFrame, asked: pl.DataFrame, arriving: pl.
     met = sides.group_by("row").agg(in_the_way=pl.col("other").min())
     told = pl.lit("in this delivery: a departure and a registration name each other, and neither came before the other")
     is_met = pl.col("in_the_way").is_not_null()
-    return decisions.join(met, on="row", how="left", maintain_order="left", validate="1:1").with_columns(
-        NOT_REGISTERED=pl.col("NOT_REGISTERED") & ~is_met,
-        AMBIGUOUS_MATCH=pl.col("AMBIGUOUS_MATCH") | is_met,
-        reason=pl.when(is_met).then(pl.lit("AMBIGUOUS_MATCH")).otherwise("reason"),
-        matched_device_id=pl.when(~is_met).then("matched_device_id"),
-        matched_row=pl.when(is_met).then("in_the_way").otherwise("matched_row"),
-        met_rows=pl.when(is_met).then(pl.concat_list("in_the_way")).otherwise("met_rows"),
-        evidence=pl.when(is_met).then(told).otherwise("evidence"),
-    ).drop("in_the_way")
+    return (
+        decisions.join(met, on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(
+            NOT_REGISTERED=pl.col("NOT_REGISTERED") & ~is_met,
+            AMBIGUOUS_MATCH=pl.col("AMBIGUOUS_MATCH") | is_met,
+            reason=pl.when(is_met).then(pl.lit("AMBIGUOUS_MATCH")).otherwise("reason"),
+            matched_device_id=pl.when(~is_met).then("matched_device_id"),
+            matched_row=pl.when(is_met).then("in_the_way").otherwise("matched_row"),
+            met_rows=pl.when(is_met).then(pl.concat_list("in_the_way")).otherwise("met_rows"),
+            evidence=pl.when(is_met).then(told).otherwise("evidence"),
+        )
+        .drop("in_the_way")
+    )

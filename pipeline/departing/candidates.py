@@ -108,7 +108,9 @@ def _by_likeness(named: pl.DataFrame, existing: Registrations) -> pl.DataFrame:
     if nameless.height:
         makers = existing.manufacturers()
         if nameless.height * len(makers) <= MOST_GUESSED:
-            known = pl.concat([known, nameless.drop("manufacturer").join(makers.to_frame(), how="cross")], how="diagonal")
+            known = pl.concat(
+                [known, nameless.drop("manufacturer").join(makers.to_frame(), how="cross")], how="diagonal"
+            )
     nothing = pl.DataFrame(schema=_PAIR_TYPES)
     if known.is_empty():
         return nothing

@@ -144,9 +144,7 @@ def _disagreements() -> dict[str, pl.Expr]:
 def _in_words() -> pl.Expr:
     elsewhere = pl.when(pl.col("tenant_id") != pl.col("own_tenant")).then(pl.format(" of tenant {}", "tenant_id"))
     later = pl.when(~pl.col("is_in_time")).then(pl.lit(", which is later than the request"))
-    return pl.format(
-        "registered device {}{}{}: {}", "device_id", elsewhere.fill_null(""), later.fill_null(""), "told"
-    )
+    return pl.format("registered device {}{}{}: {}", "device_id", elsewhere.fill_null(""), later.fill_null(""), "told")
 
 
 def _first(met: pl.DataFrame) -> pl.DataFrame:
@@ -168,7 +166,9 @@ def _limited(met: pl.DataFrame, existing: Registrations, terms: Terms) -> pl.Dat
     """Add `DEPARTURE_LIMIT`: a run does not end so many of a tenant's registrations."""
     ends = met.drop_nulls("ends_device_id").group_by("own_tenant").agg(ends=pl.len())
     many = ends.filter(pl.col("ends") > FEWEST_LIMITED)
-    live = existing.live_by_tenant(many["own_tenant"]) if many.height else many.select(tenant_id="own_tenant", live="ends")
+    live = (
+        existing.live_by_tenant(many["own_tenant"]) if many.height else many.select(tenant_id="own_tenant", live="ends")
+    )
     over = many.join(live, left_on="own_tenant", right_on="tenant_id", how="left", validate="1:1").filter(
         pl.col("ends") > pl.col("live").fill_null(0) * terms.limit
     )

@@ -277,11 +277,11 @@ def _folders(entry: _Entry) -> list[str]:
 
 def whose(folders: list[str]) -> tuple[str | None, str | None, str]:
     """Partner, tenant folder and kind of a file by the folders that it lies in, from the partner's on."""
-    partner, *below = folders[:3] or [None]
-    kinds = [kind_of_folder(name) for name in below if name is not None]
+    below = folders[1:3]
+    kinds = [kind_of_folder(name) for name in below]
     kind = next((kind for kind in kinds if kind), REGISTRATION)
     tenants = below[1:] if kinds and kinds[0] else below
-    return partner, tenants[0] if tenants else None, kind
+    return folders[0] if folders else None, tenants[0] if tenants else None, kind
 
 
 def _describe(entry: _Entry, fault: str | None) -> Manifest:

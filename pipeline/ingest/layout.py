@@ -174,9 +174,7 @@ def assumed_header(kind: str, delimiter: str) -> Header | None:
 def _columns(cells: tuple[str, ...], kind: str) -> tuple[str | None, ...]:
     names = [compared(cell) for cell in cells]
     silent = RESENT if SENT_AGAIN in names else frozenset[str]()
-    return tuple(
-        None if name in silent else column_of(cell, kind) for cell, name in zip(cells, names, strict=True)
-    )
+    return tuple(None if name in silent else column_of(cell, kind) for cell, name in zip(cells, names, strict=True))
 
 
 def _names(line: str, delimiter: str) -> tuple[str, ...]:

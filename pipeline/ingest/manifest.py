@@ -121,8 +121,8 @@ def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFram
 
     Yields:
         Some rows at a time, in order: the columns of `read_cells`; `reading`, the position of their reading;
-        `partner_id` and `request_kind`; `tenant_claim`, the tenant as delivered (the cell where the header has the column, else the
-        folder); and `tenant_unread`, whether a damaged row would have named it in a cell.
+        `partner_id` and `request_kind`; `tenant_claim`, the tenant as delivered (the cell where the header has the
+        column, else the folder); and `tenant_unread`, whether a damaged row would have named it in a cell.
     """
     begun: list[Reading] = []
     for sections in blocks_of(_sections(readings, forms, begun)):

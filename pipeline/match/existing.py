@@ -6,7 +6,6 @@ import polars as pl
 
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
 
-
 _FOUND_TYPES = {
     "record": pl.UInt32(),
     **dict.fromkeys(("device_id", "tenant_id", "partner_id", "registered_via"), pl.String()),

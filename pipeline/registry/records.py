@@ -142,7 +142,8 @@ class Records:
         states = events.filter(pl.col("event").is_in(list(STATES)))
         renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
         return _History(
-            renewed=renewed.select("device_id", "record"), ended=latest.filter(pl.col("event").is_in(list(ENDS)))["device_id"]
+            renewed=renewed.select("device_id", "record"),
+            ended=latest.filter(pl.col("event").is_in(list(ENDS)))["device_id"],
         )
 
     def _of_later_events(self, *names: str) -> pl.DataFrame:
@@ -184,7 +185,7 @@ class Records:
         return names["manufacturer"].drop_nulls().sort()
 
     def began(self, device_ids: pl.Series) -> pl.DataFrame:
-        """Since which version registrations are live: `device_id` and `began`, -1 for one that an early program made."""
+        """Since which version registrations are live: `device_id`, and `began`, -1 where it is not known."""
         found = self.scan().filter(
             pl.col("device_id").is_in(device_ids.implode()) & pl.col("event").is_in(list(BEGINS))
         )

@@ -61,7 +61,5 @@ def registrations(events: pl.DataFrame) -> pl.DataFrame:
         *ends,
         state=pl.when(pl.col("event").is_in(list(STATES))).then(pl.lit(REGISTERED)).otherwise("event"),
     )
-    found = states.drop("event", *ends).join(
-        last, on="device_id", how="left", maintain_order="left", validate="1:1"
-    )
+    found = states.drop("event", *ends).join(last, on="device_id", how="left", maintain_order="left", validate="1:1")
     return found.select("device_id", "state", pl.exclude("device_id", "state"))

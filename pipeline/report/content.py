@@ -144,7 +144,9 @@ def _verdict(counts: Counts) -> str:
     if not rows["rejected"] and not leaving:
         return f"All {decided:,} rows that had to be decided were registered."
     if not rows["rejected"]:
-        return f"All {decided:,} rows that had to be decided were carried out: {rows['registered']:,} registered{leaving}."
+        return (
+            f"All {decided:,} rows that had to be decided were carried out: {rows['registered']:,} registered{leaving}."
+        )
     owners = _owners(counts["reasons"])
     parts = [
         f"{number:,} {told}"

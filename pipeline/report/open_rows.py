@@ -26,7 +26,13 @@ _STATE = ("event", "reason", "waits_on", "waits_from", "tenant_id", "source_file
 """What is recorded anew of a request when it differs."""
 
 _BROKEN_TYPES = {"row": pl.UInt64(), **PENDING_TYPES}
-_NAMED_TYPES = {"request_kind": pl.String(), "partner_id": pl.String(), "tenant_id": pl.String(), "manufacturer": pl.String(), "key": pl.Int64()}
+_NAMED_TYPES = {
+    "request_kind": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_id": pl.String(),
+    "manufacturer": pl.String(),
+    "key": pl.Int64(),
+}
 _NAMED = list(_NAMED_TYPES)
 _ORDER = ("since", "partner_id", "source_file", "source_line")
 
@@ -193,7 +199,9 @@ def _same(rows: pl.DataFrame, others: pl.DataFrame, *, surely: bool = False) -> 
 
 def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame, *, surely: bool = False) -> pl.Series:
     """Which rows are known by one of the keys."""
-    numbered = _exploded(named.select("request_kind", "partner_id", "tenant_id", "manufacturer", "keys").with_row_index("at"))
+    numbered = _exploded(
+        named.select("request_kind", "partner_id", "tenant_id", "manufacturer", "keys").with_row_index("at")
+    )
     found = _same(numbered, keys.unique(), surely=surely)["at"].unique()
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
 

@@ -48,7 +48,7 @@ class Summary:
         found = {}
         for partner in self.partner_ids():
             own = [part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)]
-            found[partner] = Summary(*own, ignored=0)
+            found[partner] = Summary(own[0], own[1], own[2], own[3], own[4], own[5], ignored=0)
         return found
 
     def counts(self) -> Counts:
