@@ -53,17 +53,21 @@ def _judge(pairs: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.Dat
     known = _with_tenants(known, reference)
     has_tenant = pl.col("tenant_id").is_not_null()
     is_partner = pl.col("partner_type").is_not_null()
-    suits = pl.any_horizontal(
-        (pl.col("partner_type") == kind) & (pl.col("channel") == channel) for kind, channel in _CHANNEL_PAIRS
-    )
     return known.select(
         "partner_id",
         "tenant_id",
         FILE_PARTNER_UNKNOWN=~is_partner,
         **{code: has_tenant & (pl.col("standing") == standing) for code, standing in _CODES.items()},
-        AUTH_CHANNEL=is_partner & ~suits,
+        AUTH_CHANNEL=is_partner & ~suiting(),
         AUTH_REGION=has_tenant & is_partner & ~pl.col("region_fits"),
         AUTH_CLOUD=has_tenant & is_partner & ~pl.col("cloud_fits"),
+    )
+
+
+def suiting() -> pl.Expr:
+    """Whether a partner, by `partner_type` and `channel`, may have its channel."""
+    return pl.any_horizontal(
+        (pl.col("partner_type") == kind) & (pl.col("channel") == channel) for kind, channel in _CHANNEL_PAIRS
     )
 
 

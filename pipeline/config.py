@@ -20,6 +20,10 @@ GROUP_TAG_LIMIT = 128
 WAIT_DAYS = 90
 """Days that a request waits for consent, settings or the registry: a quarter, in which such things are settled."""
 
+DEPARTURE_LIMIT = 0.25
+"""Largest share of a tenant's registrations that one run ends: a quarter of a customer's devices do not leave in a
+night, and a list that says so may be another list."""
+
 FILE_LIMIT = 8 << 30
 """Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
 
@@ -55,6 +59,7 @@ class RunConfig:
         accept_restored: go on with a registry that is older than what published runs know, or gone.
         reprocess: decide again what was final; what was carried out stays so.
         wait_days: how long a request waits, from the run that read it first; then it is final.
+        departure_limit: the largest share of a tenant's registrations that the run ends.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
@@ -80,6 +85,7 @@ class RunConfig:
     limits: Limits = Limits()
     shared: bool = False
     accept_restored: bool = False
+    departure_limit: float = DEPARTURE_LIMIT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -138,6 +144,7 @@ class RunConfig:
         row_limit: int = ROW_LIMIT,
         shared: bool = False,
         accept_restored: bool = False,
+        departure_limit: float = DEPARTURE_LIMIT,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         now = datetime.now(UTC)
@@ -160,6 +167,7 @@ class RunConfig:
             limits=Limits(file_limit, row_limit),
             shared=shared,
             accept_restored=accept_restored,
+            departure_limit=departure_limit,
         )
 
 

@@ -12,18 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
+
 from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
+from pipeline.departing import Terms, departing, for_customers
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.staging import Staging
-from pipeline.intake.taking_in import Work, take_in
+from pipeline.intake.taking_in import Intake, Work, take_in
 from pipeline.listener import Listener, Silence
-from pipeline.match import match
+from pipeline.match import Matches, match
+from pipeline.publish.records import ENDING
 from pipeline.publish.sets import Stamp, publish_sets, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
@@ -42,7 +46,7 @@ from pipeline.requests.docket import (
     Docket,
     delivered_again,
     deliveries,
-    docket,
+    docket_of,
     due,
     identified,
     known_sheets,
@@ -58,6 +62,7 @@ from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import MANIFEST, Workspace, workspace
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.device import COMPONENT_TYPES
+from schemas.kinds import REGISTRATION
 from schemas.run import RunManifest
 
 _COMMIT_TRIES = 5
@@ -80,7 +85,7 @@ class RunResult:
 
 
 def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
-    """Take in manifests, register what may be registered, and publish both sets and the report.
+    """Take in manifests, end and make what registrations may be, and publish all sets and the report.
 
     Raises:
         UsageError: configuration or reference data is wrong; nothing was done.
@@ -108,34 +113,27 @@ def _run(
     _require_free(config, output)
     with workspace(output.folder, config.run_id, registry) as place:
         with clock("ingest"):
-            night = _docket(config, registry)
+            docket = _docket(config, registry, registry.version)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
-            read = take_in(_brought(inbox, night), rulebook, Work(config.workers, config.limits), staging, listener)
+            read = take_in(_brought(inbox, docket), rulebook, Work(config.workers, config.limits), staging, listener)
         for _ in range(_COMMIT_TRIES):
-            files = identified(read, night)
-            intake = read.only(due(read, files, night))
-            # Barrier: matching needs the components of every row that may be registered.
-            with clock("match"):
-                eligible = intake.rows.filter(~has_reason(intake.findings))
-                matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
-            # Barrier: publishing needs every decision.
-            with clock("decide"):
-                decisions = decide(intake.rows, with_departed(intake, registry), matches)
-                decided = settle(intake.rows, decisions, matches, files, night, config.as_of)
-                summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
-                cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)
+            night = _decide(config, read, docket, reference, registry, clock)
+            intake, files, decisions, decided = night.intake, night.files, night.decisions, night.decided
+            summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
+            cases = tell_cases(intake.rows, intake.files, decisions, night.matches, night.remaining)
             past = published_runs(output.folder, MOST_NIGHTS)
             with _records(config, registry, place) as records:
                 with clock("publish"):
                     tonight = Tonight(config.run_id, config.as_of, config.wait_days, reference.manufacturers)
-                    open_rows = OpenRows(night.requests, tonight)
+                    open_rows = OpenRows(docket.requests, tonight)
                     publication = place.begin_publication()
                     reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
                     learning = registry.states(decisions["learns_device_id"].drop_nulls())
-                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning)
+                    ending = registry.states(night.leaving, ENDING)
+                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning, ending)
                     publish_sets(reporter, stamp, decided, files, staging, records)
-                    records.record(seen(files, night, config.run_id))
+                    records.record(seen(files, docket, config.run_id))
                     records.record(open_rows.events())
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
@@ -147,15 +145,63 @@ def _run(
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
-                    again = delivered_again(files, summary.files["disposition"], night)
+                    again = delivered_again(files, summary.files["disposition"], docket)
                     _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()
-            night = _docket(config, registry)
+            docket = _docket(config, registry, docket.opened)
             if registry.committed(config.run_id) is not None:
                 return _finished_before(config, output)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
         raise Fault(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Night:
+    """What is decided of all rows.
+
+    Attributes:
+        intake: the rows that are decided.
+        files: what their requests are known by, one row a manifest.
+        leaving: ids of the registrations that end.
+        remaining: the registry without those.
+        matches: what matching says of the rows that register.
+        decisions: of each row, in order.
+        decided: the same, and what becomes of its request.
+    """
+
+    intake: Intake
+    files: pl.DataFrame
+    leaving: pl.Series
+    remaining: Registry
+    matches: Matches
+    decisions: pl.DataFrame
+    decided: pl.DataFrame
+
+
+def _decide(
+    config: RunConfig, read: Intake, docket: Docket, reference: Reference, registry: Registry, clock: Clock
+) -> _Night:
+    """Departures first, then registrations against what they leave."""
+    files = identified(read, docket)
+    # Barrier: departures need the components of every row that names a registration.
+    with clock("depart"):
+        terms = Terms(config.departure_limit, for_customers(reference), reference.manufacturers)
+        left = departing(read.only(due(read, files, docket)), files, registry, terms)
+        leaving = left.ended["device_id"]
+        remaining = registry.without(leaving)
+        intake = read.only(due(read, files, docket.without_waiting_for(left.ended)))
+        arrivals = intake.of_kind(REGISTRATION)
+    # Barrier: matching needs the components of every row that may be registered.
+    with clock("match"):
+        eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
+        matches = match(eligible.select("row", *COMPONENT_TYPES), remaining)
+    # Barrier: publishing needs every decision.
+    with clock("decide"):
+        found = with_departed(arrivals, remaining, matches, leaving)
+        decisions = left.joined(decide(arrivals.rows, found, matches), arrivals, files)
+        decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
+    return _Night(intake, files, leaving, remaining, matches, decisions, decided)
 
 
 @contextmanager
@@ -185,8 +231,8 @@ def _with_what_runs_knew(config: RunConfig, registry: Registry, output: Output) 
     return registry.reopened()
 
 
-def _docket(config: RunConfig, registry: Registry) -> Docket:
-    return docket(registry, config.as_of, config.wait_days, reprocess=config.reprocess)
+def _docket(config: RunConfig, registry: Registry, opened: int) -> Docket:
+    return docket_of(registry, config.as_of, config.wait_days, opened, reprocess=config.reprocess)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
@@ -274,11 +320,11 @@ def _finished_before(config: RunConfig, output: Output) -> RunResult:
     return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
 
 
-def _brought(inbox: Inbox, night: Docket) -> list[Delivered]:
+def _brought(inbox: Inbox, docket: Docket) -> list[Delivered]:
     """The manifests, and at hand those of stores of which bytes are needed."""
-    known = known_sheets(night)
+    known = known_sheets(docket)
     inbox.bring(one for one in inbox.manifests if is_workbook(one.path) and not known(one))
-    delivered = deliveries(with_sheets(inbox.manifests, known), night)
+    delivered = deliveries(with_sheets(inbox.manifests, known), docket)
     inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
     return delivered
 

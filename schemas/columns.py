@@ -34,7 +34,13 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "assigned_user": ("Assigned User", "UPN", "User Principal Name"),
     "tenant": ("Tenant ID", "Tenant", "Customer ID", "Customer Tenant ID"),
 }
-"""For each column of a manifest its names, the documented one first."""
+"""For each column of any manifest its names, the documented one first."""
+
+DEPARTURE_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
+    "registration_id": ("Device ID", "Registration ID"),
+    "departure_reason": ("Departure Reason", "Reason"),
+}
+"""The same of the columns that only a manifest of departures has."""
 
 NOT_COMPARED = r"[\s\x{a0}_.*:-]"
 """Characters by which two names of one column may differ; case does not count either."""

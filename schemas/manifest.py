@@ -30,6 +30,8 @@ TEXT_CELLS = (
     "model",
     "group_tag",
     "assigned_user",
+    "registration_id",
+    "departure_reason",
     "tenant",
     "other_cells",
 )
@@ -69,9 +71,9 @@ COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rules look at: cells, fields of the decoded hash, and facts derived from them; never a hash or raw text.
 
-`product_id` is the cell where that is one, `identity` is `hash`, `product_id`, `tuple` or null. A value `…_differs`
-where it can be held against the verified hash and is another there, `names_own_serial` says that the row's serial
-number is the hash's, and `meant_manufacturer` is the spelling that its devices report where the row has another.
+`product_id` is the cell where that is one, `identity` is one of the kind's (`schemas.kinds`) or null. A value
+`…_differs` where it can be held against the verified hash and is another there, `names_own_serial` says that the row's
+serial number is the hash's, and `meant_manufacturer` is the spelling that its devices report where the row has another.
 """
 
 
@@ -135,10 +137,11 @@ def _keeps(rule: pl.Expr) -> Callable[[pa.PolarsData], pl.LazyFrame]:
     return lambda data: data.lazyframe.select(rule.fill_null(value=True))
 
 
-MANIFEST_ROW = pa.DataFrameSchema(
-    {name: pa.Column(dtype, nullable=True) for name, dtype in COLUMNS.items()},
-    # The masks are what counts: a copy of each failing row for each rule made a bad night three times as large.
-    checks=[pa.Check(_keeps(rule), name=code, n_failure_cases=1) for code, rule in RULES.items()],
-    strict=True,
-)
-"""One row is one record of a manifest."""
+def model(rules: dict[str, pl.Expr]) -> pa.DataFrameSchema:
+    """The model of rows that must keep some rules, each a check named by its code."""
+    return pa.DataFrameSchema(
+        {name: pa.Column(dtype, nullable=True) for name, dtype in COLUMNS.items()},
+        # The masks are what counts: a copy of each failing row for each rule made a bad night three times as large.
+        checks=[pa.Check(_keeps(rule), name=code, n_failure_cases=1) for code, rule in rules.items()],
+        strict=True,
+    )

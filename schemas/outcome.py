@@ -1,10 +1,11 @@
-"""The two output sets and the list of files: every row that was decided is in exactly one of the sets."""
+"""The output sets and the list of files: every row that was decided is in exactly one of the sets."""
 
 import pandera.polars as pa
 import polars as pl
 
+from schemas.kinds import DEPARTURE, KINDS
 from schemas.reasons import REASON_CODES, WARNING_CODES, Outcome
-from schemas.registry import IDENTITIES
+from schemas.registry import IDENTITIES, REGISTERED_VIA
 
 _MOMENT = pl.Datetime("us", "UTC")
 _HEX_64 = r"^[0-9a-f]{64}$"
@@ -44,6 +45,16 @@ REGISTERED_TYPES: dict[str, pl.DataType] = {
     "mac_addresses": pl.List(pl.String),
     "disk_serials": pl.List(pl.String),
 }
+DEREGISTERED_TYPES: dict[str, pl.DataType] = {
+    **BOTH_TYPES,
+    "device_id": pl.String(),
+    "identity": pl.String(),
+    "departure_reason": pl.String(),
+    "registered_via": pl.String(),
+    "registered_by": pl.String(),
+    "registered_at": _MOMENT,
+    "deregistered_at": _MOMENT,
+}
 REJECTED_TYPES: dict[str, pl.DataType] = {
     **BOTH_TYPES,
     "reason": pl.String(),
@@ -67,6 +78,7 @@ FILE_TYPES: dict[str, pl.DataType] = {
     "rows_read": pl.UInt64(),
     "rows_registered": pl.UInt64(),
     "rows_rejected": pl.UInt64(),
+    "rows_deregistered": pl.UInt64(),
     "rows_settled": pl.UInt64(),
     "disposition": pl.String(),
     "findings": pl.List(pl.String),
@@ -86,12 +98,18 @@ MEANINGS: dict[str, str] = {
     "assigned_user": "as delivered",
     "hardware_hash_id": "SHA-256 of the hash's signed part, in hex; null unless the hash is verified",
     "warnings": "codes of what is odd about the row and does not stop it",
-    "matched_device_id": "the registered device that it collided with, or whose disk it carries",
+    "matched_device_id": "the registered device that it collided with, or whose disk it carries, or, of a repair, the "
+    "ended one",
     "evidence": "which components agreed and which did not",
-    "device_id": "the device's key in the registry",
-    "identity": "what it is registered by: `hash`, `product_id` or `tuple`",
+    "device_id": "the device's key in the registry; of a departure that of the registration that ended",
+    "identity": "what it is registered by: `hash`, `product_id` or `tuple`; of a departure what named it: `device_id`, "
+    "`hash`, `product_id` or `serial_number`",
     "profile": "deployment profile; `default`",
-    "registered_at": "the run's `--as-of`",
+    "registered_at": "the `--as-of` of the run that registered it",
+    "departure_reason": "as delivered",
+    "registered_via": "the way that it had been registered",
+    "registered_by": "the partner that had registered it",
+    "deregistered_at": "the run's `--as-of`",
     "captured_at": "when the hash was captured, by the device's own clock",
     "hardware_hash": "the decoded hash without its padding",
     "hash_serial_number": "inside the hash; so are the next seven",
@@ -104,7 +122,7 @@ MEANINGS: dict[str, str] = {
     "disk_serials": "disks",
     "reason": "the primary code: the first of the catalogue",
     "reasons": "all codes, the primary one first",
-    "outcome": "`invalid`, `unauthorized`, `excluded`, `duplicate`, `review` or `structure`",
+    "outcome": "`invalid`, `unauthorized`, `excluded`, `duplicate`, `review`, `structure` or `not_registered`",
     "first_run": "the run that rejected the row, or one of the same device, first",
     "waits_for": "what could mend it: `reference`, `settings`, `registry`, or `delivery` where only a new one helps; "
     "null where nothing is to be done",
@@ -117,9 +135,10 @@ MEANINGS: dict[str, str] = {
     "layout": "`intune`, `partner_center`, `store` or `other`",
     "encoding": "how its text was read",
     "delimiter": "`,` `;` or tab",
-    "rows_read": "its rows = the next three together",
+    "rows_read": "its rows = the next four together",
     "rows_registered": "rows that became devices",
     "rows_rejected": "other rows that were decided",
+    "rows_deregistered": "rows that ended a registration",
     "rows_settled": "rows of which an earlier run has settled what becomes of them",
     "disposition": "`processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`",
     "findings": "codes that hold for all its rows",
@@ -172,6 +191,33 @@ REGISTERED_DEVICE = pa.DataFrameSchema(
 )
 """One row is one device that the run registered; `device_id` is its key."""
 
+ENDED_REGISTRATION = pa.DataFrameSchema(
+    _columns(
+        DEREGISTERED_TYPES,
+        {
+            "run_id",
+            "partner_id",
+            "tenant_id",
+            "source_file",
+            "source_line",
+            "warnings",
+            "device_id",
+            "identity",
+            "registered_via",
+            "deregistered_at",
+        },
+        {
+            **_COMMON,
+            "device_id": pa.Check.str_matches(_GUID),
+            "identity": pa.Check.isin(list(KINDS[DEPARTURE].identities)),
+            "registered_via": pa.Check.isin(list(REGISTERED_VIA)),
+        },
+    ),
+    checks=[_only(WARNING_CODES, "warnings")],
+    strict=True,
+)
+"""One row is one departure that the run carried out; `device_id`, of the registration that it ended, is its key."""
+
 REJECTED_ROW = pa.DataFrameSchema(
     _columns(
         REJECTED_TYPES,
@@ -192,7 +238,7 @@ REJECTED_ROW = pa.DataFrameSchema(
     ],
     strict=True,
 )
-"""One row is one record that the run did not register; `source_file` and `source_line` are its key."""
+"""One row is one record that the run did not carry out; `source_file` and `source_line` are its key."""
 
 INPUT_FILE = pa.DataFrameSchema(
     _columns(
@@ -203,6 +249,7 @@ INPUT_FILE = pa.DataFrameSchema(
             "rows_read",
             "rows_registered",
             "rows_rejected",
+            "rows_deregistered",
             "rows_settled",
             "disposition",
             "findings",
@@ -212,11 +259,18 @@ INPUT_FILE = pa.DataFrameSchema(
     checks=[
         pa.Check(
             lambda data: data.lazyframe.select(
-                pl.col("rows_read") == pl.col("rows_registered") + pl.col("rows_rejected") + pl.col("rows_settled")
+                pl.col("rows_read")
+                == pl.sum_horizontal("rows_registered", "rows_deregistered", "rows_rejected", "rows_settled")
             ),
-            name="rows read are settled, registered or rejected",
+            name="rows read are settled, registered, deregistered or rejected",
         ),
     ],
     strict=True,
 )
 """One row is one input file; `source_file` is its key."""
+
+CARRIED_OUT_SETS: dict[str, tuple[dict[str, pl.DataType], pa.DataFrameSchema]] = {
+    "registered": (REGISTERED_TYPES, REGISTERED_DEVICE),
+    "deregistered": (DEREGISTERED_TYPES, ENDED_REGISTRATION),
+}
+"""The sets of rows that were carried out, by name: their columns and their model."""

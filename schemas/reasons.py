@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     REVIEW = "review"
     STRUCTURE = "structure"
+    NOT_REGISTERED = "not_registered"
 
 
 class Waits(StrEnum):
@@ -66,7 +67,7 @@ class Reason:
 
 
 _P, _C, _O = Owner.PARTNER, Owner.CUSTOMER, Owner.OPERATOR
-_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW, _STRUCTURE = Outcome
+_INVALID, _UNAUTHORIZED, _EXCLUDED, _DUPLICATE, _REVIEW, _STRUCTURE, _NOT_REGISTERED = Outcome
 _BAD_HASH = "802 InvalidZtdHardwareHash"
 _CAPTURE_AGAIN = "Capture the hash again on the device and send the file unopened."
 
@@ -558,6 +559,16 @@ REASONS: tuple[Reason, ...] = (
         waits_for=Waits.REFERENCE,
     ),
     Reason(
+        "REASON_TOO_LONG",
+        "fields",
+        "The departure's reason is longer than 128 characters.",
+        "Say it in fewer words.",
+        _P,
+        _INVALID,
+        field="departure_reason",
+        expected="at most 128 characters",
+    ),
+    Reason(
         "EXCLUDED_WORKPLACE_JOINED",
         "exclusion",
         "The device is a personal device that is registered with the customer's directory.",
@@ -590,6 +601,28 @@ REASONS: tuple[Reason, ...] = (
         field="serial_number",
         expected="a device without a directory object",
         waits_for=Waits.REFERENCE,
+    ),
+    Reason(
+        "NOT_REGISTERED",
+        "departure",
+        "No registration of this customer is exactly the device that the row names.",
+        "Check the customer, and the device's identity as it was registered; leave out what is not registered.",
+        _P,
+        _NOT_REGISTERED,
+        "807 ZtdDeviceNotRegistered",
+        field="serial_number",
+        expected="the exact identity of a device that is registered for this customer",
+    ),
+    Reason(
+        "DEPARTURE_LIMIT",
+        "departure",
+        "The departures of this run would end more of the customer's registrations than is allowed at once.",
+        "Find out whether so many devices leave; if they do, an operator raises --departure-limit for a run.",
+        _O,
+        _REVIEW,
+        field="tenant_id",
+        expected="departures of a share of the customer's devices within --departure-limit",
+        waits_for=Waits.SETTINGS,
     ),
     Reason(
         "CONFLICTING_CLAIMS",
@@ -672,7 +705,7 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "DEVICE_LEFT",
         "against the registry",
-        "The row was delivered and carried out before, and its device has left since.",
+        "The row was carried out before and its device has left since, or it leaves in this run.",
         "If the device is back, capture its hash anew and send that; else leave the row out of the list.",
         _P,
         _REVIEW,
@@ -730,6 +763,16 @@ WARNINGS: tuple[Reason, ...] = (
         None,
         field="model",
         expected="the model inside the hash",
+    ),
+    Reason(
+        "DEVICE_REPAIRED",
+        "warning",
+        "The device was registered for this customer before, with another motherboard or TPM.",
+        "Nothing to do: the registration of the old board has ended.",
+        _P,
+        None,
+        field="serial_number",
+        expected="a device that was not repaired",
     ),
     Reason(
         "COLUMN_IGNORED",

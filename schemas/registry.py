@@ -6,8 +6,13 @@ import polars as pl
 from schemas.device import COMPONENT_TYPES, KEY_TYPES
 
 REGISTERED, CHANGED, LEARNED, RESTORED, REMOVED = "registered", "changed", "learned", "restored", "removed"
+DEREGISTERED = "deregistered"
 STATES = (REGISTERED, CHANGED, LEARNED, RESTORED)
 """Events that carry the whole state of a registration: the latest of a device counts, earlier ones match nothing."""
+ENDS = (REMOVED, DEREGISTERED)
+"""Events after which a registration matches nothing: an operator removed it, or a departure was carried out."""
+BEGINS = (REGISTERED, RESTORED)
+"""Events with which one begins, or begins again."""
 
 REGISTERED_VIA = ("partner_center", "oem_direct_api", "intune", "microsoft_365", "store")
 IDENTITIES = ("hash", "product_id", "tuple")
@@ -46,10 +51,13 @@ RECORD_TYPES: dict[str, pl.DataType] = {
     **KEY_TYPES,
     "removed_at": _MOMENT,
     "removal_reason": pl.String(),
+    "departed_by": pl.String(),
+    "departure_request": pl.String(),
     "version": pl.Int64(),
 }
 """`version` is the registry's version that the event's commit made, by which events follow each other; null stands
-before all others. Columns are only ever added: those that a file of an earlier program lacks are null.
+before all others. An end has `removed_at` and `removal_reason`, and a departure the partner that asked for it,
+`departed_by`, and its request. Columns are only ever added: those that a file of an earlier program lacks are null.
 """
 
 _REQUIRED = {"event", "device_id"}
@@ -74,5 +82,5 @@ REGISTRY_RECORD = pa.DataFrameSchema(
     ],
     strict=True,
 )
-"""One row is one event of one device: its registration, what became of it, or that it was removed. Rows are only ever
+"""One row is one event of one device: its registration, what became of it, or that it ended. Rows are only ever
 added."""

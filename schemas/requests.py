@@ -7,9 +7,6 @@ registry's table in files of their own.
 import pandera.polars as pa
 import polars as pl
 
-REGISTRATION = "registration"
-"""Kind of a request to register a device."""
-
 SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED = "seen", "carried_out", "waiting", "open", "closed"
 REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED)
 
@@ -29,6 +26,7 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
     "source_file": pl.String(),
     "bytes": pl.Int64(),
     "stamp": pl.String(),
+    "opened": pl.Int64(),
     "line": pl.Int64(),
     "request_id": pl.String(),
     "device_id": pl.String(),
@@ -48,7 +46,8 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
 """Columns of all events.
 
 - `seen`: a file was read. The four of `DELIVERY` (`sha256` null where it could not be read to its end), `source_file`,
-  `bytes`, and `stamp`, by which the file at that path is taken for the same bytes the next time.
+  `bytes`, `stamp`, by which the file at that path is taken for the same bytes the next time, and `opened`, the
+  registry's version that the run had opened.
 - `carried_out`: a request has done what it asked for: `request_id` (null where it is the device's id), the `device_id`
   that it registered or found registered, `tenant_id`, and `identity_key`, which stands for its identity cells.
 - `waiting` or `open`: a request was refused. A waiting one is decided again in every run while its file lies there,

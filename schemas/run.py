@@ -20,7 +20,7 @@ class RunFileCounts(FileCounts):
 
 
 class RowCounts(TypedDict):
-    """Rows; read = settled + registered + rejected.
+    """Rows; read = settled + registered + deregistered + rejected.
 
     `waiting` and `structure` (lines that are no rows of data) are among the rejected. `first_time` are those decided
     for the first time, of which `first_time_structure` and, without those, `first_time_rejected` were rejected.
@@ -29,6 +29,7 @@ class RowCounts(TypedDict):
     read: int
     settled: int
     registered: int
+    deregistered: int
     rejected: int
     waiting: int
     structure: int

@@ -55,6 +55,7 @@ class Published:
 
     result: RunResult
     registered: pl.DataFrame
+    deregistered: pl.DataFrame
     rejected: pl.DataFrame
     files: pl.DataFrame
 
@@ -63,12 +64,14 @@ class Published:
         return self.result.manifest
 
     def reasons(self) -> dict[tuple[str, int], list[str]]:
-        """All codes of each row by file and line; none for a registered one."""
+        """All codes of each row by file and line; none for one that was carried out."""
         rejected = {(file, line): codes for file, line, codes in self._of(self.rejected, "reasons")}
-        return {(file, line): [] for file, line, _ in self._of(self.registered, "warnings")} | rejected
+        done = [*self._of(self.registered, "warnings"), *self._of(self.deregistered, "warnings")]
+        return {(file, line): [] for file, line, _ in done} | rejected
 
     def warnings(self) -> dict[tuple[str, int], list[str]]:
-        rows = [*self._of(self.registered, "warnings"), *self._of(self.rejected, "warnings")]
+        sets = (self.registered, self.deregistered, self.rejected)
+        rows = [row for each in sets for row in self._of(each, "warnings")]
         return {(file, line): codes for file, line, codes in rows}
 
     @staticmethod
@@ -80,6 +83,7 @@ def read_published(folder: Path, result: RunResult) -> Published:
     return Published(
         result,
         pl.read_parquet(sorted((folder / "registered").glob("*.parquet")), glob=False),
+        pl.read_parquet(sorted((folder / "deregistered").glob("*.parquet")), glob=False),
         pl.read_parquet(sorted((folder / "rejected").glob("*.parquet")), glob=False),
         pl.read_parquet(folder / "files.parquet", glob=False),
     )

@@ -12,7 +12,7 @@ from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
 from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
 from pipeline.cli.progress import listening
-from pipeline.config import DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
+from pipeline.config import DEPARTURE_LIMIT, DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
 from pipeline.errors import IntakeError
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.run import RunManifest
@@ -55,6 +55,13 @@ _FINDINGS = 1
     show_default=True,
     help="How long a request waits for consent, settings or the registry; then it is final.",
 )
+@options.option(
+    "--departure-limit",
+    type=click.FloatRange(0, 1),
+    default=DEPARTURE_LIMIT,
+    show_default=True,
+    help="Largest share of a tenant's registrations that one run ends; what would be more waits.",
+)
 @options.option("--dry-run", is_flag=True, help="Do everything but register; the result is under dry-run/.")
 @options.option(
     "--max-reject-rate",
@@ -90,9 +97,10 @@ def run(
     metrics: Path | None,
     **settings: Any,  # noqa: ANN401 - passed on
 ) -> int:
-    """Take in the manifests of one or more INBOX folders and publish what was registered and what was not.
+    """Take in the manifests of one or more INBOX folders and publish what was registered, what left, and what not.
 
-    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx.
+    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. What lies in a
+    folder `departures` below the partner's or tenant's asks for devices to be deregistered.
     """
     moment = settings.pop("as_of")
     as_of = None if moment is None else parse_moment(moment)
@@ -201,7 +209,8 @@ def told(manifest: RunManifest, folder: Location) -> str:
     lines = [
         f"run {manifest['run_id']}{' (dry run)' if manifest['dry_run'] else ''}: {files['found']:,} files, "
         f"{rows['read']:,} rows read = {rows['settled']:,} settled + {rows['registered']:,} registered + "
-        f"{rows['rejected']:,} rejected" + (f" ({outcomes}; {rows['waiting']:,} wait)" if outcomes else ""),
+        f"{dict(rows).get('deregistered', 0):,} deregistered + {rows['rejected']:,} rejected"
+        + (f" ({outcomes}; {rows['waiting']:,} wait)" if outcomes else ""),
         *(f"  {number:>9,}  {code}" for code, number in manifest["reasons"].items()),
         f"report: {below(folder, 'report/index.html')}",
     ]

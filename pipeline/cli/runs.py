@@ -29,7 +29,8 @@ def list_(output: Location, form: str) -> None:
         rows = run["rows"]
         tell(
             f"{run['finished_at'][:19]}  {run['run_id']:<28} {rows['read']:>9,} rows = "
-            f"{rows.get('settled', 0):,} settled + {rows['registered']:,} registered + {rows['rejected']:,} rejected"
+            f"{rows.get('settled', 0):,} settled + {rows['registered']:,} registered + "
+            f"{rows.get('deregistered', 0):,} deregistered + {rows['rejected']:,} rejected"
         )
 
 

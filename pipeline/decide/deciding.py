@@ -13,6 +13,8 @@ from schemas.reasons import CATALOGUE, REASON_CODES
 _CUSTOMER_PORTALS = ["intune", "microsoft_365", "store"]
 _LEARNING = ("REGISTERED_BY_CUSTOMER", "ALREADY_REGISTERED")
 
+_TOLD = ("matched_device_id", "matched_row", "met_rows", "evidence")
+
 _MATCH_CODES = (
     "CONFLICTING_CLAIMS",
     "DUPLICATE_IN_BATCH",
@@ -53,29 +55,67 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         where the row is registered).
     """
     found = _found(rows, matches)
+    decided = concluded(rows, _codes(found), findings, _MATCH_CODES)
+    learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
+    repaired = decided.join(
+        _repaired(rows, decided, matches), on="row", how="left", maintain_order="left", validate="1:1"
+    )
+    told = repaired.with_columns(
+        learns_device_id=pl.when(learns).then("learnable"),
+        DEVICE_REPAIRED=pl.col("old_device_id").is_not_null(),
+        matched_device_id=pl.coalesce("old_device_id", "matched_device_id"),
+        evidence=pl.concat_str("old_evidence", "evidence", separator=" | ", ignore_nulls=True).replace("", None),
+    )
+    _require_matched(told, matches)
+    return told.select("row", *CATALOGUE, *_TOLD, "learns_device_id", "reason")
+
+
+def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]) -> pl.DataFrame:
+    """Put what was found about rows together: the first reason of the catalogue is the primary one.
+
+    Args:
+        rows: one row a record: `row`.
+        found: of some of them a Boolean column for each of these codes, and what is told beside.
+        findings: for each of them, in order, a Boolean column for each code found before matching; of the codes that
+            both have, what was found later counts.
+        codes: of what was found.
+
+    Returns:
+        One row for each, in order: `row`, a Boolean column for each code of the catalogue, what is told, and the
+        primary `reason`, null where there is none.
+    """
     judged = (
         rows.select("row")
-        .join(_codes(found), on="row", how="left", maintain_order="left", validate="1:1")
-        .with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
+        .join(found, on="row", how="left", maintain_order="left", validate="1:1")
+        .with_columns(pl.col(codes).fill_null(value=False))
     )
-    known = set(findings.columns)
-    complete = pl.concat([judged, findings], how="horizontal").with_columns(
-        pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES
+    before = findings.drop(codes, strict=False)
+    complete = pl.concat([judged, before], how="horizontal").with_columns(
+        pl.lit(value=False).alias(code) for code in CATALOGUE if code not in before.columns and code not in codes
     )
     primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
-    learns = primary.is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
-    decided = complete.select(
-        "row",
-        *CATALOGUE,
-        "matched_device_id",
-        "matched_row",
-        "met_rows",
-        "evidence",
-        learns_device_id=pl.when(learns).then("learnable"),
-        reason=primary,
+    return complete.with_columns(reason=primary)
+
+
+def _repaired(rows: pl.DataFrame, decided: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Rows to be registered that are devices of ended registrations of their tenant, with another board.
+
+    Returns:
+        `row`, and `old_device_id` and `old_evidence` of the one that ended last.
+    """
+    old = matches.ended.filter(pl.col("verdict") == Verdict.BOARD_REPLACED)
+    kept = rows.filter(decided["reason"].is_null()).select("row", own_tenant="tenant_id")
+    told = pl.format("ended registration {}, {}: {}", "device_id", "verdict", "evidence")
+    return (
+        matches.profiles.filter(pl.col("profile").is_in(old["profile"].implode()))
+        .select("row", "profile")
+        .join(kept, on="row", how="inner", validate="1:1")
+        .join(old, on="profile", how="inner")
+        .filter(pl.col("tenant_id") == pl.col("own_tenant"))
+        .sort("row", "ended_in", "device_id", descending=[False, True, False])
+        .unique("row", keep="first", maintain_order=True)
+        .select("row", old_device_id="device_id", old_evidence=told)
     )
-    _require_matched(decided, matches)
-    return decided
 
 
 def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:

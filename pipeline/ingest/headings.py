@@ -5,10 +5,13 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
-from schemas.columns import COLUMN_NAMES
+from schemas.kinds import KINDS
 
 RESENT = frozenset({"reason", "whatiswrong", "whattodo", "from"})
 """Columns that rows to be corrected are given, and may be sent again with."""
+
+SENT_AGAIN = "whatiswrong"
+"""The one of them that tells a file of such rows: its other ones are none of the sender's."""
 
 _NOT_COMPARED = re.compile(r"[\s_.*:-]")
 _REMARK = re.compile(r"\((?:required|optional|mandatory|guid)\)")
@@ -28,30 +31,34 @@ def compared(name: str) -> str:
     return reported[1] if reported else bare
 
 
-_COLUMNS = {compared(name): column for column, names in COLUMN_NAMES.items() for name in names}
-_DOCUMENTED = {column: names[0] for column, names in COLUMN_NAMES.items()}
+_COLUMNS = {
+    kind.name: {compared(name): column for column, names in kind.columns.items() for name in names}
+    for kind in KINDS.values()
+}
+_DOCUMENTED = {column: names[0] for kind in KINDS.values() for column, names in kind.columns.items()}
 
 
 @lru_cache(maxsize=4_096)
-def column_of(name: str) -> str | None:
-    """The column that a name stands for; None for one that is not on the list."""
-    return _COLUMNS.get(compared(name))
+def column_of(name: str, kind: str) -> str | None:
+    """The column of a kind of manifest that a name stands for; None for one that is not on the list."""
+    return _COLUMNS[kind].get(compared(name))
 
 
 @lru_cache(maxsize=4_096)
-def near_column(name: str) -> str | None:
+def near_column(name: str, kind: str) -> str | None:
     """The documented name that an unclear one may mean: one with a remark of its own, or with a slip or two."""
+    columns = _COLUMNS[kind]
     bare = compared(name)
-    if bare in _COLUMNS:
-        return _DOCUMENTED[_COLUMNS[bare]]
+    if bare in columns:
+        return _DOCUMENTED[columns[bare]]
     plain = compared(_OTHER_REMARK.sub("", name))
-    if plain in _COLUMNS:
-        return _DOCUMENTED[_COLUMNS[plain]]
+    if plain in columns:
+        return _DOCUMENTED[columns[plain]]
     edits = 2 if len(plain) >= _TWO_EDITS_FROM else 1
     if len(plain) < _ONE_EDIT_FROM:
         return None
-    near = min(_COLUMNS, key=lambda known: OSA.distance(plain, known, score_cutoff=edits))
-    return _DOCUMENTED[_COLUMNS[near]] if OSA.distance(plain, near) <= edits else None
+    near = min(columns, key=lambda known: OSA.distance(plain, known, score_cutoff=edits))
+    return _DOCUMENTED[columns[near]] if OSA.distance(plain, near) <= edits else None
 
 
 @lru_cache(maxsize=4_096)

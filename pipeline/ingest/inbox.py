@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import Fault, UsageError
-from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, likeness, printable
+from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, likeness, mistaken_folder, printable
 from pipeline.ingest.opening import open_regular
 from pipeline.ingest.states import State, state_of
 from pipeline.ingest.workbook import is_workbook, sheet_names
 from pipeline.storage.objects import Location, Prefix, is_uri
 from pipeline.storage.scratch import Scratch
+from schemas.kinds import REGISTRATION, kind_of_folder
 
 _UNREADABLE, _NO_MANIFEST = "FILE_UNREADABLE", "FILE_TYPE_UNKNOWN"
 
@@ -27,7 +28,8 @@ class Manifest:
         path: where it lies.
         source_file: its path relative to the inbox, with `/`; bytes that are no UTF-8 are shown escaped.
         partner_id: the first folder, byte for byte; None for a file directly in the inbox.
-        tenant_folder: the second folder, None where there is none.
+        tenant_folder: the second folder, or the one below the partner's folder of a kind; None where there is none.
+        kind: of manifest (`schemas.kinds`), by the folder that it lies in.
         root: the folder below which no link is followed on the way to it; None for its own.
         refused: the code of why it is not even opened; None for one that is to be read.
         mark: what a store's listing tells its bytes by; None where it tells none, or the file lies here.
@@ -44,6 +46,7 @@ class Manifest:
     mark: str | None = None
     listed_size: int | None = None
     sheet: str | None = None
+    kind: str = REGISTRATION
 
     def state(self) -> State:
         """The file as the system knows it now, or as its store's listing told."""
@@ -248,7 +251,7 @@ def _inbox(found: _Listing) -> Inbox:
     faults: dict[str, list[str]] = {}
     names: set[str] = set()
     for entry in sorted(found.entries, key=lambda entry: entry.name):
-        fault = entry.fault
+        fault = entry.fault or mistaken_folder(_folders(entry))
         if alike[likeness(entry.name)] > 1:
             fault = "it is in two inboxes, or beside one alike but for case or normalisation; rename one"
         if entry.name in names:  # in two inboxes: one row stands for both
@@ -267,17 +270,32 @@ def _inbox(found: _Listing) -> Inbox:
     return Inbox(tuple(manifests[name] for name in sorted(manifests)), found.ignored, notices)
 
 
+def _folders(entry: _Entry) -> list[str]:
+    parts = [printable(part) for part in entry.name.split("/")]
+    return parts if entry.is_folder else parts[:-1]
+
+
+def whose(folders: list[str]) -> tuple[str | None, str | None, str]:
+    """Partner, tenant folder and kind of a file by the folders that it lies in, from the partner's on."""
+    below = folders[1:3]
+    kinds = [kind_of_folder(name) for name in below]
+    kind = next((kind for kind in kinds if kind), REGISTRATION)
+    tenants = below[1:] if kinds and kinds[0] else below
+    return folders[0] if folders else None, tenants[0] if tenants else None, kind
+
+
 def _describe(entry: _Entry, fault: str | None) -> Manifest:
     parts = [printable(part) for part in entry.name.split("/")]
-    folders = parts if entry.is_folder else parts[:-1]
+    partner, tenant, kind = whose(_folders(entry))
     refused = _UNREADABLE if fault else None if is_manifest_name(entry.name) else _NO_MANIFEST
     return Manifest(
         path=entry.path,
         source_file="/".join(parts),
-        partner_id=folders[0] if folders else None,
-        tenant_folder=folders[1] if len(folders) > 1 else None,
+        partner_id=partner,
+        tenant_folder=tenant,
         root=entry.root,
         refused=refused,
         mark=entry.mark,
         listed_size=0 if entry.is_folder else entry.size,
+        kind=kind,
     )

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.ingest.fields import TRIMMED, split_line
-from pipeline.ingest.headings import RESENT, column_of, compared, is_label, near_column
+from pipeline.ingest.headings import RESENT, SENT_AGAIN, column_of, compared, is_label, near_column
 from pipeline.ingest.secrets import MASK, mask_in_name
-from schemas.columns import COLUMN_NAMES
+from schemas.kinds import KINDS, REGISTRATION
 
-CELLS = tuple(COLUMN_NAMES)
-"""Canonical columns of a manifest row, as delivered."""
+CELLS = tuple(dict.fromkeys(column for kind in KINDS.values() for column in kind.columns))
+"""Canonical columns of a row of any manifest, as delivered."""
 
 DELIMITERS = (",", ";", "\t")
 
 HEADER_HINTS = (
     *("serial", "s/n", "service", "product", "pkid", "hash", "hardware", "4k", "manufacturer", "vendor", "make"),
     *("model", "group", "order", "assigned", "upn", "principal", "tenant", "customer"),
+    *("device", "registration", "reason"),
 )
 """Any name of a column holds one of these: the cheap test before the exact one."""
 
@@ -54,12 +55,16 @@ class Header:
         columns: for each of them the canonical column, None for an unknown one.
         delimiter: what separates the fields of the lines below it.
         exact: it is one of the documented lines, character for character.
+        kind: of the manifest that it stands in.
+        is_assumed: no line is it; the file is a list of one column.
     """
 
     cells: tuple[str, ...]
     columns: tuple[str | None, ...]
     delimiter: str
     exact: bool
+    kind: str = REGISTRATION
+    is_assumed: bool = False
 
     def __post_init__(self) -> None:
         """A product key in a name is seen by nobody."""
@@ -91,7 +96,7 @@ class Header:
     def others(self) -> list[int]:
         """Positions of the columns that are not on the list."""
         names = [compared(cell) for cell in self.cells]
-        silent = RESENT if "whatiswrong" in names else frozenset[str]()
+        silent = RESENT if SENT_AGAIN in names else frozenset[str]()
         return [
             at
             for at, (cell, name, column) in enumerate(zip(self.cells, names, self.columns, strict=True))
@@ -111,7 +116,7 @@ class Header:
     @property
     def unclear(self) -> list[tuple[str, str]]:
         """Names that may mean a column, or stand for one that has another already, each with that column's."""
-        return [(name, meaning) for name in self.ignored if (meaning := near_column(name))]
+        return [(name, meaning) for name in self.ignored if (meaning := near_column(name, self.kind))]
 
 
 def row_limit(layout: str | None) -> int:
@@ -127,22 +132,22 @@ _LAYOUTS = {
 }
 
 
-def parse_header(line: str) -> Header | None:
-    """The header that a line is, or None.
+def parse_header(line: str, kind: str = REGISTRATION) -> Header | None:
+    """The header of a kind of manifest that a line is, or None.
 
-    A header names the hash, or the product ID, or serial, manufacturer and model, and no column twice.
+    A header names what a device is known by, and no column twice.
     """
     bare = line.removeprefix(_BYTE_ORDER_MARK)
     for delimiter in DELIMITERS:
         cells = _names(bare, delimiter)
-        columns = tuple(column_of(cell) for cell in cells)
-        known = [column for column in columns if column]
-        if len(known) == len(set(known)) and _names_a_device(set(known)):
-            return Header(cells, columns, delimiter, exact=bare in _EXACT)
+        columns = _columns(cells, kind)
+        known = {column for column in columns if column}
+        if len(known) == sum(map(bool, columns)) and any(group <= known for group in KINDS[kind].headers):
+            return Header(cells, columns, delimiter, exact=bare in _EXACT, kind=kind)
     return None
 
 
-def parse_names(line: str, delimiter: str) -> Header | None:
+def parse_names(line: str, delimiter: str, kind: str) -> Header | None:
     """The header that a line is of which at least half the filled cells are names of columns, or None.
 
     Of two names of one column only the first stands for it.
@@ -150,12 +155,26 @@ def parse_names(line: str, delimiter: str) -> Header | None:
     cells = _names(line.removeprefix(_BYTE_ORDER_MARK), delimiter)
     columns: list[str | None] = []
     named = 0
-    for cell in cells:
-        column = column_of(cell)
+    for column in _columns(cells, kind):
         named += column is not None
         columns.append(None if column in columns else column)
     filled = sum(1 for cell in cells if cell.strip(TRIMMED))
-    return Header(cells, tuple(columns), delimiter, exact=False) if named and 2 * named >= filled else None
+    is_one = named and 2 * named >= filled
+    return Header(cells, tuple(columns), delimiter, exact=False, kind=kind) if is_one else None
+
+
+def assumed_header(kind: str, delimiter: str) -> Header | None:
+    """The header of a file without one that is a list; None where a file of this kind is none."""
+    column = KINDS[kind].list_of
+    if column is None:
+        return None
+    return Header((KINDS[kind].columns[column][0],), (column,), delimiter, exact=True, kind=kind, is_assumed=True)
+
+
+def _columns(cells: tuple[str, ...], kind: str) -> tuple[str | None, ...]:
+    names = [compared(cell) for cell in cells]
+    silent = RESENT if SENT_AGAIN in names else frozenset[str]()
+    return tuple(None if name in silent else column_of(cell, kind) for cell, name in zip(cells, names, strict=True))
 
 
 def _names(line: str, delimiter: str) -> tuple[str, ...]:
@@ -164,14 +183,6 @@ def _names(line: str, delimiter: str) -> tuple[str, ...]:
     while cells and not cells[-1].strip(TRIMMED):
         cells.pop()
     return tuple(cells)
-
-
-def _names_a_device(columns: set[str]) -> bool:
-    return (
-        "hardware_hash" in columns
-        or "windows_product_id" in columns
-        or {"serial_number", "manufacturer", "model"} <= columns
-    )
 
 
 def is_blank(line: str, delimiter: str) -> bool:
@@ -203,7 +214,9 @@ class Forms:
     """The different headers of many files, each with a number of its own."""
 
     def __init__(
-        self, find_header: Callable[[str], Header | None] = parse_header, hints: tuple[str, ...] = HEADER_HINTS
+        self,
+        find_header: Callable[[str, str], Header | None] = parse_header,
+        hints: tuple[str, ...] = HEADER_HINTS,
     ) -> None:
         self.headers: list[Header] = []
         self.hints = list(hints)
@@ -211,9 +224,10 @@ class Forms:
         self._by_half = find_header is parse_header
         self._numbers: dict[Header, int] = {}
 
-    def find_again(self, line: str, delimiter: str) -> Header | None:
-        """The header that a later line is, or None; `delimiter` is that of the lines before."""
-        return self.find_header(line) or (parse_names(line, delimiter) if self._by_half else None)
+    def find_again(self, line: str, before: Header) -> Header | None:
+        """The header that a later line is, or None; `before` is that of the lines before."""
+        found = self.find_header(line, before.kind)
+        return found or (parse_names(line, before.delimiter, before.kind) if self._by_half else None)
 
     def number(self, header: Header) -> int:
         """The header's number."""

@@ -45,6 +45,10 @@ class Reading:
     other_lines: list[int] = field(default_factory=list)
     sheet: Sheet | None = None
 
+    def __post_init__(self) -> None:
+        """What its lines can be depends on its kind."""
+        self.course.kind = self.manifest.kind
+
     def sections(self, forms: Forms) -> Iterator[bytes]:
         """The text in blocks of whole lines, as far as it can be read."""
         blocks = whole_lines(self._readable_text())
@@ -96,7 +100,7 @@ def begin_reading(manifest: Manifest, limit: int, most_rows: int = ROW_LIMIT) ->
 
 def _begin_sheet(manifest: Manifest, limit: int, most_rows: int) -> Reading:
     """Read the workbook that a manifest is a sheet of; one that is no sheet stands for what cannot be read."""
-    book = book_of(manifest.path, manifest.open, limit, most_rows)
+    book = book_of(manifest.path, manifest.open, manifest.kind, limit, most_rows)
     sheet = book.sheets.get(manifest.sheet) if manifest.sheet is not None else None
     if sheet is None:
         return Reading(manifest, replace(book.survey, readable=False, encoding=None), failed=True)
@@ -117,8 +121,8 @@ def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFram
 
     Yields:
         Some rows at a time, in order: the columns of `read_cells`; `reading`, the position of their reading;
-        `partner_id`; `tenant_claim`, the tenant as delivered (the cell where the header has the column, else the
-        folder); and `tenant_unread`, whether a damaged row would have named it in a cell.
+        `partner_id` and `request_kind`; `tenant_claim`, the tenant as delivered (the cell where the header has the
+        column, else the folder); and `tenant_unread`, whether a damaged row would have named it in a cell.
     """
     begun: list[Reading] = []
     for sections in blocks_of(_sections(readings, forms, begun)):
@@ -200,11 +204,13 @@ def _of_manifests(rows: pl.DataFrame, manifests: list[Manifest], forms: Forms) -
     """Add whose the rows are."""
     partner = pl.Series([manifest.partner_id for manifest in manifests], dtype=pl.String)
     folder = pl.Series([manifest.tenant_folder for manifest in manifests], dtype=pl.String)
+    kind = pl.Series([manifest.kind for manifest in manifests], dtype=pl.String)
     key_in_name = pl.Series([MASK in manifest.source_file for manifest in manifests], dtype=pl.Boolean)
     from_cell = pl.col("form").is_in(forms.with_column("tenant")).fill_null(value=False)
     return rows.with_columns(
         pl.col("product_key_exposed") | key_in_name.gather(rows["reading"]),
         partner_id=partner.gather(rows["reading"]),
+        request_kind=kind.gather(rows["reading"]),
         tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder.gather(rows["reading"])),
         tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
     )

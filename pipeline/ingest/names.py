@@ -4,6 +4,7 @@ import os
 import unicodedata
 
 from pipeline.ingest.secrets import mask_in_name
+from schemas.kinds import MISTAKEN_FOLDERS, kind_of_folder
 
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".xlsx")
 _UNFINISHED = (".part", ".tmp", ".filepart")
@@ -40,6 +41,15 @@ def fault_of(path: str) -> str | None:
         return "the name has an empty part, or one that means another folder; rename it"
     if size > _LONGEST:
         return f"the path has more than {_LONGEST:,} bytes; give it a shorter one"
+    return None
+
+
+def mistaken_folder(folders: list[str]) -> str | None:
+    """What is wrong with the folders that a file lies in, from the partner's on, as a clause; None where nothing is."""
+    for name in folders[1:3]:
+        bare = name.casefold().strip()
+        if bare in MISTAKEN_FOLDERS or (kind_of_folder(bare) and not kind_of_folder(name)):
+            return f"it is not clear what the folder {name!r} is for; call it `departures`, or by the tenant's ID"
     return None
 
 

@@ -3,10 +3,19 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from pipeline.ingest.fields import TRIMMED
-from pipeline.ingest.layout import SEPARATOR, Forms, Header, guess_delimiter, is_blank, is_remark, may_be_row
+from pipeline.ingest.layout import (
+    SEPARATOR,
+    Forms,
+    Header,
+    assumed_header,
+    guess_delimiter,
+    is_blank,
+    is_remark,
+    may_be_row,
+)
 from pipeline.ingest.lines import NEWLINE, RECORD_LIMIT
 
 _MOST_BEFORE = 19
@@ -21,7 +30,7 @@ class Opening:
     """How a file begins.
 
     Attributes:
-        header: its header; None where it has none.
+        header: its header, or the one that a list without any is read by; None where it has none.
         delimiter: that of the header, or the guessed one.
         line: which line is the header, or the first record where there is none; the first is 0.
         remarks: lines before the header that are no records.
@@ -41,12 +50,13 @@ _Line = tuple[int, bytes]
 """A line's number, and its bytes."""
 
 
-def find_opening(text: bytes, forms: Forms, *, is_whole: bool) -> Opening | None:
+def find_opening(text: bytes, forms: Forms, kind: str, *, is_whole: bool) -> Opening | None:
     """Look for the header among the first records.
 
     Args:
         text: whole lines that a file begins with.
         forms: knows what is a header.
+        kind: of the manifest.
         is_whole: nothing follows.
 
     Returns:
@@ -59,7 +69,7 @@ def find_opening(text: bytes, forms: Forms, *, is_whole: bool) -> Opening | None
             blank.append((number, raw))
             continue
         line = _as_line(raw)
-        header = forms.find_header(line) if line else None
+        header = forms.find_header(line, kind) if line else None
         if header:
             opening = _opened(header, number, before, blank)
             if opening:
@@ -72,7 +82,18 @@ def find_opening(text: bytes, forms: Forms, *, is_whole: bool) -> Opening | None
             return None
     if not before:
         return None
-    return Opening(None, guess_delimiter(_shown(before[0][1])), before[0][0])
+    return _without_header(before, kind)
+
+
+def _without_header(before: list[_Line], kind: str) -> Opening:
+    """How a file begins that has none: a list may begin with remarks."""
+    remarks = tuple(at for at, raw in takewhile(lambda line: is_remark(_shown(line[1])), before))
+    first, raw = before[min(len(remarks), len(before) - 1)]
+    delimiter = guess_delimiter(_shown(raw))
+    header = assumed_header(kind, delimiter)
+    if header is None:
+        return Opening(None, guess_delimiter(_shown(before[0][1])), before[0][0])
+    return Opening(header, delimiter, first, remarks)
 
 
 def _lines(text: bytes) -> Iterator[_Line]:

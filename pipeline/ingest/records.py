@@ -6,7 +6,7 @@ no text, and headers, are looked at one by one.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from pipeline.ingest.joining import join_lines
 from pipeline.ingest.layout import DELIMITERS, Forms, Header
 from pipeline.ingest.lines import BLOCK_BYTES, HEADER, NEWLINE, NO_RECORD, ROW_BEFORE, SOUND, TITLE, Lines, find_lines
 from pipeline.ingest.preamble import Opening, find_opening, guessed_from_blank
+from schemas.kinds import REGISTRATION
 
 _LONGEST_HEADER = 3_000
 """Bytes of the longest line that is looked at as a repeated header; a row with a hash is longer."""
@@ -63,6 +64,7 @@ class Course:
         carried: lines of the last section that may go on in the next.
         left_open: the last section ends in a value that may go on.
         too_large: it has more columns, or more different headers, than are read; nothing follows.
+        kind: of the manifest.
     """
 
     headers: list[Header] = field(default_factory=list)
@@ -77,6 +79,7 @@ class Course:
     carried: bytes = b""
     left_open: bool = False
     too_large: bool = False
+    kind: str = REGISTRATION
     _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
@@ -106,7 +109,9 @@ class Course:
 
     def _open(self, text: bytes, forms: Forms, *, is_whole: bool) -> bool:
         """Look for the header; whether that is done, and the text may be read."""
-        opening = find_opening(text, forms, is_whole=is_whole)
+        opening = find_opening(text, forms, self.kind, is_whole=is_whole)
+        if opening and opening.header and opening.header.is_assumed and _MISNAMED.match(text):
+            opening = replace(opening, header=None, remarks=())
         if opening:
             self.opening, self.delimiter, self.lines_before = opening, opening.delimiter, opening.line
             self.headers += [opening.header] if opening.header else []
@@ -233,7 +238,7 @@ def _headers(lines: Lines, courses: list[Course], forms: Forms) -> tuple[Ints, I
     for course, begin, end in zip(courses, lines.first[:-1].tolist(), lines.first[1:].tolist(), strict=True):
         read_on(begin, course)
         while line < end:
-            header = forms.find_again(text, course.headers[course.header_no].delimiter) if course.headers else None
+            header = forms.find_again(text, course.headers[course.header_no]) if course.headers else None
             if header:
                 lines.fault[line] = HEADER
                 course.read_by(header)
@@ -249,7 +254,8 @@ def _mark_opening(lines: Lines, begin: int, course: Course) -> None:
     opening, course.opening = course.opening, None
     if opening is None or opening.header is None:
         return
-    lines.fault[begin + np.asarray([opening.line, *opening.remarks])] = NO_RECORD
+    own = [] if opening.header.is_assumed else [opening.line]
+    lines.fault[begin + np.asarray([*own, *opening.remarks], np.int64)] = NO_RECORD
     for places, fault in ((opening.titles, TITLE), (opening.rows, ROW_BEFORE)):
         at = begin + np.asarray(places, np.int64)
         lines.fault[at[lines.fault[at] == SOUND]] = fault

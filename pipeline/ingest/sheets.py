@@ -40,18 +40,19 @@ class Book:
     passed_over: frozenset[str]
 
 
-def book_of(path: Path, opened: Callable[[], BinaryIO], limit: int, most_rows: int) -> Book:
+def book_of(path: Path, opened: Callable[[], BinaryIO], kind: str, limit: int, most_rows: int) -> Book:
     """Read a workbook, or find it read already; its sheets are asked for one after the other.
 
     Args:
         path: the file.
         opened: opens it.
+        kind: of the manifest.
         limit: most bytes of what is packed in it, and of its text.
         most_rows: most rows of a sheet.
     """
     try:
         with opened() as file:
-            return _book(_Opened(file, path), state_of_open(file), limit, most_rows)
+            return _book(_Opened(file, path), state_of_open(file), kind, limit, most_rows)
     except OSError:
         return Book(unread(State(0, 0, 0, 0)), {}, frozenset())
 
@@ -70,7 +71,7 @@ class _Opened:
 
 
 @lru_cache(maxsize=1)
-def _book(opened: _Opened, state: State, limit: int, most_rows: int) -> Book:
+def _book(opened: _Opened, state: State, kind: str, limit: int, most_rows: int) -> Book:
     digest = hashlib.sha256()
     while chunk := opened.file.read(CHUNK):
         digest.update(chunk)
@@ -80,10 +81,11 @@ def _book(opened: _Opened, state: State, limit: int, most_rows: int) -> Book:
         sheets = read_workbook(opened.file, limit, most_rows)
     except UNREADABLE:
         return Book(replace(survey, readable=False), {}, frozenset())
-    openings = {name: find_opening(sheet.text, Forms(), is_whole=True) for name, sheet in sheets.items()}
+    openings = {name: find_opening(sheet.text, Forms(), kind, is_whole=True) for name, sheet in sheets.items()}
     headers = {name: opening.header for name, opening in openings.items() if opening and opening.header}
     for name, header in headers.items():
         if len(header.cells) == 1:
             sheets[name] = replace(sheets[name], text=SEPARATED + sheets[name].text)
-    others = (name for name in sheets if headers and name not in headers)
+    named = {name for name, header in headers.items() if not header.is_assumed}
+    others = (name for name in sheets if named and name not in named)
     return Book(survey, sheets, frozenset(name for name in others if not _IDENTIFIES.search(sheets[name].text)))

@@ -13,6 +13,7 @@ from pipeline.validate.rows import derive, validate, warn
 from pipeline.validate.unclear_columns import unclear
 from schemas.decoded import DECODED_DEVICE
 from schemas.device import COMPONENT_TYPES
+from schemas.kinds import KINDS, REGISTRATION, Kind
 from schemas.manifest import GUID, NO_TENANT
 
 ROW_TYPES: dict[str, pl.DataType] = {
@@ -20,6 +21,7 @@ ROW_TYPES: dict[str, pl.DataType] = {
     "file_no": pl.UInt32(),
     "source_line": pl.UInt32(),
     "header_no": pl.UInt32(),
+    "request_kind": pl.String(),
     "tenant_id": pl.String(),
     "identity": pl.String(),
     "captured_at": pl.Datetime("us", "UTC"),
@@ -27,6 +29,18 @@ ROW_TYPES: dict[str, pl.DataType] = {
     **COMPONENT_TYPES,
 }
 """What is kept of a row in memory."""
+
+ASKED_TYPES: dict[str, pl.DataType] = {
+    "row": ROW,
+    "partner_id": pl.String(),
+    "named_id": pl.String(),
+    "named_product_id": pl.String(),
+    "named_serial": pl.String(),
+    "named_maker": pl.String(),
+    "named_model": pl.String(),
+    "departure_reason": pl.String(),
+}
+"""What is kept beside of a row that ends a registration: its own cells, the manufacturer as its devices report it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +52,69 @@ class Rulebook:
     group_tag_limit: int
 
 
-def judge(rows: pl.DataFrame, rulebook: Rulebook) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Judge decoded rows one by one.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Some rows, judged one by one.
 
-    Returns:
-        The rows with the columns of `ROW_TYPES`, and their findings, a Boolean column a code.
+    Attributes:
+        rows: one row a record, with the columns of `ROW_TYPES`.
+        findings: for each of them, in order, a Boolean column a code.
+        asked: one row for each that names a registration, with the columns of `ASKED_TYPES`.
     """
+
+    rows: pl.DataFrame
+    findings: pl.DataFrame
+    asked: pl.DataFrame
+
+
+def judge(rows: pl.DataFrame, rulebook: Rulebook) -> Judged:
+    """Judge decoded rows one by one, those of each kind of manifest together."""
+    kinds = rows["request_kind"].unique(maintain_order=True).to_list() or [REGISTRATION]
+    parts = [
+        _judge(rows.filter(request_kind=kind) if len(kinds) > 1 else rows, KINDS[kind], rulebook) for kind in kinds
+    ]
+    return Judged(
+        pl.concat(part.rows for part in parts),
+        pl.concat(part.findings for part in parts),
+        pl.concat(part.asked for part in parts),
+    )
+
+
+def _judge(rows: pl.DataFrame, kind: Kind, rulebook: Rulebook) -> Judged:
     reference = rulebook.reference
     DECODED_DEVICE.validate(rows.select(list(DECODED_DEVICE.columns)))
-    derived = derive(rows, reference, rulebook.group_tag_limit)
+    derived = derive(rows, reference, rulebook.group_tag_limit, kind)
     claim = pl.col("tenant_key")
     tenant_id = pl.when(claim.str.contains(GUID) & (claim != NO_TENANT)).then(claim)
     known = derived.with_columns(tenant_id=tenant_id)
     findings = pl.concat(
         [
-            validate(known),
+            validate(known, kind),
             warn(known, pl.lit(rulebook.as_of, pl.Datetime("us", "UTC"))),
             authorize(known, reference, rulebook.as_of),
             exclude(known, reference),
             unclear(known, reference),
         ],
         how="horizontal",
-    )
+    ).with_columns(pl.lit(value=False).alias(code) for code in kind.unchecked)
     kept = known.select([name for name in ROW_TYPES if name not in COMPONENT_TYPES])
-    return pl.concat([kept, components(known)], how="horizontal").select(list(ROW_TYPES)), findings
+    return Judged(
+        pl.concat([kept, components(known)], how="horizontal").select(list(ROW_TYPES)),
+        findings,
+        _asked(known if not kind.makes_device else known.clear()),
+    )
+
+
+def _asked(rows: pl.DataFrame) -> pl.DataFrame:
+    """What rows say of the registration that they name; a placeholder beside another identity says nothing."""
+    is_meant = pl.col("serial_fault").ne_missing(pl.lit("SERIAL_PLACEHOLDER"))
+    return rows.select(
+        "row",
+        "partner_id",
+        named_id=pl.col("registration_id").str.to_lowercase(),
+        named_product_id="product_id",
+        named_serial=pl.when(is_meant).then("serial_number"),
+        named_maker="exact_manufacturer",
+        named_model="model",
+        departure_reason="departure_reason",
+    ).select(pl.col(name).cast(dtype) for name, dtype in ASKED_TYPES.items())

@@ -21,6 +21,7 @@ NARROW_TYPES: dict[str, pl.DataType] = {
     "source_line": pl.UInt32(),
     "header_no": pl.UInt32(),
     "partner_id": pl.String(),
+    "request_kind": pl.String(),
     "record_fault": pl.String(),
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
@@ -30,6 +31,8 @@ NARROW_TYPES: dict[str, pl.DataType] = {
     "model": pl.String(),
     "group_tag": pl.String(),
     "assigned_user": pl.String(),
+    "registration_id": pl.String(),
+    "departure_reason": pl.String(),
     "tenant": pl.String(),
     "other_cells": pl.String(),
     "column_ignored": pl.Boolean(),
@@ -57,6 +60,7 @@ characters."""
 _SCHEMA = pl.DataFrame(schema=WIDE_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 _OF_FEW_VALUES = [
     "partner_id",
+    "request_kind",
     "record_fault",
     "field_count",
     "spoilt_cells",

@@ -22,6 +22,7 @@ from pipeline.listener import Listener
 from pipeline.rows import ROW, identified
 from pipeline.validate.rows import VALIDATE_ROWS
 from pipeline.validate.unclear_columns import Numbers
+from schemas.reasons import codes_of
 
 _FILE_CODES = (
     "FILE_TYPE_UNKNOWN",
@@ -34,6 +35,9 @@ _FILE_CODES = (
     "ENCODING_NOT_ANSI",
     "ROW_LIMIT_EXCEEDED",
 )
+
+_OF_CELLS = ("RECORD_FIELD_COUNT", *codes_of("identity", "hash", "fields"))
+"""Codes of what is not said of a line without a known header."""
 
 _WORTH_WORKERS = 256 << 20
 """Bytes of manifests from which the second or so that worker processes take to start is gained back."""
@@ -70,6 +74,7 @@ DESCRIBED_TYPES: dict[str, pl.DataType] = {
     "source_file": pl.String(),
     "partner_id": pl.String(),
     "tenant_folder": pl.String(),
+    "request_kind": pl.String(),
     "bytes": pl.UInt64(),
     "stamp": pl.String(),
     "sha256": pl.String(),
@@ -91,18 +96,26 @@ class Intake:
     Attributes:
         rows: one row a record, with the columns of `ROW_TYPES`, in the order of `row`.
         findings: for each of them, in order, a Boolean column for each code that can be found without matching.
+        asked: one row for each that names a registration, with the columns of `ASKED_TYPES`.
         files: one row a manifest, with the columns of `DESCRIBED_TYPES`.
         headers: the header lines of each manifest, in the order of `files`.
     """
 
     rows: pl.DataFrame
     findings: pl.DataFrame
+    asked: pl.DataFrame
     files: pl.DataFrame
     headers: list[list[Header]]
 
     def only(self, chosen: pl.Series) -> "Intake":
         """The same with some of its rows."""
-        return Intake(self.rows.filter(chosen), self.findings.filter(chosen), self.files, self.headers)
+        rows = self.rows.filter(chosen)
+        asked = self.asked.filter(pl.col("row").is_in(rows["row"].implode()))
+        return Intake(rows, self.findings.filter(chosen), asked, self.files, self.headers)
+
+    def of_kind(self, kind: str) -> "Intake":
+        """The same with the rows of one kind of manifest."""
+        return self.only(self.rows["request_kind"] == kind)
 
 
 def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
@@ -124,8 +137,11 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
     judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [
         judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)
     ]
-    described = _describe(delivered, files)
-    rows, findings = (pl.concat(frames) for frames in zip(*judged, strict=True))
+    rows, findings, asked = (
+        pl.concat(getattr(part, name) for part in judged) for name in ("rows", "findings", "asked")
+    )
+    no_lists = _no_lists(rows, findings, files)
+    described = _describe(delivered, files, no_lists)
     of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
     of_rows = of_file[rows["file_no"]].with_columns(
         FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
@@ -133,14 +149,27 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         | findings["COLUMN_UNCLEAR"]
         | rows["row"].is_in(numbers.alone().implode()),
     )
+    if no_lists:
+        is_read = ~rows["file_no"].is_in(no_lists)
+        findings = findings.with_columns(pl.col(code) & is_read for code in _OF_CELLS)
     found = pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal")
     in_order = rows["row"].arg_sort()  # the rows that stand for what could not be read were judged last
     return Intake(
         rows=rows[in_order],
         findings=found[in_order],
+        asked=asked,
         files=described,
         headers=[file.headers for file in files],
     )
+
+
+def _no_lists(rows: pl.DataFrame, findings: pl.DataFrame, files: list[FileRead]) -> list[int]:
+    """Files that were read as lists of one column, and are none: a record of theirs has another number of fields."""
+    assumed = [number for number, file in enumerate(files) if file.headers and file.headers[0].is_assumed]
+    if not assumed:
+        return []
+    others = rows.filter(findings["RECORD_FIELD_COUNT"] & (rows["header_no"] == 0))["file_no"].unique()
+    return [number for number in assumed if number in others]
 
 
 _JUDGED_TYPES = {"row": ROW, **NARROW_TYPES}
@@ -168,9 +197,12 @@ def _read(
         yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
 
 
-def _describe(delivered: list[Delivered], files: list[FileRead]) -> pl.DataFrame:
+def _describe(delivered: list[Delivered], files: list[FileRead], no_lists: list[int]) -> pl.DataFrame:
     described = [_row(one.manifest, file) for one, file in zip(delivered, files, strict=True)]
-    return pl.DataFrame(described, DESCRIBED_TYPES, orient="row")
+    frame = pl.DataFrame(described, DESCRIBED_TYPES, orient="row")
+    unknown = pl.int_range(pl.len()).is_in(no_lists)
+    more = pl.when(unknown).then(pl.concat_list(pl.lit("FILE_HEADER_UNKNOWN"), "findings"))
+    return frame.with_columns(findings=more.otherwise("findings")) if no_lists else frame
 
 
 def stamp_of(state: State) -> str:
@@ -183,6 +215,7 @@ def _row(manifest: Manifest, file: FileRead) -> tuple[object, ...]:
         manifest.source_file,
         manifest.partner_id,
         manifest.tenant_folder,
+        manifest.kind,
         file.survey.state.size,
         manifest.mark or stamp_of(file.survey.state),
         file.survey.sha256,

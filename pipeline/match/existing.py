@@ -6,6 +6,12 @@ import polars as pl
 
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
 
+_FOUND_TYPES = {
+    "record": pl.UInt32(),
+    **dict.fromkeys(("device_id", "tenant_id", "partner_id", "registered_via"), pl.String()),
+    **COMPONENT_TYPES,
+}
+
 
 class ExistingRecords(Protocol):
     """Existing device records as of one version. A record's position is its name within that version."""
@@ -26,6 +32,10 @@ class ExistingRecords(Protocol):
         """
         ...
 
+    def ended_records(self, positions: pl.Series) -> pl.DataFrame:
+        """The same of those whose registration has ended, with `ended_in`, by which the later end is the larger."""
+        ...
+
 
 class NoRecords:
     """A registry without records, for checks that name none."""
@@ -40,5 +50,8 @@ class NoRecords:
 
     def records(self, positions: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - none anywhere
         """No records."""
-        names = ("device_id", "tenant_id", "partner_id", "registered_via")
-        return pl.DataFrame(schema={"record": pl.UInt32, **dict.fromkeys(names, pl.String), **COMPONENT_TYPES})
+        return pl.DataFrame(schema=_FOUND_TYPES)
+
+    def ended_records(self, positions: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - none anywhere
+        """No records."""
+        return pl.DataFrame(schema={**_FOUND_TYPES, "ended_in": pl.Int64})

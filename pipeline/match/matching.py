@@ -33,12 +33,15 @@ class Matches:
             `registered_via`, `registered_has_hash`, `verdict`, `score`, `same_disk`, `evidence`.
         crowded: one row a profile and a value that too many records share to compare them: `profile`, `key`,
             `holders`, and `told_apart`: a TPM key of its own tells the profile from a crowd that shares a UUID.
+        ended: one row a profile and record whose registration has ended: `profile`, `device_id`, `tenant_id`,
+            `ended_in`, `verdict`, `evidence`.
     """
 
     profiles: pl.DataFrame
     within: pl.DataFrame
     registered: pl.DataFrame
     crowded: pl.DataFrame
+    ended: pl.DataFrame
 
 
 def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
@@ -62,7 +65,15 @@ def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
         within=within,
         registered=registered,
         crowded=_crowded(pl.concat([crowds_within, crowds_against]), profiles),
+        ended=_compare_ended(candidates, profiles, existing),
     )
+
+
+def _compare_ended(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+    records = existing.ended_records(pairs["right"].unique()).with_row_index("at")
+    placed = pairs.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
+    compared = compare(placed.select("left", "device_id", "tenant_id", "ended_in", right="at"), profiles, records)
+    return compared.select("device_id", "tenant_id", "ended_in", "verdict", "evidence", profile="left")
 
 
 def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:

@@ -8,17 +8,34 @@ from pipeline.registry.writer import fill
 from pipeline.requests.docket import request_ids
 from schemas.device import COMPONENT_TYPES
 from schemas.identities import with_tuple_faults
-from schemas.registry import LEARNED, RECORD_TYPES, REGISTERED
+from schemas.kinds import KINDS
+from schemas.registry import DEREGISTERED, LEARNED, RECORD_TYPES, REGISTERED
 from schemas.requests import CARRIED_OUT
+
+ENDING = (
+    "device_id",
+    "tenant_id",
+    "partner_id",
+    "registered_via",
+    "registered_at",
+    "group_tag",
+    "identity",
+    "hardware_hash_id",
+    "serial_number",
+    "manufacturer",
+    "model",
+    "product_id",
+)
+"""What of a registration stands in the event with which it ends: by this it is known, and its steps are told of."""
 
 _OF_HASH = ("hardware_hash", "hardware_hash_id", "captured_at")
 
 
-def carried_out(registered: pl.DataFrame, rejected: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+def carried_out(kept: pl.DataFrame, rejected: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """What the registry records of the requests of a batch that have what they asked for.
 
     Args:
-        registered: rows of `assemble` without a reason.
+        kept: rows of `assemble` without a reason.
         rejected: the others.
         files: as in `publish_sets`.
 
@@ -26,13 +43,16 @@ def carried_out(registered: pl.DataFrame, rejected: pl.DataFrame, files: pl.Data
         One row a request, with columns of `schemas.requests.REQUEST_TYPES`.
     """
     found = rejected.filter("is_done")
-    kept = found["kept_row"].drop_nulls()
-    of_kept = pl.DataFrame({"kept_row": kept, "device": request_ids(kept, files)}).unique("kept_row")
+    others = found["kept_row"].drop_nulls()
+    of_kept = pl.DataFrame({"kept_row": others, "device": request_ids(others, files)}).unique("kept_row")
     met = found.join(of_kept, on="kept_row", how="left", maintain_order="left", validate="m:1")
     columns = ("event", "run_id", "request_id", "device_id", "tenant_id", "identity_key")
+    # Only what a row registers is asked for again by the same cells: a device that left may come back by them.
+    registers = pl.col("request_kind").is_in([kind.name for kind in KINDS.values() if kind.makes_device])
+    own_key = pl.when(registers).then("identity_key")
     told = [
-        registered.with_columns(request_id=pl.lit(None, pl.String)),
-        met.with_columns(device_id=pl.coalesce("kept_device", "device")),
+        kept.with_columns(own_key, request_id=pl.when(~registers).then("request_id")),
+        met.with_columns(own_key, device_id=pl.coalesce("kept_device", "device")),
     ]
     return pl.concat([rows.with_columns(event=pl.lit(CARRIED_OUT)).select(columns) for rows in told])
 
@@ -41,7 +61,7 @@ def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.Dat
     """What the registry keeps of the devices of a batch.
 
     Args:
-        registered: rows of `assemble` without a reason.
+        registered: rows of `assemble` without a reason, that end nothing.
         channels: `partner_id` and `channel` of all partners.
 
     Returns:
@@ -66,6 +86,30 @@ def registry_records(registered: pl.DataFrame, channels: pl.DataFrame) -> pl.Dat
         .otherwise(pl.lit("partner_center")),
     )
     return fill(pl.concat([own, with_keys(compared)], how="horizontal"))
+
+
+def ended_records(kept: pl.DataFrame, ending: pl.DataFrame) -> pl.DataFrame:
+    """What the registry records of the registrations that the rows of a batch end.
+
+    Args:
+        kept: rows of `assemble` without a reason; `ends_device_id` names the registration that a departure ends.
+        ending: as in `Stamp.ending`.
+
+    Returns:
+        One row a registration, with the columns of `schemas.registry.RECORD_TYPES`: what it was, why it ended, and who
+        asked for it in which request.
+    """
+    ends = kept.drop_nulls("ends_device_id").select(
+        "run_id",
+        "request_id",
+        device_id="ends_device_id",
+        departed_by="partner_id",
+        departure_request="request_id",
+        removal_reason="departure_reason",
+        removed_at="deregistered_at",
+        event=pl.lit(DEREGISTERED),
+    )
+    return fill(ends.join(ending.drop("run_id", strict=False), on="device_id", how="inner", validate="1:1"))
 
 
 def learned(rows: pl.DataFrame, registrations: pl.DataFrame) -> pl.DataFrame:

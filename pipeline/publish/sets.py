@@ -1,4 +1,4 @@
-"""Decisions and staged rows to the two sets, and to the registry's new records."""
+"""Decisions and staged rows to the sets, and to the registry's new records."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 from pipeline.decide import listed
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging, whole_record
-from pipeline.publish.records import carried_out, learned, registry_records
+from pipeline.publish.records import carried_out, ended_records, learned, registry_records
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import request_id
 from pipeline.report import Reporter
 from pipeline.requests.settling import WAITS
 from pipeline.rows import file_of, line_of
-from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
+from schemas.kinds import KINDS
+from schemas.outcome import CARRIED_OUT_SETS, FILE_TYPES, INPUT_FILE, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits
 from schemas.requests import DELIVERY
 
@@ -26,7 +27,7 @@ _PROFILE = "default"
 
 
 class PublishedSet:
-    """One of the two sets, written batch by batch into a folder; an empty set is a file without rows.
+    """One of the sets, written batch by batch into a folder; an empty set is a file without rows.
 
     Every batch is checked against the set's model before it is written.
     """
@@ -57,12 +58,14 @@ class Stamp:
         partners: `partner_id` and `channel` of all partners.
         learning: the registrations that learn a hash, as they are, with the columns of
             `schemas.registry.RECORD_TYPES`.
+        ending: the registrations that end, as they are, with the columns of `pipeline.publish.records.ENDING`.
     """
 
     run_id: str
     as_of: datetime
     partners: pl.DataFrame
     learning: pl.DataFrame
+    ending: pl.DataFrame
 
 
 def publish_sets(
@@ -73,22 +76,24 @@ def publish_sets(
     staging: Staging,
     records: RegistryWriter,
 ) -> None:
-    """Write both sets, and what the registry records, which counts for nothing until it is committed.
+    """Write all sets, and what the registry records, which counts for nothing until it is committed.
 
     Args:
-        reporter: sees all rows, and knows the folder that both sets go to.
+        reporter: sees all rows, and knows the folder that the sets go to.
         stamp: what every row carries.
         decided: one row a row that was decided, in the order of `row`: `tenant_id`, `identity`, what was decided, and
-            what becomes of its request (`pipeline.requests.settling`), null where it is registered.
+            what becomes of its request (`pipeline.requests.settling`), null where it is carried out.
         files: one row a manifest, by position: what its requests are known by (`pipeline.requests.docket.identified`).
         staging: the wide part of the rows, and of others.
-        records: takes the records of the registered devices.
+        records: takes the records of devices that were registered or deregistered.
 
     Raises:
         Fault: a row that was decided is not among the staged ones, or twice.
     """
     folder = reporter.folder
-    registered = PublishedSet(folder / "registered", REGISTERED_TYPES, REGISTERED_DEVICE)
+    sets = {
+        kind.name: PublishedSet(folder / kind.published, *CARRIED_OUT_SETS[kind.published]) for kind in KINDS.values()
+    }
     rejected = PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
     written = 0
     for wide in staging.batches():
@@ -97,20 +102,23 @@ def publish_sets(
         reporter.repaired(rows)
         kept = rows.filter(pl.col("reason").is_null())
         refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
-        registered.write(kept)
+        for name, own in sets.items():
+            own.write(kept.filter(request_kind=name))
         rejected.write(reporter.write(kept, refused))
-        records.write(registry_records(kept, stamp.partners.select("partner_id", "channel")))
+        made = kept.filter(pl.col("ends_device_id").is_null())
+        records.write(registry_records(made, stamp.partners.select("partner_id", "channel")))
         records.write(learned(rows, stamp.learning))
+        records.write(ended_records(kept, stamp.ending))
         records.record(carried_out(kept, refused, files))
-    registered.close()
-    rejected.close()
+    for each in (*sets.values(), rejected):
+        each.close()
     if written != decided.height:
         message = f"{decided.height:,} rows were decided and {written:,} found again; please report this"
         raise Fault(message)
 
 
 def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
-    """Put a batch of rows together for both sets.
+    """Put a batch of rows together for all sets.
 
     Args:
         wide: staged rows.
@@ -119,11 +127,13 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         stamp: what every row carries.
 
     Returns:
-        One row for each of the staged ones that were decided, with the columns of both sets, and `reason` null where
-        it is registered.
+        One row for each of the staged ones that were decided, with the columns of all sets, and `reason` null where
+        it is carried out.
     """
     here = decided.filter(pl.col("row").is_between(*wide.select(first=pl.min("row"), last=pl.max("row")).row(0)))
-    rows = wide.drop("partner_id").join(here, on="row", how="inner", maintain_order="left", validate="1:1")
+    rows = wide.drop("partner_id", "request_kind").join(
+        here.drop("request_kind"), on="row", how="inner", maintain_order="left", validate="1:1"
+    )
     matched_file = rows.select(file_of(pl.col("matched_row").fill_null(0))).to_series()
     batch = pl.concat(
         [
@@ -137,6 +147,20 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
     waits = [pl.when(name).then(pl.lit(what.value)) for name, what in zip(WAITS, Waits, strict=True)]
     waits_for = pl.concat_list(waits).list.drop_nulls()
     named = _with_places(batch, files).with_columns(line="source_line").with_columns(request_id())
+    moment = pl.lit(stamp.as_of, pl.Datetime("us", "UTC"))
+    ends = pl.col("ends_device_id").is_not_null()
+    named = named.join(
+        stamp.ending.select(
+            ends_device_id="device_id",
+            registered_via="registered_via",
+            registered_by="partner_id",
+            began_at="registered_at",
+        ),
+        on="ends_device_id",
+        how="left",
+        maintain_order="left",
+        validate="m:1",
+    )
     return named.with_columns(
         run_id=pl.lit(stamp.run_id),
         warnings=listed(WARNING_CODES),
@@ -146,9 +170,10 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         matched_source_line=pl.when(has_match).then(line_of(pl.col("matched_row"))),
         waits_for=pl.when(waits_for.list.len() > 0).then(waits_for),
         profile=pl.lit(_PROFILE),
-        registered_at=pl.lit(stamp.as_of, pl.Datetime("us", "UTC")),
+        registered_at=pl.when(ends).then("began_at").otherwise(moment),
+        deregistered_at=moment,
         hardware_hash="hash_blob",
-        device_id="request_id",
+        device_id=pl.coalesce("ends_device_id", "request_id"),
     )
 
 

@@ -61,7 +61,7 @@ def _read_csv(path: Path) -> Iterator[pl.DataFrame]:
         yield rows.select(pl.col(name).cast(dtype) for name, dtype in _READ_TYPES.items())
 
 
-def _find_header(line: str) -> Header | None:
+def _find_header(line: str, _kind: str) -> Header | None:
     for delimiter in (",", ";", "\t"):
         cells = tuple(split_line(line.removeprefix("\ufeff"), delimiter) or ())
         names = [cell.strip(TRIMMED).lower() for cell in cells]

@@ -11,7 +11,7 @@ from pipeline.match.compare import Verdict
 from pipeline.match.keys import STRONG_KEYS
 from pipeline.registry.table import Registry
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
-from schemas.registry import IDENTITIES, REMOVED
+from schemas.registry import ENDS, IDENTITIES
 
 _MODEL = pl.lit("").alias("model")
 """Stands for every model: serial number and manufacturer alone say which device an existing record is."""
@@ -40,6 +40,9 @@ class _ByIdentity:
         return records.with_columns(
             pl.when("has_hash").then("manufacturer").otherwise(_exact(self._spellings)).alias("manufacturer")
         )
+
+    def ended_records(self, positions: pl.Series) -> pl.DataFrame:
+        return self._registry.ended_records(positions.clear())  # what is the same as an ended one is asked for apart
 
 
 class _AsOnceSpelled(_ByIdentity):
@@ -251,7 +254,7 @@ def _ended(rows: pl.DataFrame, devices: pl.DataFrame, registry: Registry, spelli
     pointed = _pointed(rows, matches).filter(
         (pl.col("verdict") == Verdict.SAME) & (pl.col("of_tenant") == pl.col("tenant_id"))
     )
-    removals = registry.scan().filter(pl.col("event") == REMOVED).select("device_id", "version", "removed_at")
+    removals = registry.scan().filter(pl.col("event").is_in(list(ENDS))).select("device_id", "version", "removed_at")
     last = (
         removals.filter(pl.col("device_id").is_in(pointed["device_id"].unique().implode()))
         .collect(engine="streaming")

@@ -1,8 +1,10 @@
 """The records of a registry: found by their keys, told by their positions, each registration as it is now."""
 
+from collections.abc import Collection
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -13,7 +15,7 @@ from pipeline.registry.files import scan_columns, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.opening import damage_told
 from pipeline.registry.serials import forms_of
-from schemas.registry import RECORD_TYPES, REGISTERED, REMOVED, STATES
+from schemas.registry import BEGINS, ENDS, RECORD_TYPES, REGISTERED, STATES
 
 _FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
 
@@ -29,12 +31,16 @@ _ENDED = (
 )
 
 
+_NEXT = 1 << 62
+"""Stands for the version that a run is about to make."""
+
+
 class _History(NamedTuple):
     """What became of registrations since they were made.
 
     Attributes:
         renewed: one row a registration that has a later state: `device_id`, and the position of the latest, `record`.
-        ended: ids of those that were removed.
+        ended: ids of those that ended.
     """
 
     renewed: pl.DataFrame
@@ -56,6 +62,13 @@ class Records:
             folder: of the registry that they belong to.
         """
         self._records, self.folder = files, folder
+        self._leaving = pl.Series("device_id", [], pl.String)
+
+    def without(self, device_ids: pl.Series) -> Self:
+        """The same records, as if some live registrations had ended."""
+        view = copy(self)
+        view._leaving = device_ids  # noqa: SLF001 - of a copy of our own
+        return view
 
     # What matching asks (`pipeline.match.ExistingRecords`).
 
@@ -71,8 +84,18 @@ class Records:
 
     def records(self, positions: pl.Series, *, ended: bool = False) -> pl.DataFrame:
         """The records at these positions that are the latest state of a live registration, or of one that `ended`."""
+        some = positions.clear() if ended and self.removed_ids().is_empty() else positions
         with damage_told(self.folder):
-            return self._records_at(positions, ended=ended)
+            return self._records_at(some, ended=ended)
+
+    def ended_records(self, positions: pl.Series) -> pl.DataFrame:
+        """The same of registrations that have ended, with `ended_in`, the version that ended it or, last, the next."""
+        found = self.records(positions, ended=True)
+        if found.is_empty():
+            return found.with_columns(ended_in=pl.lit(None, pl.Int64))
+        ends = self.removals().select("device_id", ended_in=pl.col("version").fill_null(-1))
+        told = found.join(ends, on="device_id", how="left", maintain_order="left", validate="m:1")
+        return told.with_columns(pl.col("ended_in").fill_null(_NEXT))
 
     def _records_at(self, positions: pl.Series, *, ended: bool) -> pl.DataFrame:
         wanted = np.unique(positions.cast(pl.Int64).to_numpy())
@@ -108,7 +131,7 @@ class Records:
         ids, latest = self._history.renewed["device_id"], self._history.renewed["record"]
         original = (pl.col("event") == REGISTERED) & ~pl.col("device_id").is_in(ids.implode())
         is_latest = original | pl.col("record").is_in(latest.implode())
-        has_ended = pl.col("device_id").is_in(self._history.ended.implode())
+        has_ended = pl.col("device_id").is_in(self.removed_ids().implode())
         return is_latest & (has_ended if ended else ~has_ended)
 
     @cached_property
@@ -119,7 +142,8 @@ class Records:
         states = events.filter(pl.col("event").is_in(list(STATES)))
         renewed = states.sort(pl.col("version").fill_null(-1), maintain_order=True).group_by("device_id").last()
         return _History(
-            renewed=renewed.select("device_id", "record"), ended=latest.filter(pl.col("event") == REMOVED)["device_id"]
+            renewed=renewed.select("device_id", "record"),
+            ended=latest.filter(pl.col("event").is_in(list(ENDS)))["device_id"],
         )
 
     def _of_later_events(self, *names: str) -> pl.DataFrame:
@@ -134,11 +158,44 @@ class Records:
             first += records
         return pl.concat(found).collect(engine="streaming")
 
-    def states(self, device_ids: pl.Series) -> pl.DataFrame:
-        """The live registrations of these ids, with the columns of `schemas.registry.RECORD_TYPES`."""
+    def states(self, device_ids: pl.Series, columns: Collection[str] = tuple(RECORD_TYPES)) -> pl.DataFrame:
+        """The live registrations of these ids, with some or all of the columns of `schemas.registry.RECORD_TYPES`."""
         if device_ids.is_empty():
-            return pl.DataFrame(schema=RECORD_TYPES)
-        return self.live().filter(pl.col("device_id").is_in(device_ids.implode())).collect(engine="streaming")
+            return pl.DataFrame(schema={name: RECORD_TYPES[name] for name in columns})
+        found = self.live().filter(pl.col("device_id").is_in(device_ids.implode()))
+        return found.select(columns).collect(engine="streaming")
+
+    def named(self, column: str, values: pl.Series) -> pl.DataFrame:
+        """Records whose value in a column is one of these, in any case; all of the column is read.
+
+        Returns:
+            One row for each: `record` and `value`, in lower case.
+        """
+        if values.is_empty():
+            return pl.DataFrame(schema={"record": pl.UInt32, "value": pl.String})
+        wanted = values.str.to_lowercase().unique()
+        with damage_told(self.folder):
+            rows = scan_columns(list(self._records), column).with_row_index("record")
+            lowered = rows.select("record", value=pl.col(column).str.to_lowercase())
+            return lowered.filter(pl.col("value").is_in(wanted.implode())).collect(engine="streaming")
+
+    def manufacturers(self) -> pl.Series:
+        """All manufacturers, as records name them."""
+        names = scan_columns(list(self._records), "manufacturer").unique().collect(engine="streaming")
+        return names["manufacturer"].drop_nulls().sort()
+
+    def began(self, device_ids: pl.Series) -> pl.DataFrame:
+        """Since which version registrations are live: `device_id`, and `began`, -1 where it is not known."""
+        found = self.scan().filter(
+            pl.col("device_id").is_in(device_ids.implode()) & pl.col("event").is_in(list(BEGINS))
+        )
+        last = found.group_by("device_id").agg(began=pl.col("version").fill_null(-1).max())
+        return last.collect(engine="streaming")
+
+    def live_by_tenant(self, tenant_ids: pl.Series) -> pl.DataFrame:
+        """How many live registrations tenants have: `tenant_id` and `live`."""
+        found = self.live().filter(pl.col("tenant_id").is_in(tenant_ids.implode()))
+        return found.group_by("tenant_id").agg(live=pl.len()).collect(engine="streaming")
 
     def removals(self) -> pl.DataFrame:
         """One row a registration that has ended, by its last end.
@@ -146,14 +203,14 @@ class Records:
         `device_id`, `version`, `removal_reason`, `tenant_id`, and what it was: `serial_number`, `manufacturer`,
         `product_id`, `hardware_hash_id`; null where an earlier program removed it.
         """
-        ends = self._of_later_events(*_ENDED).filter(pl.col("event") == REMOVED)
+        ends = self._of_later_events(*_ENDED).filter(pl.col("event").is_in(list(ENDS)))
         last = ends.sort("version", maintain_order=True).unique("device_id", keep="last")
         ended = last.filter(pl.col("device_id").is_in(self.removed_ids().implode()))
         return ended.select("version", *_ENDED)
 
     def removed_ids(self) -> pl.Series:
-        """Ids of the devices whose registration was removed, and not restored since."""
-        return self._history.ended
+        """Ids of the devices whose registration has ended, and was not restored since."""
+        return pl.concat([self._history.ended, self._leaving])
 
     def scan(self) -> pl.LazyFrame:
         """Every event, by the columns of `schemas.registry.RECORD_TYPES`."""

@@ -9,7 +9,9 @@ import polars as pl
 from pipeline.registry.files import scan_requests
 from schemas.requests import CARRIED_OUT, CLOSED, DELIVERY, OPEN, REQUEST_TYPES, SEEN, WAITING
 
-FILE_TYPES = {name: REQUEST_TYPES[name] for name in (*DELIVERY, "source_file", "bytes", "stamp", "run_id", "version")}
+FILE_TYPES = {
+    name: REQUEST_TYPES[name] for name in (*DELIVERY, "source_file", "bytes", "stamp", "opened", "run_id", "version")
+}
 PENDING_TYPES = {
     name: REQUEST_TYPES[name]
     for name in (

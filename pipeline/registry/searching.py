@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.registry.table import Registry
-from schemas.registry import REGISTERED, REMOVED, STATES
+from schemas.registry import ENDS, REGISTERED, STATES
 
 _TOLD = (
     "device_id",
@@ -24,6 +24,8 @@ _TOLD = (
     "group_tag",
     "removed_at",
     "removal_reason",
+    "departed_by",
+    "departure_request",
 )
 """What is told of an event; never a hash or an assigned user."""
 
@@ -43,7 +45,7 @@ def device_events(registry: Registry, value: str) -> pl.DataFrame:
     devices = registry.scan().filter(named).select("device_id").unique()
     events = registry.scan().select(_TOLD).join(devices, on="device_id", how="semi").collect(engine="streaming")
     # Events without a version are of an earlier program, which knew a registration and its removal.
-    return events.sort("device_id", "version", pl.col("event") == REMOVED, nulls_last=False)
+    return events.sort("device_id", "version", pl.col("event").is_in(list(ENDS)), nulls_last=False)
 
 
 def registrations(events: pl.DataFrame) -> pl.DataFrame:
@@ -52,14 +54,12 @@ def registrations(events: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `device_id`, `state` (`registered`, or the event that ended it), and the columns of `_TOLD` but for the event.
     """
+    ends = ("removed_at", "removal_reason", "departed_by", "departure_request")
     states = events.filter(pl.col("event").is_in(list(STATES))).unique("device_id", keep="last", maintain_order=True)
     last = events.unique("device_id", keep="last", maintain_order=True).select(
         "device_id",
-        "removed_at",
-        "removal_reason",
+        *ends,
         state=pl.when(pl.col("event").is_in(list(STATES))).then(pl.lit(REGISTERED)).otherwise("event"),
     )
-    found = states.drop("event", "removed_at", "removal_reason").join(
-        last, on="device_id", how="left", maintain_order="left", validate="1:1"
-    )
+    found = states.drop("event", *ends).join(last, on="device_id", how="left", maintain_order="left", validate="1:1")
     return found.select("device_id", "state", pl.exclude("device_id", "state"))

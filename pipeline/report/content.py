@@ -12,7 +12,7 @@ from pipeline.report.masking import brief
 from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
 from pipeline.report.trends import MOST_NIGHTS, Night, night, rejected_share, share
-from schemas.reasons import CATALOGUE, OUTCOMES, Outcome
+from schemas.reasons import CATALOGUE, OUTCOMES, REASON_CODES, Outcome
 from schemas.run import Counts, RunManifest
 
 REPORT_VERSION = 2
@@ -111,11 +111,12 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
         "verdict": _verdict(counts),
         **counts,
         "reconciles": rows["read"]
-        == rows["settled"] + rows["registered"] + rows["rejected"]
-        == rows["settled"] + sum(counts["outcomes"].values()) + rows["registered"],
+        == rows["settled"] + rows["registered"] + rows["deregistered"] + rows["rejected"]
+        == rows["settled"] + sum(counts["outcomes"].values()) + rows["registered"] + rows["deregistered"],
         "owners": _owners(counts["reasons"]),
         "reasons": [_reason(code, number, rows["read"]) for code, number in counts["reasons"].items()],
         "warnings": [_reason(code, number, rows["read"]) for code, number in told.summary.warning_counts().items()],
+        "departures": _departures(told.summary),
         "unauthorized": _listed(
             told.summary.unauthorized.drop("partner_id" if page == "partner" else []), _MOST_TENANTS
         ),
@@ -136,11 +137,16 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
 def _verdict(counts: Counts) -> str:
     """What to think of a night, in one line."""
     rows = counts["rows"]
-    decided = rows["registered"] + rows["rejected"]
+    decided = rows["registered"] + rows["deregistered"] + rows["rejected"]
+    leaving = f", {rows['deregistered']:,} deregistered" if rows["deregistered"] else ""
     if not decided:
         return "No file held a row that had to be decided."
-    if not rows["rejected"]:
+    if not rows["rejected"] and not leaving:
         return f"All {decided:,} rows that had to be decided were registered."
+    if not rows["rejected"]:
+        return (
+            f"All {decided:,} rows that had to be decided were carried out: {rows['registered']:,} registered{leaving}."
+        )
     owners = _owners(counts["reasons"])
     parts = [
         f"{number:,} {told}"
@@ -152,7 +158,17 @@ def _verdict(counts: Counts) -> str:
         )
         if number
     ]
-    return f"{rows['registered']:,} of {decided:,} rows were registered; the others are {', '.join(parts)}."
+    return f"{rows['registered']:,} of {decided:,} rows were registered{leaving}; the others are {', '.join(parts)}."
+
+
+def _departures(summary: Summary) -> Content:
+    """What became of the rows that asked for a departure."""
+    by_reason = dict(summary.departures.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
+    return {
+        "rows": sum(by_reason.values()),
+        "deregistered": by_reason.get(None, 0),
+        "reasons": {code: by_reason[code] for code in REASON_CODES if code in by_reason},
+    }
 
 
 def _owners(reasons: dict[str, int]) -> dict[str, int]:

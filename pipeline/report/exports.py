@@ -14,6 +14,7 @@ from pipeline.ingest.layout import CELLS as MANIFEST_CELLS
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import MOST_COLUMNS
 from pipeline.ingest.secrets import MASK, mask_product_keys
+from schemas.kinds import REGISTRATION
 from schemas.reasons import CATALOGUE
 
 _FORMULA = r"(?s)(^|[;\t\r\n])[ \t\r\n\x{a0}\"']*[=+\-@]."
@@ -69,13 +70,13 @@ class Exports:
 
         Args:
             folder: the report's folder.
-            rejected: one row a rejected record: `file_no`, `header_no`.
+            rejected: one row a rejected record: `request_kind`, `file_no`, `header_no`.
             files: one row a manifest, by position: `partner_id`, `tenant_folder`, `delimiter`.
             headers: header lines of each manifest.
         """
         self._folder = folder
         self._headers: list[Header] = []
-        self._places = self._placed(rejected, files, headers)
+        self._places = self._placed(rejected.filter(request_kind=REGISTRATION), files, headers)
         self._forms: dict[str, _Form] = {}
         for partner_id in files["partner_id"].drop_nulls().unique().sort():
             (folder / partner_folder(partner_id)).mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,9 @@ class Exports:
         """Add rejected rows: columns of the rejected set, with `file_no` and `header_no`, in order."""
         for (partner_id,), mine in rejected.drop_nulls("partner_id").group_by("partner_id", maintain_order=True):
             partner, form = str(partner_id), self._forms[str(partner_id)]
-            resent = mine.filter((pl.col("source_line") > 0) & ~pl.col("reason").is_in(_NOT_RESENT))
+            # What shall leave must never come back among what shall be registered.
+            registers = pl.col("request_kind") == REGISTRATION
+            resent = mine.filter(registers & (pl.col("source_line") > 0) & ~pl.col("reason").is_in(_NOT_RESENT))
             places = self._places.drop("partner_id")
             placed = resent.join(
                 places, on=["file_no", "header_no"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"

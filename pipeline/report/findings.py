@@ -17,6 +17,8 @@ COLUMN_NAMES = {
     "model": "Device model",
     "group_tag": "Group Tag",
     "assigned_user": "Assigned User",
+    "registration_id": "Device ID",
+    "departure_reason": "Departure Reason",
     "tenant_id": "Tenant ID",
     "tenant": "Tenant ID",
     "other_cells": "another column",

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.report.findings import findings
 from pipeline.storage.objects import Location, at_hand
-from schemas.outcome import REGISTERED_TYPES, REJECTED_TYPES
+from schemas.outcome import CARRIED_OUT_SETS, REJECTED_TYPES
 from schemas.reasons import CATALOGUE
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -29,9 +29,10 @@ Findings = Iterable[pl.DataFrame]
 
 
 def published_findings(run: Location) -> Iterator[pl.DataFrame]:
-    """Findings of a published run, of the rejected rows and then of the registered ones, some rows at a time."""
-    with at_hand(run, lambda name: name.startswith(("rejected/", "registered/"))) as folder:
-        for name, types in (("rejected", REJECTED_TYPES), ("registered", REGISTERED_TYPES)):
+    """Findings of a published run, of the rejected rows and then of those carried out, some rows at a time."""
+    sets = {"rejected": REJECTED_TYPES, **{name: types for name, (types, _) in CARRIED_OUT_SETS.items()}}
+    with at_hand(run, lambda name: name.startswith(tuple(f"{one}/" for one in sets))) as folder:
+        for name, types in sets.items():
             columns = [column for column in types if column not in {"raw_record", "hardware_hash"}]
             for path in sorted((folder / name).glob("*.parquet")):
                 yield from _findings_of(path, columns)

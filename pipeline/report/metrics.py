@@ -32,7 +32,7 @@ def write_metrics(path: Path, run: RunManifest) -> None:
             "unreadable": files["unreadable"],
         },
     )
-    sets = {name: rows[name] for name in ("settled", "registered", "rejected")}
+    sets = {name: rows[name] for name in ("settled", "registered", "deregistered", "rejected")}
     gauge("rows", "Rows of the last run, by what became of them.", "set", sets)
     of_decided = {name: rows[name] for name in ("waiting", "structure", "first_time", "first_time_rejected")}
     gauge("decided_rows", "Rows that the last run decided, by kind; one may be of several.", "kind", of_decided)

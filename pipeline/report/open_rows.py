@@ -1,7 +1,8 @@
 """What is open, from night to night: rejected rows are known again when they are delivered anew.
 
-A row is known by what it names its device by, so that it may be corrected in any other cell: its serial numbers,
-product IDs and hash, those of the row and those inside the hash; a row that names none, by its text. It is another row
+A row is known by its kind and what it names its device by, so that it may be corrected in any other cell: its serial
+numbers, product IDs, hash and registration, those of the row and those inside the hash; a row that names none, by its
+text. It is another row
 where it names another manufacturer or another tenant. The registry keeps what is open.
 """
 
@@ -15,7 +16,7 @@ from pipeline.registry.requests import PENDING_TYPES, Requests
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
 
-_TO_BE_MENDED = [Outcome.INVALID, Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW]
+_TO_BE_MENDED = [Outcome.INVALID, Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcome.REVIEW, Outcome.NOT_REGISTERED]
 """Outcomes that somebody has to do something about; the device of a duplicate is registered."""
 
 _NOBODYS = ["DUPLICATE_IN_BATCH"]
@@ -25,7 +26,13 @@ _STATE = ("event", "reason", "waits_on", "waits_from", "tenant_id", "source_file
 """What is recorded anew of a request when it differs."""
 
 _BROKEN_TYPES = {"row": pl.UInt64(), **PENDING_TYPES}
-_NAMED_TYPES = {"partner_id": pl.String(), "tenant_id": pl.String(), "manufacturer": pl.String(), "key": pl.Int64()}
+_NAMED_TYPES = {
+    "request_kind": pl.String(),
+    "partner_id": pl.String(),
+    "tenant_id": pl.String(),
+    "manufacturer": pl.String(),
+    "key": pl.Int64(),
+}
 _NAMED = list(_NAMED_TYPES)
 _ORDER = ("since", "partner_id", "source_file", "source_line")
 
@@ -77,7 +84,7 @@ class OpenRows:
             self._done.append(
                 done["request_id"].filter(done["request_id"].is_in(self._pending["request_id"].implode()))
             )
-        named = _exploded(refused.select("row", "partner_id", "tenant_id", "manufacturer", "keys"))
+        named = _exploded(refused.select("row", "request_kind", "partner_id", "tenant_id", "manufacturer", "keys"))
         past = (
             _same(named, self._history)
             .sort("since")
@@ -179,11 +186,11 @@ def _exploded(named: pl.DataFrame) -> pl.DataFrame:
 
 
 def _same(rows: pl.DataFrame, others: pl.DataFrame, *, surely: bool = False) -> pl.DataFrame:
-    """Pairs of rows of one partner that share a key, and name neither two tenants nor two manufacturers.
+    """Pairs of rows of one partner and kind that share a key, and name neither two tenants nor two manufacturers.
 
     Where it has to be sure, both are named.
     """
-    pairs = rows.join(others, on=["partner_id", "key"], how="inner", nulls_equal=True, suffix="_other")
+    pairs = rows.join(others, on=["request_kind", "partner_id", "key"], how="inner", nulls_equal=True, suffix="_other")
     differs = [
         (pl.col(name) != pl.col(f"{name}_other")).fill_null(value=surely) for name in ("tenant_id", "manufacturer")
     ]
@@ -192,7 +199,9 @@ def _same(rows: pl.DataFrame, others: pl.DataFrame, *, surely: bool = False) -> 
 
 def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame, *, surely: bool = False) -> pl.Series:
     """Which rows are known by one of the keys."""
-    numbered = _exploded(named.select("partner_id", "tenant_id", "manufacturer", "keys").with_row_index("at"))
+    numbered = _exploded(
+        named.select("request_kind", "partner_id", "tenant_id", "manufacturer", "keys").with_row_index("at")
+    )
     found = _same(numbered, keys.unique(), surely=surely)["at"].unique()
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
 
@@ -205,6 +214,7 @@ def _keys() -> pl.Expr:
         named_key("product_id", "windows_product_id"),
         named_key("product_id", "hash_product_id"),
         named_key("hash", "hardware_hash_id"),
+        named_key("device_id", "registration_id"),
     )
     return pl.concat_list(named).list.drop_nulls().list.unique(maintain_order=True)
 

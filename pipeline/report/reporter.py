@@ -34,7 +34,7 @@ class Reporter:
 
         Args:
             folder: what will be published.
-            rows: one row a record that was decided: `file_no`, `header_no`.
+            rows: one row a record that was decided: `request_kind`, `file_no`, `header_no`.
             files: one row a manifest, by position: `partner_id`, `tenant_folder`, `delimiter`.
             headers: header lines of each manifest.
             decisions: what was decided of each row, in order.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.rows import file_of
+from schemas.kinds import DEPARTURE, KINDS
 from schemas.outcome import FILE_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
 from schemas.run import Counts, FileCounts, RowCounts
@@ -19,8 +20,10 @@ class Summary:
     Attributes:
         files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
         reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
-        warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (registered and rejected).
-        decided: one row a partner: `partner_id`, and the last six of `schemas.run.RowCounts`.
+        warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (of all sets).
+        decided: one row a partner: `partner_id`, and the last five of `schemas.run.RowCounts`.
+        departures: one row a partner and what became of departures: `partner_id`, `reason` (null where they were
+            carried out), `rows`.
         unauthorized: one row a partner, tenant and primary reason of the authorization family: `partner_id`,
             `tenant_id`, `reason`, `rows`.
         ignored: entries of the inboxes that are no manifests.
@@ -30,6 +33,7 @@ class Summary:
     reasons: pl.DataFrame
     warnings: pl.DataFrame
     decided: pl.DataFrame
+    departures: pl.DataFrame
     unauthorized: pl.DataFrame
     ignored: int
 
@@ -39,12 +43,12 @@ class Summary:
 
     def by_partner(self) -> dict[str | None, "Summary"]:
         """The same of each partner alone, in the order of `partner_ids`."""
-        frames = [self.files, self.reasons, self.warnings, self.decided, self.unauthorized]
+        frames = [self.files, self.reasons, self.warnings, self.decided, self.departures, self.unauthorized]
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         found = {}
         for partner in self.partner_ids():
             own = [part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)]
-            found[partner] = Summary(own[0], own[1], own[2], own[3], own[4], ignored=0)
+            found[partner] = Summary(own[0], own[1], own[2], own[3], own[4], own[5], ignored=0)
         return found
 
     def counts(self) -> Counts:
@@ -64,6 +68,7 @@ class Summary:
                 read=int(self.files["rows_read"].sum()),
                 settled=int(self.files["rows_settled"].sum()),
                 registered=int(self.files["rows_registered"].sum()),
+                deregistered=int(self.files["rows_deregistered"].sum()),
                 rejected=int(self.files["rows_rejected"].sum()),
                 waiting=int(self.decided["waiting"].sum()),
                 structure=int(self.decided["structure"].sum()),
@@ -85,20 +90,29 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     """Count what became of every row.
 
     Args:
-        rows: one row a record that was decided: `row`, `tenant_id`, `reason`, a Boolean column for each code, and
-            `is_waiting`.
+        rows: one row a record that was decided: `row`, `request_kind`, `tenant_id`, `reason`, a Boolean column for each
+            code, and `is_waiting`.
         files: one row a manifest, by position, without the counts of the decision; `known`, an earlier run has read it.
         ignored: entries of the inboxes that are no manifests.
     """
     decided = pl.concat(
         [
-            rows.select(file_of(pl.col("row")).alias("file_no"), "tenant_id", "reason", "is_waiting", *WARNING_CODES),
+            rows.select(
+                file_of(pl.col("row")).alias("file_no"),
+                "request_kind",
+                "tenant_id",
+                "reason",
+                "is_waiting",
+                *WARNING_CODES,
+            ),
             files[rows.select(file_of(pl.col("row"))).to_series()].select("partner_id", "known"),
         ],
         how="horizontal",
     )
+    done = pl.col("reason").is_null()
     by_file = decided.group_by("file_no").agg(
-        rows_rejected=pl.col("reason").is_not_null().sum(), rows_registered=pl.col("reason").is_null().sum()
+        rows_rejected=pl.col("reason").is_not_null().sum(),
+        **{f"rows_{kind.published}": (done & (pl.col("request_kind") == kind.name)).sum() for kind in KINDS.values()},
     )
     counted = files.with_row_index("file_no").join(
         by_file, on="file_no", how="left", maintain_order="left", validate="1:1"
@@ -123,6 +137,7 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
         reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String)),
         warnings=warnings.filter(pl.col("rows") > 0),
         decided=kinds,
+        departures=decided.filter(request_kind=DEPARTURE).group_by("partner_id", "reason").agg(rows=pl.len()),
         unauthorized=decided.filter(pl.col("reason").is_in(_AUTHORIZATION))
         .group_by("partner_id", "tenant_id", "reason")
         .agg(rows=pl.len())
@@ -133,8 +148,9 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
 
 def _settled_counted(files: pl.DataFrame) -> pl.DataFrame:
     """Files with the rows that were decided: all others of each are settled."""
-    counted = files.with_columns(pl.col("rows_registered", "rows_rejected").fill_null(0))
-    decided = pl.col("rows_registered") + pl.col("rows_rejected")
+    sets = ["rows_rejected", *(f"rows_{kind.published}" for kind in KINDS.values())]
+    counted = files.with_columns(pl.col(sets).fill_null(0))
+    decided = pl.sum_horizontal(sets)
     settled = counted.with_columns(
         rows_settled=pl.col("rows_read") - decided,
         disposition=pl.when((pl.col("disposition") == "processed") & (decided == 0))

@@ -9,7 +9,8 @@ MOST_NIGHTS = 30
 """Runs that a trend goes back."""
 
 Night = dict[str, Any]
-"""One point of a trend: `run_id`, `finished_at`, `read`, `registered`, `rejected`, `rejected_share`."""
+"""One point of a trend: `run_id`, `finished_at`, `read`, `registered`, `deregistered`, `rejected`,
+`rejected_share`."""
 
 
 def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
@@ -20,6 +21,7 @@ def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
         "finished_at": run["finished_at"],
         "read": rows["read"],
         "registered": rows["registered"],
+        "deregistered": dict(rows).get("deregistered", 0),  # runs of earlier versions knew of no departures
         "rejected": rows["rejected"],
         "rejected_share": rejected_share(dict(rows)),
     }

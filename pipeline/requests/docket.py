@@ -6,7 +6,7 @@ its file lies in the inbox, so that every remedy of the catalogue works.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -15,12 +15,15 @@ from pipeline.decide import has_reason
 from pipeline.ingest import Manifest
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.taking_in import Intake, stamp_of
+from pipeline.match import Matches
+from pipeline.match.compare import Verdict
 from pipeline.match.keys import named_key
 from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
 from pipeline.registry.requests import FILE_TYPES, Requests
-from pipeline.rows import file_of, line_of
-from schemas.requests import DELIVERY, REGISTRATION, SEEN, WAITING
+from pipeline.rows import ROW, file_of, line_of
+from schemas.kinds import REGISTRATION
+from schemas.requests import DELIVERY, SEEN, WAITING
 
 REPAIR = "repair"
 """A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
@@ -29,7 +32,7 @@ REPAIR = "repair"
 _NAMED_BY = (("serial", "serial_number"), ("product_id", "product_id"), ("hash", "hardware_hash_id"))
 """What a registration is named by, as rows are (`pipeline.report.open_rows`)."""
 
-_MET = ("source_file", "partner_id", "folder", "bytes", "stamp")
+_MET = ("source_file", "partner_id", "request_kind", "folder", "bytes", "stamp")
 _PLACE = ["source_file", "stamp"]
 
 _MOST_TOLD = 20
@@ -44,29 +47,46 @@ class Docket:
         requests: what the registry knows.
         waiting: those of its requests that are decided again, with the columns of `requests.pending`.
         carried_out: ids of the requests that are not decided again although all others are; None where none is.
+        opened: the registry's version that the run had opened when it read them.
     """
 
     requests: Requests
     waiting: pl.DataFrame
     carried_out: pl.Series | None
+    opened: int
+
+    def without_waiting_for(self, ended: pl.DataFrame) -> "Docket":
+        """The same, as far as it registers, once registrations have ended in this run.
+
+        Args:
+            ended: with the columns of `Registry.removals`.
+        """
+        over = _waiting_for(self.waiting.filter(request_kind=REGISTRATION), without_repairs(ended))
+        return replace(self, waiting=self.waiting.filter(~pl.col("request_id").is_in(over.implode())))
 
 
-def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bool) -> Docket:
+def docket_of(registry: Registry, as_of: datetime, wait_days: int, opened: int, *, reprocess: bool) -> Docket:
     """What the registry knows of requests tonight.
 
     Args:
         registry: as of the version that the run matches against.
         as_of: the run's moment.
         wait_days: how long a request waits, from the run that read it first.
+        opened: the registry's version that the run opened first.
         reprocess: decide again what was final, too.
     """
     requests = registry.requests()
-    ended = registry.removals().filter(~pl.col("removal_reason").str.to_lowercase().str.contains(REPAIR, literal=True))
+    ended = without_repairs(registry.removals())
     since = pl.lit(as_of, pl.Datetime("us", "UTC")) - timedelta(days=wait_days)
     waiting = requests.pending.filter((pl.col("event") == WAITING) & (pl.col("waits_from") > since))
     over = _waiting_for(waiting, ended)
     waiting = waiting.filter(~pl.col("request_id").is_in(over.implode()))
-    return Docket(requests, waiting, registry.carried_out() if reprocess else None)
+    return Docket(requests, waiting, registry.carried_out() if reprocess else None, opened)
+
+
+def without_repairs(ended: pl.DataFrame) -> pl.DataFrame:
+    """Registrations that ended for good, of those that ended."""
+    return ended.filter(~pl.col("removal_reason").fill_null("").str.to_lowercase().str.contains(REPAIR, literal=True))
 
 
 def _waiting_for(waiting: pl.DataFrame, ended: pl.DataFrame) -> pl.Series:
@@ -100,6 +120,7 @@ def deliveries(manifests: Sequence[Manifest], night: Docket) -> list[Delivered]:
             "number": range(len(manifests)),
             "source_file": [manifest.source_file for manifest in manifests],
             "partner_id": [manifest.partner_id for manifest in manifests],
+            "request_kind": [manifest.kind for manifest in manifests],
             "folder": [manifest.tenant_folder for manifest in manifests],
             "bytes": [state.size for state in states],
             "stamp": [manifest.mark or stamp_of(state) for manifest, state in zip(manifests, states, strict=True)],
@@ -133,7 +154,7 @@ def _settled(found: pl.DataFrame, night: Docket) -> pl.DataFrame:
         return pl.DataFrame(schema={"number": pl.UInt32, "sha256": pl.List(pl.String)})
     known = night.requests.files.drop_nulls("sha256").unique([*DELIVERY, "bytes"])
     done = known.join(night.waiting, on=DELIVERY, how="anti", nulls_equal=True).select(*DELIVERY, "bytes")
-    may_be = found.join(done, on=["partner_id", "bytes"], how="inner", nulls_equal=True)
+    may_be = found.join(done, on=["request_kind", "partner_id", "bytes"], how="inner", nulls_equal=True)
     is_there = pl.col("tenant_folder").is_null() | (pl.col("tenant_folder") == pl.col("folder"))
     return may_be.filter(is_there.fill_null(value=False)).group_by("number").agg("sha256")
 
@@ -143,7 +164,8 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
 
     Returns:
         One row a manifest, by position: the columns of `DELIVERY` (`sha256` null where it could not be read to its
-        end), `source_file`, `bytes`, `stamp`, and `known`: an earlier run has read it.
+        end), `source_file`, `bytes`, `stamp`, `known`: an earlier run has read it, and `opened`: the registry's version
+        that the run which read it first had opened.
     """
     known = night.requests.files.select(DELIVERY).unique()
     named = [bool(own) and all("tenant" in one.columns for one in own) for own in intake.headers]
@@ -153,7 +175,7 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
         "bytes",
         "stamp",
         own_folder="tenant_folder",
-        request_kind=pl.lit(REGISTRATION),
+        request_kind="request_kind",
         sha256=pl.when(pl.col("disposition") == "not_a_manifest")
         .then(pl.format("no manifest {} {}", "source_file", "stamp"))  # it is not opened, and told once
         .when(pl.col("disposition") != "unreadable")
@@ -167,9 +189,18 @@ def identified(intake: Intake, night: Docket) -> pl.DataFrame:
     files = files.with_columns(tenant_folder=pl.when(~anywhere).then("own_folder"))
     tried = night.requests.files.filter(pl.col("sha256").is_null())["source_file"]
     is_tried = pl.col("sha256").is_null() & pl.col("source_file").is_in(tried.implode())
-    return files.with_columns(_knows(known, files)).with_columns(
+    told = files.with_columns(_knows(known, files)).with_columns(
         known=pl.when(pl.col("sha256").is_null()).then(is_tried).otherwise("known")
     )
+    return _with_opened(told, night)
+
+
+def _with_opened(files: pl.DataFrame, night: Docket) -> pl.DataFrame:
+    """Add `opened`; what is not known is that of the version before the one that tells of the file."""
+    first = night.requests.files.drop_nulls("sha256").unique(DELIVERY, keep="first", maintain_order=True)
+    before = first.select(*DELIVERY, opened=pl.coalesce("opened", pl.col("version") - 1))
+    told = files.join(before, on=DELIVERY, how="left", nulls_equal=True, maintain_order="left", validate="m:1")
+    return told.with_columns(pl.col("opened").fill_null(night.opened))
 
 
 def _knows(known: pl.DataFrame, files: pl.DataFrame) -> pl.Series:
@@ -217,7 +248,7 @@ def seen(files: pl.DataFrame, night: Docket, run_id: str) -> pl.DataFrame:
     """What the registry has to record of the files that were read: one row a file that was not as it knew it."""
     known = night.requests.files.select("source_file", "stamp", "sha256")
     found = files.join(known, on=["source_file", "stamp", "sha256"], how="anti", nulls_equal=True)
-    return found.select(*DELIVERY, "source_file", pl.col("bytes").cast(pl.Int64), "stamp").with_columns(
+    return found.select(*DELIVERY, "source_file", pl.col("bytes").cast(pl.Int64), "stamp", "opened").with_columns(
         event=pl.lit(SEEN), run_id=pl.lit(run_id)
     )
 
@@ -248,14 +279,33 @@ def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket)
     return [*told, f"and {more:,} more files were delivered before"] if more else told
 
 
-def with_departed(intake: Intake, registry: Registry) -> pl.DataFrame:
-    """The findings, with `DEVICE_LEFT`: the same was asked and carried out before, and that registration has ended.
+def with_departed(intake: Intake, registry: Registry, matches: Matches, leaving: pl.Series) -> pl.DataFrame:
+    """The findings, with `DEVICE_LEFT`: the device's registration has ended, and nobody has brought it back.
 
-    Only rows that nothing else rejects are held against the registry.
+    The same was asked and carried out before; or the registration ends in this run. Only rows that nothing else rejects
+    are held against the registry.
+
+    Args:
+        intake: the rows that register.
+        registry: without what ends in this run.
+        matches: what matching says of them.
+        leaving: ids of the registrations that end in this run.
     """
     left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
-    asked = intake.rows.select("tenant_id", "identity_key").join(
+    asked = intake.rows.select("row", "tenant_id", "identity_key").join(
         left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
     )
-    has_left = asked["device_id"].is_not_null() & ~has_reason(intake.findings)
+    leaves = asked["row"].is_in(_leaving(intake.rows, matches, leaving).implode())
+    has_left = (asked["device_id"].is_not_null() | leaves) & ~has_reason(intake.findings)
     return intake.findings.with_columns(DEVICE_LEFT=has_left)
+
+
+def _leaving(rows: pl.DataFrame, matches: Matches, leaving: pl.Series) -> pl.Series:
+    """Rows that are the same device, by themselves or a mate, as a registration of their tenant that ends."""
+    ends = matches.ended.filter((pl.col("verdict") == Verdict.SAME) & pl.col("device_id").is_in(leaving.implode()))
+    if ends.is_empty():
+        return pl.Series("row", [], ROW)
+    devices = matches.profiles.select("row", "profile", "device")
+    gone = devices.join(ends, on="profile", how="inner").select("device", "tenant_id").unique()
+    placed = devices.join(rows.select("row", "tenant_id"), on="row", how="inner", validate="1:1")
+    return placed.join(gone, on=["device", "tenant_id"], how="semi")["row"]

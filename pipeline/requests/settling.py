@@ -8,12 +8,10 @@ from pipeline.match import Matches
 from pipeline.match.cluster import connected_components
 from pipeline.match.compare import Verdict
 from pipeline.requests.docket import Docket, request_ids
+from schemas.kinds import KINDS
 from schemas.reasons import CATALOGUE, REASON_CODES, Outcome, Waits
 
 _DUPLICATE = "DUPLICATE_IN_BATCH"
-_FOUND_REGISTERED = ["ALREADY_REGISTERED", "REGISTERED_BY_CUSTOMER"]
-"""Primary reasons with which a request to register has what it asked for."""
-
 _IN_EACH_OTHERS_WAY = ("CONFLICTING_CLAIMS", "AMBIGUOUS_MATCH")
 _IN_THE_WAY = [Verdict.SAME, Verdict.CONTRADICTION, Verdict.BOARD_REPLACED]
 
@@ -34,7 +32,7 @@ def settle(
     """Tell what becomes of the request that each row is.
 
     Args:
-        rows: one row a row that was decided, in the order of `row`: `row`, `tenant_id`, `identity`.
+        rows: one row a row that was decided, in the order of `row`: `row`, `request_kind`, `tenant_id`, `identity`.
         decisions: what was decided of each, in order.
         matches: what matching said.
         files: what requests are known by, one row a manifest (`pipeline.requests.docket.identified`).
@@ -43,15 +41,24 @@ def settle(
 
     Returns:
         One row for each, in order: these columns, those of its decision, and of one that was rejected: `is_done`, it
-        was carried out, for the device of `kept_row` (a row that is registered) or `kept_device` (a registration); the
+        was carried out, for the device of `kept_row` (a row that is registered) or `kept_device` (a registration, which
+        may end); the
         columns of `WAITS`, what could mend it (all false where nothing is to be done); `is_waiting`; `asked`,
-        `waits_from` and `waits_on` as the registry keeps them. They are null where a row is registered.
+        `waits_from` and `waits_on` as the registry keeps them. They are null where a row is carried out.
     """
-    decided = pl.concat([rows.select("row", "tenant_id", "identity"), decisions.drop("row")], how="horizontal")
+    own_rows = rows.select("row", "request_kind", "tenant_id", "identity")
+    decided = pl.concat([own_rows, decisions.drop("row")], how="horizontal")
     rejected = decided.filter(pl.col("reason").is_not_null())
-    own = rejected.select("row", "tenant_id", "reason", "matched_row", "matched_device_id", *_waits()).with_columns(
-        request_ids(rejected["row"], files)
-    )
+    own = rejected.select(
+        "row",
+        "request_kind",
+        "tenant_id",
+        "reason",
+        "matched_row",
+        "matched_device_id",
+        *_IN_EACH_OTHERS_WAY,
+        *_waits(),
+    ).with_columns(request_ids(rejected["row"], files))
     asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
     first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
     first = first.with_columns(pl.col("asked").fill_null(pl.lit(as_of, _MOMENT)))
@@ -65,20 +72,25 @@ def settle(
 
 def _waits() -> list[pl.Expr]:
     """What the reasons of each row wait for; those of a row that points at another are what that one waits for."""
-    by_kind = {
-        what: [
-            code
-            for code in REASON_CODES
-            if CATALOGUE[code].waits_for is what
-            and code != _DUPLICATE
-            and CATALOGUE[code].outcome is not Outcome.STRUCTURE
-        ]
-        for what in Waits
-    }
+    codes = [code for code in REASON_CODES if code != _DUPLICATE and CATALOGUE[code].outcome is not Outcome.STRUCTURE]
     return [
-        pl.any_horizontal(pl.lit(value=False), *codes).alias(name)
-        for name, codes in zip(WAITS, by_kind.values(), strict=True)
+        pl.any_horizontal(pl.lit(value=False), *(_if_waits(code, what) for code in codes)).alias(name)
+        for name, what in zip(WAITS, Waits, strict=True)
     ]
+
+
+def _if_waits(code: str, what: Waits) -> pl.Expr:
+    """Whether a row has a reason that waits for this, which may depend on its kind."""
+    kinds = [kind.name for kind in KINDS.values() if kind.waits.get(code, CATALOGUE[code].waits_for) is what]
+    if len(kinds) == len(KINDS):
+        return pl.col(code)
+    return pl.col(code) & pl.col("request_kind").is_in(kinds)
+
+
+def _is_satisfied(kind: str, reason: str) -> pl.Expr:
+    """Whether a row of a kind has, with this primary reason, what it asked for."""
+    each = [(pl.col(kind) == one.name) & pl.col(reason).is_in(list(one.satisfied)) for one in KINDS.values()]
+    return pl.any_horizontal(each).fill_null(value=False)
 
 
 def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
@@ -87,23 +99,31 @@ def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
         kept_at=pl.int_range(pl.len()),
         matched_row="row",
         kept_reason="reason",
+        kept_kind="request_kind",
         other_device="matched_device_id",
         **{f"kept_{name}": name for name in WAITS},
     )
     is_duplicate = pl.col("reason") == _DUPLICATE
     found = own.join(kept, on="matched_row", how="left", maintain_order="left", validate="m:1")
     kept_registered = is_duplicate & pl.col("kept_at").is_null()
-    kept_found = is_duplicate & pl.col("kept_reason").is_in(_FOUND_REGISTERED).fill_null(value=False)
-    is_found = pl.col("reason").is_in(_FOUND_REGISTERED)
+    kept_found = is_duplicate & _is_satisfied("kept_kind", "kept_reason")
+    is_found = _is_satisfied("request_kind", "reason")
+    makes = pl.col("request_kind").is_in([kind.name for kind in KINDS.values() if kind.makes_device])
     done = is_found | kept_registered | kept_found
     followed = {
         name: (pl.col(name) | (is_duplicate & pl.col(f"kept_{name}").fill_null(value=False))) & ~done for name in WAITS
     }
+    # Of a departure and a registration in each other's way the one is final, and so is the other.
+    at_odds = pl.any_horizontal(_IN_EACH_OTHERS_WAY) & (pl.col("kept_kind") != pl.col("request_kind"))
+    followed[_FINAL] |= at_odds.fill_null(value=False)
     return found.with_columns(
         kept_at=pl.when(is_duplicate).then("kept_at"),
         is_done=done,
-        kept_row=pl.when(kept_registered).then("matched_row"),
-        kept_device=pl.when(is_found).then("matched_device_id").when(kept_found).then("other_device"),
+        kept_row=pl.when(kept_registered & makes).then("matched_row"),
+        kept_device=pl.when(is_found | (kept_registered & ~makes))
+        .then("matched_device_id")
+        .when(kept_found)
+        .then("other_device"),
         **followed,
     ).with_columns(is_waiting=pl.any_horizontal(WAITS) & ~pl.col(_FINAL))
 

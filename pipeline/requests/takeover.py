@@ -13,8 +13,9 @@ from pipeline.match.keys import identity_key
 from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
 from pipeline.runs.history import Bring, PublishedRun, published_runs
+from schemas.kinds import REGISTRATION
 from schemas.reasons import CATALOGUE, Waits
-from schemas.requests import CARRIED_OUT, OPEN, REGISTRATION, REQUEST_TYPES, SEEN, WAITING
+from schemas.requests import CARRIED_OUT, OPEN, REQUEST_TYPES, SEEN, WAITING
 
 _UNFIXED = "unfixed.parquet"
 _READ = ["processed", "empty"]

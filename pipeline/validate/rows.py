@@ -1,4 +1,4 @@
-"""Checks every row by the rules of `schemas.manifest`, all findings at once."""
+"""Checks every row by the rules of its kind (`schemas.rows`), all findings at once."""
 
 import pandera.errors
 import polars as pl
@@ -9,7 +9,9 @@ from pipeline.errors import Fault
 from pipeline.reference.manufacturers import meant_makers
 from pipeline.reference.tables import Reference
 from schemas.identities import is_placeholder, is_product_id, says_nothing, with_tuple_faults
-from schemas.manifest import COLUMNS, FORMULA, HIDDEN, MANIFEST_ROW, ONE_LINE_CELLS, RULES, TEXT_CELLS
+from schemas.kinds import Kind
+from schemas.manifest import COLUMNS, FORMULA, HIDDEN, ONE_LINE_CELLS, TEXT_CELLS
+from schemas.rows import ROW_MODELS, RULE_CODES
 
 _EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
 """No device that can be registered was captured before Windows 10."""
@@ -18,19 +20,26 @@ VALIDATE_ROWS = 100_000
 """Rows checked at once: in blocks of 4,000 the fixed cost of a check is ten times as much."""
 
 
-def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int) -> pl.DataFrame:
+def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int, kind: Kind) -> pl.DataFrame:
     """What the rules look at, from cells, decoded hashes and reference data.
 
     Args:
         rows: one row a record, as ingest and decode give them, with `partner_id`.
         reference: the operator's data.
         group_tag_limit: most characters of a group tag.
+        kind: of the manifests that they stand in.
 
     Returns:
         The same rows with the columns of `schemas.manifest.COLUMNS` added.
     """
     product_id = pl.col("windows_product_id")
-    is_tuple = pl.all_horizontal(pl.col("serial_number", "manufacturer", "model").is_not_null())
+    named_by = {
+        "device_id": pl.col("registration_id").is_not_null(),
+        "hash": pl.col("has_hash"),
+        "product_id": pl.col("product_id").is_not_null(),
+        "tuple": pl.all_horizontal(pl.col("serial_number", "manufacturer", "model").is_not_null()),
+        "serial_number": pl.col("serial_number").is_not_null(),
+    }
     text = pl.concat_str(TEXT_CELLS, separator="\n", ignore_nulls=True)
     in_two_lines = pl.any_horizontal(pl.col(ONE_LINE_CELLS).str.contains("\n", literal=True).fill_null(value=False))
     derived = rows.with_columns(
@@ -41,14 +50,7 @@ def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int) -> pl
         formula=text.str.contains(FORMULA),
         hash_serial_placeholder=is_placeholder(pl.col("hash_serial_number")),
         group_tag_limit=pl.lit(group_tag_limit, pl.UInt32),
-    ).with_columns(
-        identity=pl.when(pl.col("has_hash"))
-        .then(pl.lit("hash"))
-        .when(pl.col("product_id").is_not_null())
-        .then(pl.lit("product_id"))
-        .when(is_tuple)
-        .then(pl.lit("tuple"))
-    )
+    ).with_columns(identity=pl.coalesce(pl.when(named_by[name]).then(pl.lit(name)) for name in kind.identities))
     channels = reference.partners.select("partner_id", takes_hash=pl.col("channel") != "oem_direct_api")
     derived = derived.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1")
     derived = with_tuple_faults(derived, reference.manufacturers["spelling"])
@@ -119,34 +121,35 @@ def _with_domains(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     return rows.join(domains, on="tenant_key", how="left", maintain_order="left", validate="m:1")
 
 
-def validate(rows: pl.DataFrame) -> pl.DataFrame:
-    """Check rows by every rule.
+def validate(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Check rows by every rule of their kind.
 
     Args:
         rows: collected rows with the columns of `schemas.manifest.COLUMNS`.
+        kind: of the manifests that they stand in.
 
     Returns:
-        One row for each, in order: a Boolean column for each code of `schemas.manifest.RULES`, true where the row
+        One row for each, in order: a Boolean column for each code of `schemas.rows.RULE_CODES`, true where the row
         has that finding.
 
     Raises:
         Fault: a check failed as a whole; such a failure is never taken for a pass.
     """
     narrow = rows.select(list(COLUMNS))
-    broken = _broken_rules(narrow)
+    broken = _broken_rules(narrow, kind)
     findings = pl.select(
-        broken.get(code, pl.repeat(value=False, n=narrow.height, eager=True)).alias(code) for code in RULES
+        broken.get(code, pl.repeat(value=False, n=narrow.height, eager=True)).alias(code) for code in RULE_CODES
     )
     # Where nothing was found, all rows were accepted, and asking once more would be asking the same.
-    if broken and _broken_rules(narrow.filter(~findings.select(pl.any_horizontal(pl.all())).to_series())):
+    if broken and _broken_rules(narrow.filter(~findings.select(pl.any_horizontal(pl.all())).to_series()), kind):
         message = "validation gave two answers for the same rows; nothing was published, please report this"
         raise Fault(message)
     return findings
 
 
-def _broken_rules(narrow: pl.DataFrame) -> dict[str, pl.Series]:
+def _broken_rules(narrow: pl.DataFrame, kind: Kind) -> dict[str, pl.Series]:
     try:
-        MANIFEST_ROW.validate(narrow, lazy=True)
+        ROW_MODELS[kind.name].validate(narrow, lazy=True)
     except pandera.errors.SchemaErrors as caught:
         return {str(error.check.name): _mask(error, narrow.height) for error in caught.schema_errors}
     return {}

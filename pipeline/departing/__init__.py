@@ -1,0 +1,6 @@
+"""Departures: which registration each row ends, and none but exactly the one that it names."""
+
+from pipeline.departing.deciding import Terms
+from pipeline.departing.night import Departures, departing, for_customers
+
+__all__ = ["Departures", "Terms", "departing", "for_customers"]
