@@ -4,7 +4,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -90,7 +89,7 @@ _reference = options.option(
 @_registry
 @_reference
 @options.config
-def list_(  # noqa: PLR0913 - each is an option
+def list_(
     registry: Location,
     reference: Location | None,
     sort: str,
@@ -106,7 +105,7 @@ def list_(  # noqa: PLR0913 - each is an option
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
 
     _require_place(form, to)
-    choice = _choice(**filters)
+    choice = _choice(filters)
     with _profiles(registry, reference) as profiles, listening() as listener:
         opened = Registry.open(registry, create=False)
         devices = listed(opened, choice, profiles, listener, by=_SORTED_BY[sort], descending=descending)
@@ -154,7 +153,7 @@ def _require_place(form: str, to: Path | None) -> None:
 @_reference
 @options.output_format
 @options.config
-def export(  # noqa: PLR0913 - each is an option
+def export(
     folder: Path, layout: str, registry: Location, reference: Location | None, form: str, **filters: str | None
 ) -> int:
     """Write the registered devices to a new FOLDER as files that a portal takes.
@@ -167,7 +166,7 @@ def export(  # noqa: PLR0913 - each is an option
     from pipeline.devices.layouts import LAYOUTS  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
 
-    choice = _choice(**filters)
+    choice = _choice(filters)
     with _profiles(registry, reference) as profiles, listening() as listener:
         opened = Registry.open(registry, create=False)
         done = export_devices(opened, folder, LAYOUTS[layout], choice, profiles, listener)
@@ -180,21 +179,18 @@ def export(  # noqa: PLR0913 - each is an option
     return _FINDINGS if done.left_out else 0
 
 
-def _choice(  # noqa: PLR0913 - each is an option
-    tenant: str | None,
-    partner: str | None,
-    serial_number: str | None,
-    manufacturer: str | None,
-    model: str | None,
-    group_tag: str | None,
-    profile: str | None,
-    since: str | None,
-) -> "Choice":
+def _choice(filters: dict[str, str | None]) -> "Choice":
     from pipeline.config import parse_moment  # noqa: PLC0415 - heavy
     from pipeline.devices.choosing import Choice  # noqa: PLC0415 - heavy
 
-    moment: datetime | None = None if since is None else parse_moment(since)
-    return Choice(tenant, partner, serial_number, manufacturer, model, group_tag, profile, moment)
+    since = filters["since"]
+    named = {name: filters[name] for name in ("serial_number", "manufacturer", "model", "group_tag", "profile")}
+    return Choice(
+        tenant_id=filters["tenant"],
+        partner_id=filters["partner"],
+        since=None if since is None else parse_moment(since),
+        **named,
+    )
 
 
 @contextmanager

@@ -160,6 +160,6 @@ class _Files:
         """Write the table of all files; how many there are."""
         table = Table(self._folder, FILES, _FILES)
         rows = [(*file, count) for file, count in zip(self._files, self._rows, strict=True)]
-        frame = pl.DataFrame(rows, {name: pl.String for name in _FILES[:3]} | {"devices": pl.Int64}, orient="row")
+        frame = pl.DataFrame(rows, dict.fromkeys(_FILES[:3], pl.String) | {"devices": pl.Int64}, orient="row")
         table.write(frame.select(csv_lines([safe(pl.col(name).cast(pl.String)) for name in _FILES])).to_series())
         return len(rows)

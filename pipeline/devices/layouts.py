@@ -108,9 +108,7 @@ def _of_identity(layout: Layout) -> list[pl.Expr]:
     hash_ = pl.col("hardware_hash")
     has_hash, has_product_id = hash_.is_not_null(), pl.col("windows_product_id").is_not_null()
     is_tuple = ~has_hash & ~has_product_id
-    too_long = pl.when(hash_.bin.size() > USUAL_BYTES).then(
-        pl.lit(f"hardware_hash: longer than {USUAL_BYTES:,} bytes")
-    )
+    too_long = pl.when(hash_.bin.size() > USUAL_BYTES).then(pl.lit(f"hardware_hash: longer than {USUAL_BYTES:,} bytes"))
     if layout.name == "intune":
         return [too_long, pl.when(~has_hash).then(pl.lit("hardware_hash: none, and this portal takes nothing else"))]
     whole = pl.all_horizontal(pl.col(name).is_not_null() for name in TUPLE_FAULTS)
@@ -150,7 +148,5 @@ def _reads_like_header(layout: Layout) -> pl.Expr:
     known = pl.select(same_name(pl.lit(names))).to_series().implode()
     cells = [pl.col(name) for name in layout.columns if name != "hardware_hash"]
     named = pl.sum_horizontal(same_name(cell).is_in(known).fill_null(value=False).cast(pl.UInt32) for cell in cells)
-    filled = pl.sum_horizontal(
-        pl.col(name).is_not_null().cast(pl.UInt32) for name in layout.columns
-    )
+    filled = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.UInt32) for name in layout.columns)
     return (named > 0) & (2 * named >= filled)

@@ -21,7 +21,16 @@ _READ = (
     "product_id",
     "group_tag",
 )
-_OF_FEW_VALUES = {"manufacturer", "model", "group_tag", "profile", "tenant_id", "partner_id", "registered_via", "identity"}
+_OF_FEW_VALUES = {
+    "manufacturer",
+    "model",
+    "group_tag",
+    "profile",
+    "tenant_id",
+    "partner_id",
+    "registered_via",
+    "identity",
+}
 """Columns whose values repeat: as categories they take four bytes each."""
 
 COLUMNS = (

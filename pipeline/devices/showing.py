@@ -8,10 +8,9 @@ import polars as pl
 from pipeline.devices.listing import COLUMNS
 from pipeline.durable import sync
 from pipeline.errors import Fault, UsageError
-from pipeline.report.tables import safe
 from pipeline.report.tables import lines as csv_lines
+from pipeline.report.tables import safe
 
-FORMS = ("text", "json", "csv", "parquet")
 _BYTE_ORDER_MARK = "\ufeff"
 _AT_ONCE = 50_000
 """Devices whose text is in memory at once."""
@@ -31,7 +30,10 @@ _GAP = "  "
 _LEAST_PLACES = 12
 """Of a column that is cut; with fewer, nothing of it could be told from others."""
 
-_WIDE = r"[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}\x{ffe0}-\x{ffe6}\x{1f300}-\x{1faff}]"
+_WIDE = (
+    r"[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}"
+    r"\x{ffe0}-\x{ffe6}\x{1f300}-\x{1faff}]"
+)
 """Characters that take two places of a terminal."""
 
 _CONTROL = r"[[\p{Cc}\p{Cf}]]"

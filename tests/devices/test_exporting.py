@@ -4,9 +4,11 @@ import shutil
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.cli.main import cli
 from pipeline.devices.choosing import Choice
 from pipeline.devices.exporting import export
 from pipeline.devices.layouts import CELLS, LAYOUTS, lines, obstacles, with_cells
@@ -21,9 +23,7 @@ from pipeline.synthesize.capture import capture
 from pipeline.synthesize.devices import Factory
 from pipeline.synthesize.night import INTUNE
 from schemas.device import COMPONENT_TYPES
-from schemas.reasons import CATALOGUE, WARNINGS
 from schemas.registry import REGISTERED
-from tests.cli.test_commands import command
 from tests.conftest import OTHER_TENANT, TENANT, make_world
 
 SERIAL, PKID, HASH, TAG, USER = INTUNE
@@ -36,12 +36,24 @@ KEY = "ABCDE-12345-FGHIJ-67890-KLMNO"
 def full(tmp_path_factory):
     """A world whose registry has devices of every identity, with tags and users of every kind."""
     world = make_world(tmp_path_factory.mktemp("full"), Factory(random.Random(5)))
-    tags = ("Sales", "B\u00fcro \u20ac", "a,b", "\u0141\u00f3d\u017a", "\u00c3\u00a9", 'say "x"', "", "Order ID", "x" * 128)
+    tags = (
+        "Sales",
+        "B\u00fcro \u20ac",
+        "a,b",
+        "\u0141\u00f3d\u017a",
+        "\u00c3\u00a9",
+        'say "x"',
+        "",
+        "Order ID",
+        "x" * 128,
+    )
     hashed = [{HASH: capture(world.factory.device()), TAG: tag, USER: "ann@contoso.example"} for tag in tags]
     world.deliver(f"contoso/{TENANT}/a.csv", *hashed)
     tuples = [
         {SERIAL: f"PF0TUP0{number}", MAKER: "LENOVO", MODEL: model, PKID: pkid}
-        for number, (model, pkid) in enumerate([("X1", ""), ("T14, Gen 3", ""), ("", "3305966022189"), ("Caf\u00e9", "")])
+        for number, (model, pkid) in enumerate(
+            [("X1", ""), ("T14, Gen 3", ""), ("", "3305966022189"), ("Caf\u00e9", "")]
+        )
     ]
     world.deliver(f"contoso/{OTHER_TENANT}/b.csv", *tuples)
     record = {"tenant_id": TENANT, "registered_via": "intune", "manufacturer": "LENOVO"}
@@ -121,15 +133,22 @@ def test_filters_choose_what_is_exported(full, tmp_path):
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["files.csv", "left_out.csv"]
 
 
-def test_the_command_tells_and_never_overwrites(full, tmp_path):
-    done = command("registry", "export", "--layout", "intune", "--format", "json", tmp_path / "new", cwd=full.home)
-    assert done.returncode == 1
+def test_the_command_tells_and_never_overwrites(full, tmp_path, monkeypatch):
+    monkeypatch.chdir(full.home)
+    done = CliRunner().invoke(
+        cli,
+        standalone_mode=False,
+        args=["registry", "export", "--layout", "intune", "--format", "json", f"{tmp_path}/new"],
+    )
+    assert done.return_value == 1
     assert json.loads(done.stdout) == {"folder": f"{tmp_path}/new", "files": 1, "devices": 5, "left_out": 11}
     assert "11 devices cannot be written" in done.stderr
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    again = command("registry", "export", "--layout", "intune", tmp_path / "new", cwd=full.home)
-    assert again.returncode == 2
-    assert "nothing is ever overwritten" in again.stderr
+    again = CliRunner().invoke(
+        cli, standalone_mode=False, args=["registry", "export", "--layout", "intune", f"{tmp_path}/new"]
+    )
+    assert again.exception.exit_code == 2
+    assert "nothing is ever overwritten" in str(again.exception)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -174,9 +193,7 @@ def test_files_are_no_longer_than_the_portal_allows(tmp_path):
         writer.write(fill(with_keys(pl.concat([rows, components], how="horizontal"))))
         registry.commit(writer)
     for layout, most, files in (("intune", 500, 5), ("partner_center", 1_000, 4)):
-        done = export(
-            registry.reopened(), tmp_path / layout, LAYOUTS[layout], Choice(), assigned_profiles(), Silence()
-        )
+        done = export(registry.reopened(), tmp_path / layout, LAYOUTS[layout], Choice(), assigned_profiles(), Silence())
         assert (done.files, done.devices, done.left_out) == (files, 2_101, 0)
         texts = [path.read_bytes() for path in (tmp_path / layout).glob("*/*.csv")]
         assert max(text.count(b"\r\n") for text in texts) == most + 1
@@ -185,14 +202,16 @@ def test_files_are_no_longer_than_the_portal_allows(tmp_path):
 
 
 _TEXTS = st.text(
-    st.sampled_from("aZ09 -._\u00a0\u00c3\u00a9\u00e2\u201a\u20ac\u0178\u00f0\u0178\u00b0\u00df\u2019\u0141\u00bf\u00e9\u0081\t,\""),
+    st.sampled_from(
+        'aZ09 -._\u00a0\u00c3\u00a9\u00e2\u201a\u20ac\u0178\u00f0\u0178\u00b0\u00df\u2019\u0141\u00bf\u00e9\u0081\t,"'
+    ),
     max_size=8,
 )
 
 
 @given(tag=_TEXTS, user=_TEXTS)
 def test_what_is_written_is_read_back_as_it_is(tmp_path, tag, user):
-    given_cells = {name: None for name in CELLS} | {"hardware_hash": b"OA", "group_tag": tag, "assigned_user": user}
+    given_cells = dict.fromkeys(CELLS) | {"hardware_hash": b"OA", "group_tag": tag, "assigned_user": user}
     types = {name: pl.Binary if name == "hardware_hash" else pl.String for name in CELLS}
     cells = with_cells(pl.DataFrame([given_cells], types))
     layout = LAYOUTS["intune"]
@@ -209,20 +228,15 @@ def test_what_is_written_is_read_back_as_it_is(tmp_path, tag, user):
     ("cells", "told"),
     [
         ({"hardware_hash": b"OA" + bytes(2_999)}, "hardware_hash: longer than 3,000 bytes"),
-        ({"hardware_hash": b"OA", "serial_number": "a\u200bb"}, "serial_number: a character that is not seen"),
+        ({"hardware_hash": b"OA", "serial_number": "a\u00adb"}, "serial_number: a character that is not seen"),
         ({"hardware_hash": b"OA", "serial_number": " ab"}, "serial_number: blanks around it"),
         ({"hardware_hash": b"OA", "group_tag": KEY}, "group_tag: a product key"),
         ({"product_id": "330596602218"}, "windows_product_id: not 13 digits"),
         ({"product_id": "3305966022189", "model": "Model"}, "its line would read like a header"),
-        ({"serial_number": "pending", "manufacturer": "HP", "model": "X"}, "serial_number: SERIAL_PLACEHOLDER"),
+        ({"serial_number": "pending", "manufacturer": "HP", "model": "X1"}, "serial_number: SERIAL_PLACEHOLDER"),
     ],
 )
 def test_obstacles(cells, told):
     types = {name: pl.Binary if name == "hardware_hash" else pl.String for name in CELLS}
     rows = with_cells(pl.DataFrame([dict.fromkeys(CELLS) | cells], types))
     assert obstacles(rows, LAYOUTS["partner_center"]).to_list() == [told]
-
-
-def test_every_warning_is_of_the_form_or_of_the_device():
-    assert {warning.code for warning in WARNINGS} >= OF_THE_DEVICE
-    assert set(CATALOGUE) >= OF_THE_DEVICE
