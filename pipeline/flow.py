@@ -133,7 +133,7 @@ def _run(
                     publication = place.begin_publication()
                     reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
                     learning = registry.states(decisions["learns_device_id"].drop_nulls())
-                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning)
+                    stamp = Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning)
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, night, config.run_id))
                     records.record(open_rows.events())

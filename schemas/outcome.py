@@ -90,7 +90,7 @@ MEANINGS: dict[str, str] = {
     "evidence": "which components agreed and which did not",
     "device_id": "the device's key in the registry",
     "identity": "what it is registered by: `hash`, `product_id` or `tuple`",
-    "profile": "deployment profile; `default`",
+    "profile": "deployment profile that `profiles.csv` assigned to the tenant and group tag; else `default`",
     "registered_at": "the run's `--as-of`",
     "captured_at": "when the hash was captured, by the device's own clock",
     "hardware_hash": "the decoded hash without its padding",

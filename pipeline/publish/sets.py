@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.decide import listed
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging, whole_record
+from pipeline.profiles import profile
 from pipeline.publish.records import carried_out, learned, registry_records
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import request_id
@@ -20,9 +21,6 @@ from pipeline.rows import file_of, line_of
 from schemas.outcome import FILE_TYPES, INPUT_FILE, REGISTERED_DEVICE, REGISTERED_TYPES, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits
 from schemas.requests import DELIVERY
-
-_PROFILE = "default"
-"""A device without an assigned profile gets this one."""
 
 
 class PublishedSet:
@@ -55,6 +53,7 @@ class Stamp:
         run_id: the run's id.
         as_of: the moment that counts.
         partners: `partner_id` and `channel` of all partners.
+        profiles: which profile a device gets (`pipeline.profiles`).
         learning: the registrations that learn a hash, as they are, with the columns of
             `schemas.registry.RECORD_TYPES`.
     """
@@ -62,6 +61,7 @@ class Stamp:
     run_id: str
     as_of: datetime
     partners: pl.DataFrame
+    profiles: pl.DataFrame
     learning: pl.DataFrame
 
 
@@ -145,7 +145,7 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         matched_source_file=pl.when(has_match).then("matched_file"),
         matched_source_line=pl.when(has_match).then(line_of(pl.col("matched_row"))),
         waits_for=pl.when(waits_for.list.len() > 0).then(waits_for),
-        profile=pl.lit(_PROFILE),
+        profile=profile(stamp.profiles),
         registered_at=pl.lit(stamp.as_of, pl.Datetime("us", "UTC")),
         hardware_hash="hash_blob",
         device_id="request_id",
