@@ -2,7 +2,7 @@
 
     IntakeError
     ├── UsageError             exit 2: arguments or configuration
-    │   ├── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, manufacturers
+    │   ├── ReferenceDataError exit 2: partners, authorizations, tenants, exclusions, profiles, manufacturers
     │   └── NoRegistryError    exit 2: there is none, and none shall be made
     └── Fault                  exit 3: store, disk, another run; nothing of this run was published
         ├── RegistryError      the registry is missing, damaged, or no registry

@@ -131,7 +131,7 @@ def _run(
                     reporter = Reporter(publication, intake.rows, intake.files, intake.headers, decisions, open_rows)
                     learning = registry.states(decisions["learns_device_id"].drop_nulls())
                     ending = registry.states(night.leaving, ENDING)
-                    stamp = Stamp(config.run_id, config.as_of, reference.partners, learning, ending)
+                    stamp = Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, docket, config.run_id))
                     records.record(open_rows.events())

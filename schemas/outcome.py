@@ -104,7 +104,7 @@ MEANINGS: dict[str, str] = {
     "device_id": "the device's key in the registry; of a departure that of the registration that ended",
     "identity": "what it is registered by: `hash`, `product_id` or `tuple`; of a departure what named it: `device_id`, "
     "`hash`, `product_id` or `serial_number`",
-    "profile": "deployment profile; `default`",
+    "profile": "deployment profile that `profiles.csv` assigned to the tenant and group tag; else `default`",
     "registered_at": "the `--as-of` of the run that registered it",
     "departure_reason": "as delivered",
     "registered_via": "the way that it had been registered",

@@ -1,4 +1,4 @@
-"""Reference data: partners, authorizations, tenants, exclusions and manufacturers, as given by the operator.
+"""Reference data: partners, authorizations, tenants, exclusions, profiles and manufacturers, as given by the operator.
 
 Every check is named by what it expects, since that is what its error message says.
 """
@@ -114,6 +114,12 @@ EXCLUSIONS = ReferenceTable(
             "reason": _text(_one_of(EXCLUSION_REASONS)),
         }
     ),
+)
+PROFILES = ReferenceTable(
+    "profiles.csv",
+    required=False,
+    key=("tenant_id", "group_tag"),
+    schema=pa.DataFrameSchema({"tenant_id": _text(_GUID), "group_tag": _text(), "profile": _text(_NOT_EMPTY)}),
 )
 MANUFACTURERS = ReferenceTable(
     "manufacturers.csv",

@@ -33,7 +33,8 @@ _FILES = {
 - `authorizations.csv`: `status` is `active` (needs `granted_at`), `pending` or `removed`; timestamps as
   `2026-01-01T00:00:00Z`. For example `contoso,8f2c6a1e-5b1d-4c3e-9a70-2d4e6f801357,active,2026-01-01T00:00:00Z,`.
 - Optional: `tenants.csv` (`tenant_id,region,cloud,verified_domains`), `exclusions.csv`
-  (`tenant_id,serial_number,manufacturer,reason`), `manufacturers.csv` (`manufacturer,alias`).
+  (`tenant_id,serial_number,manufacturer,reason`), `profiles.csv` (`tenant_id,group_tag,profile`), `manufacturers.csv`
+  (`manufacturer,alias`).
 """,
     "README.md": """\
 # Working folder

@@ -14,6 +14,7 @@ from pipeline.cli import (
     check,
     completion,
     config,
+    devices,
     doctor,
     evaluate,
     explain,
@@ -66,6 +67,8 @@ for command in (
     completion.completion,
 ):
     cli.add_command(command)
+registry.registry.add_command(devices.list_)
+registry.registry.add_command(devices.export)
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ LOCATION = _Location()
 reference = option(
     "--reference",
     type=LOCATION,
-    help="Partners, authorizations, tenants, exclusions [beside the first inbox].",
+    help="Partners, authorizations, tenants, exclusions, profiles [beside the first inbox].",
 )
 registry_beside = option("--registry", type=LOCATION, help="Existing device records [beside the first inbox].")
 output_beside = option(

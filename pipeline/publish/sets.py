@@ -12,6 +12,7 @@ from pipeline.decide import listed
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging, whole_record
 from pipeline.publish.records import carried_out, ended_records, learned, registry_records
+from pipeline.reference.profiles import profile
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import request_id
 from pipeline.report import Reporter
@@ -21,9 +22,6 @@ from schemas.kinds import KINDS
 from schemas.outcome import CARRIED_OUT_SETS, FILE_TYPES, INPUT_FILE, REJECTED_ROW, REJECTED_TYPES
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits
 from schemas.requests import DELIVERY
-
-_PROFILE = "default"
-"""A device without an assigned profile gets this one."""
 
 
 class PublishedSet:
@@ -56,6 +54,7 @@ class Stamp:
         run_id: the run's id.
         as_of: the moment that counts.
         partners: `partner_id` and `channel` of all partners.
+        profiles: which profile a device gets (`pipeline.reference.profiles`).
         learning: the registrations that learn a hash, as they are, with the columns of
             `schemas.registry.RECORD_TYPES`.
         ending: the registrations that end, as they are, with the columns of `pipeline.publish.records.ENDING`.
@@ -64,6 +63,7 @@ class Stamp:
     run_id: str
     as_of: datetime
     partners: pl.DataFrame
+    profiles: pl.DataFrame
     learning: pl.DataFrame
     ending: pl.DataFrame
 
@@ -169,7 +169,7 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
         matched_source_file=pl.when(has_match).then("matched_file"),
         matched_source_line=pl.when(has_match).then(line_of(pl.col("matched_row"))),
         waits_for=pl.when(waits_for.list.len() > 0).then(waits_for),
-        profile=pl.lit(_PROFILE),
+        profile=profile(stamp.profiles),
         registered_at=pl.when(ends).then("began_at").otherwise(moment),
         deregistered_at=moment,
         hardware_hash="hash_blob",

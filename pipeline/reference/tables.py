@@ -11,7 +11,8 @@ import polars as pl
 from pipeline.errors import ReferenceDataError
 from pipeline.reference.files import check_names, is_there, read_table
 from pipeline.reference.manufacturers import BUILT_IN_SPELLINGS, known_spellings, meant_makers
-from schemas.reference import AUTHORIZATIONS, EXCLUSIONS, MANUFACTURERS, PARTNERS, TENANTS, ReferenceTable
+from pipeline.reference.profiles import DEFAULT_PROFILE
+from schemas.reference import AUTHORIZATIONS, EXCLUSIONS, MANUFACTURERS, PARTNERS, PROFILES, TENANTS, ReferenceTable
 
 _Check = Callable[[pl.DataFrame], list[tuple[int, str]]]
 """Finds what is wrong with rows that keep the rules of each column, as line and text."""
@@ -31,6 +32,7 @@ class Reference:
         tenants: one row a tenant: `tenant_id`, `region`, `cloud`, `verified_domains` (list, lower case); None
             where the file is absent.
         exclusions: one row an excluded device: `tenant_id`, `serial_number`, `manufacturer`, `reason`.
+        profiles: one row a tenant and group tag: `tenant_id`, `group_tag` (empty: any other), `profile`.
         manufacturers: one row a spelling: `spelling` (lower case) and the exact `manufacturer`.
         notices: what was ignored, in sentences.
     """
@@ -39,6 +41,7 @@ class Reference:
     authorizations: pl.DataFrame
     tenants: pl.DataFrame | None
     exclusions: pl.DataFrame
+    profiles: pl.DataFrame
     manufacturers: pl.DataFrame
     notices: tuple[str, ...] = ()
 
@@ -55,6 +58,7 @@ def load_reference(folder: Path) -> Reference:
     authorizations = _load(folder, AUTHORIZATIONS, _check_authorizations)
     tenants = _load_optional(folder, TENANTS)
     exclusions = _load_optional(folder, EXCLUSIONS)
+    profiles = _load_optional(folder, PROFILES)
     manufacturers = _load_optional(folder, MANUFACTURERS, _check_manufacturers)
     spellings = BUILT_IN_SPELLINGS if manufacturers is None else known_spellings(manufacturers)
     return Reference(
@@ -64,15 +68,17 @@ def load_reference(folder: Path) -> Reference:
         ),
         tenants=None if tenants is None else _tenants(tenants),
         exclusions=_empty(EXCLUSIONS) if exclusions is None else _exclusions(exclusions, spellings),
+        profiles=_profiles(profiles),
         manufacturers=spellings,
         notices=(
             *([f"{folder / PARTNERS.file}: names no partner; nobody may deliver"] if partners.is_empty() else []),
-            *_strangers(partners, authorizations, tenants, exclusions),
+            *_strangers(partners, authorizations, tenants, {EXCLUSIONS.file: exclusions, PROFILES.file: profiles}),
             *(
                 f"{folder / table.file}: not found; {meaning}"
                 for table, given, meaning in (
                     (TENANTS, tenants, "region, cloud and user domains are not checked"),
                     (EXCLUSIONS, exclusions, "no device is excluded"),
+                    (PROFILES, profiles, f"every device gets the profile {DEFAULT_PROFILE}"),
                     (MANUFACTURERS, manufacturers, "the built-in list of spellings is used"),
                 )
                 if given is None
@@ -91,6 +97,18 @@ def manufacturer_spellings(folder: Path | None = None) -> pl.DataFrame:
         _require_folder(folder)
     given = _load_optional(folder, MANUFACTURERS, _check_manufacturers) if folder else None
     return BUILT_IN_SPELLINGS if given is None else known_spellings(given)
+
+
+def assigned_profiles(folder: Path | None = None) -> pl.DataFrame:
+    """`Reference.profiles` alone: of a reference folder, or, without one or its file, none.
+
+    Raises:
+        ReferenceDataError: the folder is missing, or the file holds something unknown.
+    """
+    if folder is not None:
+        _require_folder(folder)
+        check_names(folder)
+    return _profiles(_load_optional(folder, PROFILES) if folder else None)
 
 
 def _require_folder(folder: Path) -> None:
@@ -215,6 +233,10 @@ def _exclusions(rows: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
     return folded.with_columns(pl.col("manufacturer").replace(exact)).unique(maintain_order=True)
 
 
+def _profiles(rows: pl.DataFrame | None) -> pl.DataFrame:
+    return (_empty(PROFILES) if rows is None else rows).with_columns(pl.col("tenant_id").str.to_lowercase())
+
+
 def _empty(table: ReferenceTable) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(table.schema.columns, pl.String))
 
@@ -223,24 +245,25 @@ def _strangers(
     partners: pl.DataFrame,
     authorizations: pl.DataFrame,
     tenants: pl.DataFrame | None,
-    exclusions: pl.DataFrame | None,
+    optional: dict[str, pl.DataFrame | None],
 ) -> list[str]:
     """What is told of rows that name somebody who is not listed."""
     listed = (authorizations if tenants is None else tenants)["tenant_id"].str.to_lowercase().unique()
     listing = AUTHORIZATIONS.file if tenants is None else TENANTS.file
     named = [
-        (AUTHORIZATIONS, authorizations["partner_id"], "partner", partners["partner_id"], PARTNERS.file),
-        (AUTHORIZATIONS, authorizations["tenant_id"].str.to_lowercase(), "tenant", listed, listing),
+        (AUTHORIZATIONS.file, authorizations["partner_id"], "partner", partners["partner_id"], PARTNERS.file),
+        (AUTHORIZATIONS.file, authorizations["tenant_id"].str.to_lowercase(), "tenant", listed, listing),
     ]
-    if exclusions is not None:
-        named.append((EXCLUSIONS, exclusions["tenant_id"].str.to_lowercase(), "tenant", listed, listing))
+    for file, rows in optional.items():
+        if rows is not None:
+            named.append((file, rows["tenant_id"].str.to_lowercase(), "tenant", listed, listing))
     counted = [
-        (table, names.len() - int(names.is_in(known.implode()).sum()), kind, where)
-        for table, names, kind, known, where in named
+        (file, names.len() - int(names.is_in(known.implode()).sum()), kind, where)
+        for file, names, kind, known, where in named
     ]
     return [
-        f"{table.file}: {number} rows name a {kind} that {where} does not list; ignored"
-        for table, number, kind, where in counted
+        f"{file}: {number} rows name a {kind} that {where} does not list; ignored"
+        for file, number, kind, where in counted
         if number
     ]
 
@@ -253,5 +276,6 @@ def no_reference(*partner_ids: str) -> Reference:
         authorizations=_empty(AUTHORIZATIONS).with_columns(_moment("granted_at"), _moment("revoked_at")),
         tenants=None,
         exclusions=_empty(EXCLUSIONS),
+        profiles=_empty(PROFILES),
         manufacturers=BUILT_IN_SPELLINGS,
     )

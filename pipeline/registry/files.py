@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 from polars.io.plugins import register_io_source
 
 from pipeline.registry.digests import require_sound
@@ -15,6 +16,9 @@ DEVICES, REQUESTS = "part-", "requests-"
 
 TABLE_TYPES = {**RECORD_TYPES, **REQUEST_TYPES}
 """Columns of the table: a file has those of its kind, the others are null in it."""
+
+_BATCH_ROWS = 16_384
+"""Records in memory at once where they are read with their hashes: some 20 MB."""
 
 
 def holds_requests(name: str) -> bool:
@@ -45,6 +49,21 @@ def scan_columns(files: Iterable[Path], *columns: str) -> pl.LazyFrame:
         RegistryError: a file is damaged.
     """
     return _checked(list(files), RECORD_TYPES, columns)
+
+
+def scan_batches(file: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Some columns of the records of a file, in order, some at a time; those that the file lacks are null.
+
+    Raises:
+        RegistryError: the file is damaged.
+    """
+    require_sound(file, columns)
+    with pq.ParquetFile(file) as source:
+        own = [name for name in columns if name in source.schema_arrow.names]
+        for batch in source.iter_batches(_BATCH_ROWS, columns=own):
+            rows = pl.DataFrame(batch)
+            lacking = [pl.lit(None).alias(name) for name in columns if name not in own]
+            yield rows.with_columns(lacking).select(pl.col(name).cast(RECORD_TYPES[name]) for name in columns)
 
 
 def _scan(files: list[Path], types: dict[str, pl.DataType]) -> pl.LazyFrame:

@@ -1,6 +1,6 @@
 """The records of a registry: found by their keys, told by their positions, each registration as it is now."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import NamedTuple, Self
 import numpy as np
 import polars as pl
 
+from pipeline.listener import Listener
 from pipeline.registry import lookup
 from pipeline.registry.digests import holds_only
-from pipeline.registry.files import scan_columns, scan_records
+from pipeline.registry.files import scan_batches, scan_columns, scan_records
 from pipeline.registry.holders import holders
 from pipeline.registry.opening import damage_told
 from pipeline.registry.serials import forms_of
@@ -122,6 +123,30 @@ class Records:
     def live(self) -> pl.LazyFrame:
         """Every registration that was not removed, as it is now."""
         return self.scan().with_row_index("record").filter(self._is_latest()).drop("record")
+
+    def live_batches(self, columns: Collection[str], listener: Listener) -> Iterator[pl.DataFrame]:
+        """The same, some at a time in the registry's order, with some columns, in memory that does not grow with them.
+
+        Args:
+            columns: some of `schemas.registry.RECORD_TYPES`; the others are not read.
+            listener: hears how much of the registry was read.
+
+        Raises:
+            RegistryError: a data file is damaged.
+        """
+        read = list(dict.fromkeys(["event", "device_id", *columns]))
+        listener.reading(len(self._records), sum(file.stat().st_size for file in self._records))
+        first = 0
+        for file, records in self._records.items():
+            size = file.stat().st_size
+            with damage_told(self.folder):
+                for rows in scan_batches(file, read):
+                    numbered = rows.with_columns(pl.int_range(first, first + rows.height).alias("record"))
+                    live = numbered.filter(self._is_latest()).select(columns)
+                    yield live
+                    first += rows.height
+                    listener.read(0, round(size * rows.height / records), live.height)
+            listener.read(1, 0, 0)
 
     def _is_latest(self, *, ended: bool = False) -> pl.Expr:
         """Whether a record, by `record`, `event` and `device_id`, is the latest state of a live registration.

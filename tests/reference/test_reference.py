@@ -1,11 +1,13 @@
 import os
 
+import polars as pl
 import pytest
 
 from pipeline.errors import ReferenceDataError
 from pipeline.reference.files import is_reference_name
+from pipeline.reference.profiles import profile
 from pipeline.reference.tables import load_reference
-from tests.conftest import TENANT
+from tests.conftest import OTHER_TENANT, TENANT
 
 PARTNERS = "partner_id,name,partner_type,channel,region,provider_id\n"
 AUTHORIZATIONS = "partner_id,tenant_id,status,granted_at,revoked_at\n"
@@ -29,6 +31,10 @@ AUTHORIZATIONS = "partner_id,tenant_id,status,granted_at,revoked_at\n"
         ("authorizations.csv", AUTHORIZATIONS + f"a,{TENANT},active,2024-13-01T00:00:00Z,\n", ":2: granted_at"),
         ("tenants.csv", f"tenant_id,region,cloud,verified_domains\n{TENANT},EU,moon,\n", ":2: cloud: found 'moon'"),
         ("exclusions.csv", f"tenant_id,serial_number,manufacturer,reason\n{TENANT},S,,x\n", ":2: reason: found 'x'"),
+        ("profiles.csv", f"tenant_id,group_tag,profile\n{TENANT},Sales,\n", ":2: profile: found ''"),
+        ("profiles.csv", "tenant_id,group_tag,profile\nall,Sales,Field\n", ":2: tenant_id: found 'all'"),
+        ("profiles.csv", f"tenant_id,group_tag,profile\n{TENANT},,A\n{TENANT.upper()},,B\n", ":3: tenant_id: found"),
+        ("profiles.csv", f"tenant_id,profile\n{TENANT},A\n", ":1: column group_tag"),
         ("manufacturers.csv", "manufacturer\nHP\n", ":1: column alias"),
         ("manufacturers.csv", "manufacturer,alias\nHP,H\nHPE,h\n", ":3: alias: found 'h'"),
         ("manufacturers.csv", "manufacturer,alias\nHP,H\nHPE,hp\n", ":3: alias: found 'hp'"),
@@ -152,6 +158,7 @@ def test_what_is_absent_is_told(world):
     notices = load_reference(world.home / "reference").notices
     assert [notice.rsplit("/", 1)[-1] for notice in notices] == [
         "exclusions.csv: not found; no device is excluded",
+        "profiles.csv: not found; every device gets the profile default",
         "manufacturers.csv: not found; the built-in list of spellings is used",
     ]
 
@@ -160,3 +167,20 @@ def test_exclusions_of_strangers_are_told(world):
     stranger = TENANT.replace("1", "3")
     world.reference("exclusions.csv", f"tenant_id,serial_number,manufacturer,reason\n{stranger},S,,mdm_only\n")
     assert "exclusions.csv: 1 rows name a tenant" in load_reference(world.home / "reference").notices[0]
+
+
+def test_profiles_are_of_a_tenant_and_tag(world):
+    told = load_reference(world.home / "reference").notices
+    assert [notice for notice in told if "profiles.csv: not found; every device gets the profile default" in notice]
+    stranger = "33333333-3333-4333-8333-333333333333"
+    lines = (f"{TENANT.upper()},Sales,Field", f"{TENANT},sales,Other", f"{TENANT},,Office", f"{stranger},,A")
+    world.reference("profiles.csv", "\n".join(("tenant_id,group_tag,profile", *lines)))
+    told = load_reference(world.home / "reference")
+    assert "profiles.csv: 1 rows name a tenant that tenants.csv does not list; ignored" in told.notices
+    devices = pl.DataFrame({
+        "tenant_id": [TENANT, TENANT, TENANT, TENANT, OTHER_TENANT, None],
+        "group_tag": ["Sales", "sales", "IT", None, "Sales", None],
+    })  # fmt: skip
+    assert devices.select(profile(told.profiles)).to_series().to_list() == [
+        "Field", "Other", "Office", "Office", "default", "default",
+    ]  # fmt: skip
