@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from pipeline.ingest.fields import split_lines
+from pipeline.ingest.fields import split_line, split_lines
 from pipeline.ingest.headings import RESENT, column_of, compared
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import MOST_COLUMNS
@@ -19,7 +19,7 @@ from pipeline.ingest.secrets import mask_in_name
 from pipeline.report.tables import is_danger, place, safe
 from schemas.columns import COLUMN_NAMES
 from schemas.identities import is_spreadsheet_damage
-from schemas.reasons import CORRECTABLE, OF_WHOLE_FILE
+from schemas.reasons import CORRECTABLE, OF_WHOLE_FILE, OUTCOMES, Outcome
 from schemas.requests import REGISTRATION
 
 TENANT = "tenant"
@@ -28,6 +28,7 @@ _SPOILT = ("serial_number", "manufacturer", "model")
 _LOOSE = ("RECORD_FIELD_COUNT", "RECORD_NOT_TEXT")
 """Reasons of rows that are cut at every delimiter: which value belongs where is not known, or not what it was."""
 
+_NO_ROWS = tuple(code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE)
 _HARMFUL = ("FORMULA_CELL", "PRODUCT_KEY_EXPOSED")
 EMPTY_BEHIND = " Then empty the cells behind the last title, which hold what could not be cut into cells."
 """What is to be done as well with a row that has such cells, and is refused while it has them."""
@@ -99,19 +100,22 @@ def _harmless(title: str) -> str:
     return "" if pl.select(is_danger(pl.lit(mask_in_name(title)))).item() else title
 
 
+def _is_correctable() -> pl.Expr:
+    is_done = pl.col("is_done").fill_null(value=False)
+    return pl.any_horizontal(CORRECTABLE) & ~pl.any_horizontal(_NO_ROWS) & ~is_done
+
+
 def is_sent_again() -> pl.Expr:
     """Whether a decided row is one to correct, by its Boolean columns of codes and `is_done`; cells aside."""
-    held_back = pl.any_horizontal(*OF_WHOLE_FILE, *_HARMFUL)
-    return pl.any_horizontal(CORRECTABLE) & ~held_back & ~pl.col("is_done").fill_null(value=False)
+    return _is_correctable() & ~pl.any_horizontal(*OF_WHOLE_FILE, *_HARMFUL)
 
 
 def why_not() -> pl.Expr:
     """Why a row is not among those to correct; of one that is, and has a `book`, that a cell of it does harm."""
-    is_correctable = pl.any_horizontal(CORRECTABLE) & ~pl.col("is_done").fill_null(value=False)
     return (
         pl.when(pl.any_horizontal(OF_WHOLE_FILE))
         .then(pl.lit("no: send the file itself again"))
-        .when(~is_correctable)
+        .when(~_is_correctable())
         .then(pl.lit("no: nothing in the row to correct"))
         .when(pl.col("header_no").is_null())
         .then(pl.lit("no: it stands below no header that is known"))
@@ -138,12 +142,12 @@ def in_columns(rows: pl.DataFrame, header: Header, columns: Iterable[str]) -> pl
     raw = rows["raw_record"]
     cut = rows.select(
         pl.lit(split_lines(raw, header.delimiter, width, header.least)).alias("fields"),
-        pl.col("raw_record").str.split(header.delimiter).alias("parts"),
         loose.alias("is_loose"),
         *(_stored(name).alias(f"stored {name}") for name in _SPOILT),
         raw_record="raw_record",
         tenant_folder="tenant_folder",
     ).with_columns(pl.col("is_loose") | pl.col("fields").is_null())
+    cut = cut.with_columns(parts=_parts(cut, header.delimiter))
     given = pl.when("is_loose").then("parts").otherwise("fields")
     cells = {
         str(number): _cell(key, given.list.get(own[key], null_on_oob=True))
@@ -157,6 +161,15 @@ def in_columns(rows: pl.DataFrame, header: Header, columns: Iterable[str]) -> pl
     harm = [is_danger(pl.col(name)) for name in cells]
     harm.append(pl.col("behind").list.eval(is_danger(pl.element())).list.any())
     return made.with_columns(is_danger=pl.any_horizontal(one.fill_null(value=False) for one in harm))
+
+
+def _parts(cut: pl.DataFrame, delimiter: str) -> pl.Series:
+    """Of the rows that do not fit their header what stands between its delimiters; where quotes do not pair, all."""
+    texts = cut.select(pl.when("is_loose").then("raw_record")).to_series()
+    if texts.null_count() == len(texts):
+        return pl.Series([None], dtype=pl.List(pl.String)).new_from_index(0, len(texts))
+    parts = [None if text is None else split_line(text, delimiter) or text.split(delimiter) for text in texts]
+    return pl.Series(parts, dtype=pl.List(pl.String))
 
 
 def _cell(key: str, cell: pl.Expr) -> pl.Expr:
