@@ -189,9 +189,9 @@ def test_nobody_else_and_nothing_else_is_in_it(world):
     world.put(
         HERE + "a.csv",
         (
-            "Title\nPKID,Group Tag\n3305123456781,\n3305123456781,\n1,=x\n2,AAAAA-BBBBB-CCCCC-DDDDD-EEEEE\n"
-            "PKID,Group Tag\n3,wrong\n"
-        ).encode(),
+            b"Title\nPKID,Group Tag\n3305123456781,\n3305123456781,\n1,=x\n2,AAAAA-BBBBB-CCCCC-DDDDD-EEEEE\n"
+            b"PKID,Group Tag\n3,wrong\n"
+        ),
     )
     world.put("contoso/33333333-3333-4333-8333-333333333333/b.csv", f"Hardware Hash\n{capture(device)}\n".encode())
     world.put(HERE + "c.csv", b"A,B\n1,2\n")
