@@ -10,6 +10,9 @@ from schemas.columns import COLUMN_NAMES
 RESENT = frozenset({"reason", "whatiswrong", "whattodo", "from"})
 """Columns that rows to be corrected are given, and may be sent again with."""
 
+CORRECTS = "from"
+"""That of them which names the row that was delivered before, as `FILE:LINE`."""
+
 _NOT_COMPARED = re.compile(r"[\s_.*:-]")
 _REMARK = re.compile(r"\((?:required|optional|mandatory|guid)\)")
 _OTHER_REMARK = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
