@@ -24,6 +24,7 @@ class Kind:
         identities: what a row names its device by, the first that it has.
         unchecked: codes that are not looked for.
         published: the set that its rows are in where they are carried out.
+        corrected: the name, without its ending, of the files that partners get rows in to correct.
         makes_device: a request that is carried out becomes a registration of the request's own id; else it ends one.
         satisfied: primary reasons with which a request has what it asked for.
         waits: what could mend a finding, where that is another thing than the catalogue says.
@@ -37,6 +38,7 @@ class Kind:
     identities: tuple[str, ...]
     unchecked: tuple[str, ...]
     published: str
+    corrected: str
     makes_device: bool
     satisfied: tuple[str, ...] = ()
     waits: dict[str, Waits] = field(default_factory=dict)
@@ -60,6 +62,7 @@ KINDS: dict[str, Kind] = {
             identities=("hash", "product_id", "tuple"),
             unchecked=(),
             published="registered",
+            corrected="resubmit",
             makes_device=True,
             satisfied=("ALREADY_REGISTERED", "REGISTERED_BY_CUSTOMER"),
         ),
@@ -75,6 +78,7 @@ KINDS: dict[str, Kind] = {
             identities=("device_id", "hash", "product_id", "serial_number"),
             unchecked=("AUTH_CHANNEL", *codes_of("exclusion")),
             published="deregistered",
+            corrected="departures-resubmit",
             makes_device=False,
             waits={"AMBIGUOUS_MATCH": Waits.DELIVERY},
         ),

@@ -18,7 +18,7 @@ NO_TENANT = "00000000-0000-0000-0000-000000000000"
 
 HIDDEN = r"[[\p{Cc}\p{Cf}\x{2028}\x{2029}]--[\n]]"
 """Control, zero-width and bidirectional characters, but the line feed, which stands between cells here."""
-FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@].*[^ \t\x{a0}]"
+FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@].*[^ \t\x{a0}\n]"
 """A value of two characters or more: a dash alone is none."""
 USER = r"^[^\s@]+@[^\s@]+$"
 

@@ -916,6 +916,22 @@ OUTCOMES: dict[str, Outcome | None] = {reason.code: reason.outcome for reason in
 """What becomes of a row by its primary reason."""
 WARNING_CODES: tuple[str, ...] = tuple(reason.code for reason in WARNINGS)
 
+NOTHING_TO_DO = ("ALREADY_REGISTERED", "DUPLICATE_IN_BATCH")
+"""Reasons with which a row has what it asked for, or another row of its device was taken."""
+
+OF_WHOLE_FILE = ("FILE_TYPE_UNKNOWN", "FILE_UNREADABLE", "FILE_TOO_LARGE", "FILE_HEADER_UNKNOWN", "RECORD_TOO_LARGE")
+"""Reasons for which the file itself has to be sent again: its rows are not known to be whole, or to be rows."""
+
+CORRECTABLE: tuple[str, ...] = tuple(
+    reason.code
+    for reason in REASONS
+    if (reason.waits_for is Waits.DELIVERY or reason.family in {"identity", "fields"})
+    and reason.outcome is not Outcome.STRUCTURE
+    and reason.code not in {*NOTHING_TO_DO, *OF_WHOLE_FILE, "REGISTERED_BY_CUSTOMER"}
+)
+"""Reasons that a partner can mend in the row and deliver that again, whether or not the row also waits: all for which
+only a new delivery helps, and those about its own cells, which reference data or a setting may mend as well."""
+
 
 def codes_of(*families: str) -> tuple[str, ...]:
     """Codes of the named families, in the catalogue's order."""

@@ -33,10 +33,10 @@ def read_cells(records: Records, forms: Forms, cells: tuple[str, ...]) -> pl.Dat
     Returns:
         One row for each, in order: the columns of `Records.frame`, `raw_record`, the trimmed `cells` (null where
         empty), `other_cells` (those of unknown columns, one a line), `column_ignored` (there is such a column, with a
-        name or something in it), `value_trimmed`, `hash_trimmed`, `field_count` (why a record has not the header's
-        number of fields), `product_key_exposed`, and `raw_rest` and `hash_at`: the record without its hash, and how
-        many characters of it come before the hash; null where the record had to be parsed. Product keys are masked, and
-        cells that held one are null.
+        name or something in it), `corrects` (the row that it corrects, as it names it), `value_trimmed`,
+        `hash_trimmed`, `field_count` (why a record has not the header's number of fields), `product_key_exposed`, and
+        `raw_rest` and `hash_at`: the record without its hash, and how many characters of it come before the hash; null
+        where the record had to be parsed. Product keys are masked, and cells that held one are null.
     """
     frame = records.frame
     form = frame["form"].fill_null(len(forms.headers)).to_numpy()
@@ -115,21 +115,29 @@ def _cut(
         edges = np.concatenate([flat[begins[:, column]], flat[ends[:, column] - 1]]) if len(at) else flat[:0]
         untrimmed = () if np.isin(edges, _EDGES_OF_BLANK).any() else (_HASH,)
     rows = rows.with_columns(**rest)
-    fields = rows.select(fields=pl.col("raw_rest").str.split(header.delimiter))["fields"] if header.others else None
+    is_split = header.others or header.corrects is not None
+    fields = rows.select(fields=pl.col("raw_rest").str.split(header.delimiter))["fields"] if is_split else None
     return _finished(rows, tuple(known), cells, untrimmed).with_columns(_of_others(fields, header))
 
 
 def _of_others(fields: pl.Series | None, header: Header) -> list[pl.Expr]:
-    """What the columns hold that are not on the list."""
+    """What the columns hold that are not on the list, and what a row names that it corrects."""
     if fields is None:
         return []
     given = pl.lit(fields)
+    corrects = [] if header.corrects is None else [_corrects(given.list.get(header.corrects, null_on_oob=True))]
+    if not header.others:
+        return corrects
     ignored = pl.lit(value=bool(header.ignored)) & given.is_not_null()
     if header.unnamed:
         cells = given.list.gather(header.unnamed, null_on_oob=True).list.join("", ignore_nulls=True)
         ignored |= cells.str.strip_chars(_BLANKS) != ""
     others = given.list.gather(header.others, null_on_oob=True).list.join("\n", ignore_nulls=True)
-    return [others.alias("other_cells"), ignored.fill_null(value=False).alias("column_ignored")]
+    return [*corrects, others.alias("other_cells"), ignored.fill_null(value=False).alias("column_ignored")]
+
+
+def _corrects(cell: pl.Expr) -> pl.Expr:
+    return _null_if_empty(cell.str.strip_chars(_BLANKS)).alias("corrects")
 
 
 def _parse(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -> pl.DataFrame:
@@ -147,8 +155,7 @@ def _parse(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -
     bad = np.flatnonzero(fields.is_null().to_numpy())
     counts = pl.Series([None], dtype=pl.String).extend_constant(None, len(at) - 1) if len(at) else None
     finished = _finished(rows, tuple(known), cells, ())
-    if header.others:
-        finished = finished.with_columns(_of_others(fields, header))
+    finished = finished.with_columns(_of_others(fields, header))
     if not bad.size or counts is None:
         return finished
     lines = records.frame["source_line"].gather(at[bad]).to_numpy()
@@ -189,6 +196,7 @@ def _finished(
         **{name: _null_if_empty(trimmed.get(name, given.get(name, missing))) for name in cells},
         other_cells=missing,
         column_ignored=never,
+        corrects=missing,
         field_count=missing,
         value_trimmed=pl.any_horizontal(never, *changed.values()),
         hash_trimmed=changed.get(_HASH, never),
@@ -218,6 +226,7 @@ def _without_product_keys(rows: pl.DataFrame, cells: tuple[str, ...], named: lis
             pl.when(exposed).then(mask_product_keys(raw)).otherwise(raw),
             pl.when(~exposed).then(rest),
             pl.when(~exposed).then("hash_at"),
+            pl.when(~exposed).then("corrects"),
             *(pl.when(~(exposed & holds[name])).then(text).alias(name) for name, text in texts.items()),
         )
     too_large = pl.col("record_fault") == "RECORD_TOO_LARGE"

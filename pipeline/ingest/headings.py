@@ -13,6 +13,9 @@ RESENT = frozenset({"reason", "whatiswrong", "whattodo", "from"})
 SENT_AGAIN = "whatiswrong"
 """The one of them that tells a file of such rows: its other ones are none of the sender's."""
 
+CORRECTS = "from"
+"""That of them which names the row that was delivered before, as `FILE:LINE`."""
+
 _NOT_COMPARED = re.compile(r"[\s_.*:-]")
 _REMARK = re.compile(r"\((?:required|optional|mandatory|guid)\)")
 _OTHER_REMARK = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.ingest.fields import TRIMMED, split_line
-from pipeline.ingest.headings import RESENT, SENT_AGAIN, column_of, compared, is_label, near_column
+from pipeline.ingest.headings import CORRECTS, RESENT, SENT_AGAIN, column_of, compared, is_label, near_column
 from pipeline.ingest.secrets import MASK, mask_in_name
 from schemas.kinds import KINDS, REGISTRATION
 
@@ -102,6 +102,12 @@ class Header:
             for at, (cell, name, column) in enumerate(zip(self.cells, names, self.columns, strict=True))
             if column is None and name not in silent and not is_label(cell)
         ]
+
+    @property
+    def corrects(self) -> int | None:
+        """Position of the column that names what a row corrects; None where it is no list of rows to be corrected."""
+        names = [compared(cell) for cell in self.cells]
+        return names.index(CORRECTS) if CORRECTS in names and SENT_AGAIN in names else None
 
     @property
     def unnamed(self) -> list[int]:

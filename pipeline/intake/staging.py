@@ -53,6 +53,7 @@ WIDE_TYPES: dict[str, pl.DataType] = {
     "hash_at": pl.UInt32(),
     "hash_blob": pl.Binary(),
     "hardware_hash_id": pl.String(),
+    "corrects": pl.String(),
 }
 """All that is kept of a row. Where `hash_at` is not null, `raw_record` lacks the hash, which stood after so many
 characters."""

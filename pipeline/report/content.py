@@ -7,12 +7,12 @@ import polars as pl
 
 from pipeline.match.compare import FEATURES
 from pipeline.report.cases import Cases
-from pipeline.report.exports import partner_folder
+from pipeline.report.folders import partner_folder
 from pipeline.report.masking import brief
 from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
 from pipeline.report.trends import MOST_NIGHTS, Night, night, rejected_share, share
-from schemas.reasons import CATALOGUE, OUTCOMES, REASON_CODES, Outcome
+from schemas.reasons import CATALOGUE, NOTHING_TO_DO, OUTCOMES, REASON_CODES, Outcome
 from schemas.run import Counts, RunManifest
 
 REPORT_VERSION = 2
@@ -25,7 +25,6 @@ _MOST_TENANTS = 200
 _MOST_FIXED = 200
 """Rows listed of those that were put right."""
 
-_NOTHING_TO_DO = ("ALREADY_REGISTERED", "DUPLICATE_IN_BATCH")
 _MATCHED = [Outcome.DUPLICATE, Outcome.REVIEW]
 
 Content = dict[str, Any]
@@ -51,13 +50,13 @@ class Told:
     unfixed: pl.DataFrame
     fixed: pl.DataFrame
 
-    def by_partner(self) -> dict[str | None, "Told"]:
-        """The same of each partner alone; of the review cases those whose two sides are its own."""
+    def by_partner(self, partners: list[str]) -> dict[str | None, "Told"]:
+        """The same of each partner alone, and of those named; of the review cases those whose sides are its own."""
         own_cases = self.cases.review.filter("own")
         frames = [self.shown, self.repaired, own_cases, self.cases.of, self.unfixed, self.fixed]
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         told = {}
-        for partner, summary in self.summary.by_partner().items():
+        for partner, summary in self.summary.by_partner(partners).items():
             shown, repaired, review, of, unfixed, fixed = (
                 part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)
             )
@@ -93,11 +92,13 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
     }
 
 
-def partner_content(partner_id: str | None, told: Told, run: RunManifest, trend: list[Night]) -> Content:
-    """What the page of one partner shows; nothing of others."""
+def partner_content(
+    partner_id: str | None, told: Told, run: RunManifest, trend: list[Night], made: list[dict[str, str | int]]
+) -> Content:
+    """What the page of one partner shows; nothing of others. `made` are the files beside it, with their rows."""
     counts = told.summary.counts()
     whole = [*trend, night(run, counts)] if counts["rows"]["first_time"] else trend
-    return {**_content("partner", told, run, whole), "partner_id": partner_id}
+    return {**_content("partner", told, run, whole), "partner_id": partner_id, "downloads": made}
 
 
 def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Content:
@@ -175,7 +176,7 @@ def _owners(reasons: dict[str, int]) -> dict[str, int]:
     """Rejected rows by who must act."""
     owners = {"partner": 0, "customer": 0, "operator": 0, "nobody": 0}
     for code, number in reasons.items():
-        owners["nobody" if code in _NOTHING_TO_DO else CATALOGUE[code].owner.value] += number
+        owners["nobody" if code in NOTHING_TO_DO else CATALOGUE[code].owner.value] += number
     return owners
 
 

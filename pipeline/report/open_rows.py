@@ -13,6 +13,7 @@ import polars as pl
 
 from pipeline.match.keys import fingerprint, named_key
 from pipeline.registry.requests import PENDING_TYPES, Requests
+from pipeline.report.tables import place
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
 
@@ -34,6 +35,7 @@ _NAMED_TYPES = {
     "key": pl.Int64(),
 }
 _NAMED = list(_NAMED_TYPES)
+_CORRECTED_TYPES = {"partner_id": pl.String(), "tenant_id": pl.String(), "corrects": pl.String()}
 _ORDER = ("since", "partner_id", "source_file", "source_line")
 
 
@@ -67,6 +69,16 @@ class OpenRows:
         self._broken = [pl.DataFrame(schema=_BROKEN_TYPES)]
         self._settled = [pl.DataFrame(schema=_NAMED_TYPES)]
         self._done = [pl.Series("request_id", [], pl.String)]
+        self._corrected = [pl.DataFrame(schema=_CORRECTED_TYPES)]
+
+    @property
+    def as_of(self) -> datetime:
+        """The run's moment."""
+        return self._tonight.as_of
+
+    def partners(self) -> list[str]:
+        """Who has rows that were open before this run."""
+        return self._before["partner_id"].drop_nulls().unique().sort().to_list()
 
     def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
         """Take some rows of both sets, with their decoded fields and what becomes of their requests.
@@ -81,6 +93,7 @@ class OpenRows:
             refused.filter(pl.col("is_done")),
         ):
             self._settled.append(_exploded(done).select(_NAMED))
+            self._corrected.append(done.drop_nulls("corrects").select(list(_CORRECTED_TYPES)))
             self._done.append(
                 done["request_id"].filter(done["request_id"].is_in(self._pending["request_id"].implode()))
             )
@@ -136,18 +149,31 @@ class OpenRows:
         """Which refused rows a row that was carried out has put right.
 
         What waits must surely be the same device; what waits for the registry is never put right by another row, since
-        a list may name the old board of a repaired device beside the new one.
+        a list may name the old board of a repaired device beside the new one. A row that was sent to be corrected is
+        put right by the one that names it as where it came from.
         """
         settled = pl.concat(self._settled)
         is_waiting = rows["event"] == WAITING
         waits_on_registry = is_waiting & rows["waits_for"].list.contains(Waits.REGISTRY.value).fill_null(value=False)
         surely = ~is_waiting | _names_one_of(rows, settled, surely=True)
-        return _names_one_of(rows, settled) & surely & ~waits_on_registry
+        return (_names_one_of(rows, settled) & surely & ~waits_on_registry) | self._is_corrected(rows)
+
+    def _is_corrected(self, rows: pl.DataFrame) -> pl.Series:
+        """Which refused rows a row of the same partner and tenant that was carried out names as what it corrects.
+
+        A final one may have named no tenant; what waits is named by its own tenant alone.
+        """
+        asked = rows.select("partner_id", "event", own="tenant_id", corrects=place(line="line")).with_row_index("at")
+        pairs = asked.join(pl.concat(self._corrected), on=["partner_id", "corrects"], how="inner")
+        is_own = (pl.col("own") == pl.col("tenant_id")).fill_null(pl.col("event") == OPEN)
+        named = pairs.filter(is_own)["at"].unique()
+        return pl.int_range(rows.height, eager=True, dtype=pl.UInt32).is_in(named.implode())
 
     def open(self) -> pl.DataFrame:
         """What is open after this run, the oldest first.
 
-        One row a request: `partner_id`, `source_file`, `source_line`, `reason`, `first_run`, `since`, `nights`.
+        One row a request: `partner_id`, `tenant_id`, `source_file`, `source_line`, `reason`, `waits_for`, `first_run`,
+        `since`, `nights`.
         """
         broken = self._broken_now().drop("row").filter(~pl.col("reason").is_in(_NOBODYS))
         carried = self._before.filter(
@@ -159,15 +185,18 @@ class OpenRows:
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
         broken = _exploded(self._broken_now()).select(_NAMED)
-        is_fixed = _names_one_of(self._before, pl.concat(self._settled)) & ~_names_one_of(self._before, broken)
+        is_named = _names_one_of(self._before, pl.concat(self._settled)) & ~_names_one_of(self._before, broken)
+        is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)
 
     def _told(self, rows: pl.DataFrame, nights: int | None = None) -> pl.DataFrame:
         last = self._night if nights is None else nights
         return rows.select(
             "partner_id",
+            "tenant_id",
             "source_file",
             "reason",
+            "waits_for",
             "first_run",
             "since",
             source_line=pl.col("line").cast(pl.UInt32),

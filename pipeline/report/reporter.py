@@ -8,7 +8,8 @@ import polars as pl
 from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
-from pipeline.report.exports import Exports, partner_folder
+from pipeline.report.exports import Exports
+from pipeline.report.folders import partner_folder
 from pipeline.report.open_rows import OpenRows
 from pipeline.report.pages import REPORT, write_page
 from pipeline.report.repairs import REPAIRS, RepairLog
@@ -34,10 +35,10 @@ class Reporter:
 
         Args:
             folder: what will be published.
-            rows: one row a record that was decided: `request_kind`, `file_no`, `header_no`.
-            files: one row a manifest, by position: `partner_id`, `tenant_folder`, `delimiter`.
+            rows: one row a record that was decided: `file_no`, `header_no`.
+            files: one row a manifest, by position: `partner_id`, `request_kind`.
             headers: header lines of each manifest.
-            decisions: what was decided of each row, in order.
+            decisions: what was decided of each row and becomes of its request, in order (`pipeline.requests.settling`).
             open_rows: follows what is open.
         """
         self.folder = folder
@@ -45,7 +46,10 @@ class Reporter:
         self._report.mkdir()
         is_rejected = decisions["reason"].is_not_null()
         decided = decisions.select("row", "reason", *REPAIRS, partner_id=files["partner_id"].gather(rows["file_no"]))
-        self._exports = Exports(self._report, rows.filter(is_rejected), files, headers)
+        refused = pl.concat([rows.select("file_no", "header_no"), decisions], how="horizontal").filter(is_rejected)
+        delivering = files["partner_id"].drop_nulls().unique().to_list()
+        self._partners = sorted({*delivering, *open_rows.partners()})
+        self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.as_of)
         self._shown = ShownRows(decided.filter(is_rejected))
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
         self._open = open_rows
@@ -62,7 +66,7 @@ class Reporter:
         """
         told = self._open.write(registered, rejected)
         self._shown.write(told)
-        self._exports.write(told)
+        self._exports.write(registered, told)
         return told
 
     def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest]) -> None:
@@ -74,13 +78,13 @@ class Reporter:
             cases: what matching found.
             past: what `run.json` holds of the published runs, the latest last.
         """
-        told = Told(
-            summary, self._shown.collected(), self._repairs.collected(), cases, self._open.open(), self._open.fixed()
-        )
+        unfixed = self._open.open()
+        made = self._exports.finish(unfixed)
+        told = Told(summary, self._shown.collected(), self._repairs.collected(), cases, unfixed, self._open.fixed())
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}
-        for partner, part in told.by_partner().items():
-            own[partner] = partner_content(partner, part, run, before.get(partner, []))
+        for partner, part in told.by_partner(self._partners).items():
+            own[partner] = partner_content(partner, part, run, before.get(partner, []), made.get(partner or "", []))
             if partner is not None:
                 write_page(self._report / partner_folder(partner), own[partner])
                 own[partner] = {**own[partner], "rejected_rows": None}

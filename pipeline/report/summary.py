@@ -1,5 +1,6 @@
 """Frames of numbers: everything that run.json, report.json and the pages show is counted here, once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -41,12 +42,13 @@ class Summary:
         """The partners that delivered anything; None stands for files of nobody, and comes last."""
         return self.files["partner_id"].unique().sort(nulls_last=True).to_list()
 
-    def by_partner(self) -> dict[str | None, "Summary"]:
-        """The same of each partner alone, in the order of `partner_ids`."""
+    def by_partner(self, others: Iterable[str] = ()) -> dict[str | None, "Summary"]:
+        """The same of each partner alone, in the order of `partner_ids`; then of others, who delivered nothing."""
         frames = [self.files, self.reasons, self.warnings, self.decided, self.departures, self.unauthorized]
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         found = {}
-        for partner in self.partner_ids():
+        delivering = self.partner_ids()
+        for partner in (*delivering, *sorted(set(others) - set(delivering))):
             own = [part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)]
             found[partner] = Summary(own[0], own[1], own[2], own[3], own[4], own[5], ignored=0)
         return found

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
-from pipeline.report.exports import partner_folder
+from pipeline.report.folders import partner_folder
+from schemas.columns import COLUMN_NAMES
+from schemas.reasons import CATALOGUE
 from tests.conftest import TENANT
 
 HASH, TAG = INTUNE[2:4]
+DOCUMENTED = [names[0] for name, names in COLUMN_NAMES.items() if name != "tenant"]
 KEY = "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"
 
 
@@ -32,18 +35,23 @@ def cells(path, delimiter=","):
     return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), delimiter=delimiter))
 
 
-@pytest.mark.parametrize("header", ["PKID,Note,Note,Model", "PKID,,,Model", "Model;PKID", "PKID"])
-def test_a_single_header_keeps_its_columns(world, header):
+@pytest.mark.parametrize("header", ["PKID,Note,Note,Model", "PKID,,,Model", "Model;PKID;", "PKID"])
+def test_columns_of_the_partner_s_own_stand_behind_those_documented(world, header):
     delimiter = ";" if ";" in header else ","
-    row = delimiter.join(["x"] * len(header.split(delimiter)))
-    assert resubmitted(world, header, row) == [header.split(delimiter), row.split(delimiter)]
+    names = header.split(delimiter)
+    titles, row = resubmitted(world, header, delimiter.join(f"x{at}" for at in range(len(names))))
+    cells_by_name = sorted((name, f"x{at}") for at, name in enumerate(names) if name or delimiter == ",")
+    own = [(title, cell) for title, cell in zip(titles, row, strict=False) if cell.startswith("x")]
+    named = {"Windows Product ID": "PKID", "Device model": "Model"}
+    assert sorted((named.get(title, title), cell) for title, cell in own) == cells_by_name
+    assert titles[:7] == DOCUMENTED
+    assert titles[7:-5] == [name for name in names if name not in {"PKID", "Model"} and delimiter == ","]
 
 
 def test_names_of_columns_are_safe_too(world):
-    assert resubmitted(world, f"PKID,=cmd(),{KEY},Model", "1,2,3,4") == [
-        ["PKID", "", "", "Model"],
-        ["1", "2", "3", "4"],
-    ]
+    titles, row = resubmitted(world, "PKID,=cmd(),Model", "1,2,4")
+    assert (titles[7:-5], row[7:-5]) == ([""], ["2"])
+    assert len(resubmitted(world, f"PKID,{KEY}", "1,2")) == 1
 
 
 DANGERS = ["=x", " @x", "+1", "\u00a0-x", "a;=cmd()", "a; \t+1", 'a;"=cmd()', "a\t@x", '";=x']
@@ -56,33 +64,45 @@ def test_rows_that_could_do_harm_are_left_out_and_it_is_said(world, danger):
         f"contoso/{TENANT}/a.csv", f'PKID,Group Tag,Model\n1,"{quoted}",M\n2,"a,b","say ""hi"""\n3,-,+\n'.encode()
     )
     path = report(world, "resubmit.csv")
-    assert cells(path) == [["PKID", "Group Tag", "Model"], ["2", "a,b", 'say "hi"'], ["3", "-", "+"]]
+    assert [(row[1], row[5], row[4]) for row in cells(path)[1:]] == [("2", "a,b", 'say "hi"'), ("3", "-", "+")]
     told = cells(path.with_name("errors.csv"))
-    assert [row[told[0].index("in_resubmit")] for row in told[1:]] == ["no", "yes", "yes"]
+    harm = "no: it holds a formula or a product key"
+    assert [row[told[0].index("In resubmit")] for row in told[1:]] == [harm, "yes", "yes"]
+    assert [row[told[0].index("Reason")] for row in told[2:]] == ["PRODUCT_ID_FORMAT", "PRODUCT_ID_FORMAT"]
 
 
 def test_rows_with_a_product_key_are_left_out(world):
-    assert resubmitted(world, "PKID,Model", f"1,{KEY}", "2,M") == [["PKID", "Model"], ["2", "M"]]
+    assert [row[1] for row in resubmitted(world, "PKID,Model", f"1,{KEY}", "2,M")[1:]] == ["2"]
 
 
 def test_a_damaged_line_keeps_its_cells(world):
-    assert resubmitted(world, "PKID,Model", "1,2,3", "4") == [["PKID", "Model"], ["1", "2", "3"], ["4"]]
+    rows = resubmitted(world, "PKID,Model", "1,2,3", "4", '5,"6')[1:]
+    assert [(row[1], row[4], row[12:]) for row in rows] == [("1", "2", ["3"]), ("4", "", ["4"]), ("5", '"6', ['5,"6'])]
 
 
 def test_a_partner_without_rejected_rows_has_both_files(world):
     world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(world.factory.device())})
     path = report(world, "errors.csv")
-    assert [row[:2] for row in cells(path)] == [["source_file", "source_line"]]
-    assert path.with_name("resubmit.csv").read_text() == ""
+    assert [row[:2] for row in cells(path)] == [["File", "Line"]]
+    assert [row[:7] for row in cells(path.with_name("resubmit.csv"))] == [DOCUMENTED]
 
 
 def test_errors_name_place_reason_and_remedy_and_mask_serials(world):
     world.deliver(f"contoso/{TENANT}/a.csv", {INTUNE[0]: "5CG1234ABC", TAG: "x"}, {INTUNE[0]: "SHORT"})
     path = report(world, "errors.csv")
-    assert [row[:4] for row in cells(path)[1:]] == [
-        [f"contoso/{TENANT}/a.csv", "2", "5C***BC", "IDENTITY_PARTIAL_TUPLE"],
-        [f"contoso/{TENANT}/a.csv", "3", "***", "IDENTITY_PARTIAL_TUPLE"],
+    place = f"contoso/{TENANT}/a.csv"
+    assert [row[:5] for row in cells(path)[1:]] == [
+        [place, "2", TENANT, "5C***BC", "IDENTITY_PARTIAL_TUPLE"],
+        [place, "3", TENANT, "***", "IDENTITY_PARTIAL_TUPLE"],
     ]
+    reason = CATALOGUE["IDENTITY_PARTIAL_TUPLE"]
+    told = dict(zip(*cells(path)[:2], strict=True))
+    assert (told["What is wrong"], told["Expected"], told["What to do"]) == (
+        reason.sentence,
+        reason.expected,
+        reason.remedy,
+    )
+    assert (told["Who must act"], told["Nights"], told["Waits"]) == ("partner", "1", "no")
     assert "5CG1234ABC" not in path.read_text()
 
 
@@ -96,7 +116,7 @@ def dangerous(world):
         world.put(f"contoso/{TENANT}/{number};={danger}.csv".replace("\t", "\t"), text.encode())
     world.put(f"contoso/{TENANT}/fine.csv", b'PKID,Group Tag,Note\n2,"a;b","say ""hi"";"\n')
     path = report(world, "errors.csv")
-    return [path, path.with_name("resubmit.csv")]
+    return [path, *(path.with_name(f"{name}.csv") for name in ("resubmit", "open", "registered"))]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

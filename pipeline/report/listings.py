@@ -1,0 +1,145 @@
+"""CSV lists of each partner: what is wrong, what was registered, what is open. A list is its name and its columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.report.masking import masked, masked_user
+from pipeline.report.tables import Table, lines, safe
+from schemas.reasons import CATALOGUE, NOTHING_TO_DO, Waits
+
+WAITS_FOR = {
+    Waits.REFERENCE: "consent, or another entry of the operator's lists",
+    Waits.SETTINGS: "a setting of the operator",
+    Waits.REGISTRY: "the registration in its way",
+    Waits.DELIVERY: "a new delivery",
+}
+"""What a row waits for, in words for a partner."""
+
+_MOMENT = "%Y-%m-%d %H:%M UTC"
+
+
+def _of_reason(texts: Mapping[str, str]) -> pl.Expr:
+    return pl.col("reason").replace_strict(texts, default=None, return_dtype=pl.String)
+
+
+_SENTENCE = _of_reason({code: reason.sentence for code, reason in CATALOGUE.items()})
+_REMEDY = _of_reason({code: reason.remedy for code, reason in CATALOGUE.items()})
+_MICROSOFT = _of_reason({code: reason.microsoft for code, reason in CATALOGUE.items()})
+_OWNER = _of_reason(
+    {code: "nobody" if code in NOTHING_TO_DO else reason.owner.value for code, reason in CATALOGUE.items()}
+)
+_WAITS_FOR = pl.col("waits_for").list.eval(
+    pl.element().replace_strict({what.value: text for what, text in WAITS_FOR.items()}, return_dtype=pl.String)
+)
+_IS_WAITING = (
+    pl.when(pl.col("waits_for").list.contains(Waits.DELIVERY.value).not_() & (pl.col("waits_for").list.len() > 0))
+    .then(pl.lit("yes"))
+    .otherwise(pl.lit("no"))
+)
+_SERIAL = pl.coalesce("serial_number", "hash_serial_number")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that every partner gets.
+
+    Attributes:
+        name: of its file, without the ending.
+        columns: for each title what stands there.
+    """
+
+    name: str
+    columns: dict[str, pl.Expr]
+
+
+ERRORS = Listing(
+    "errors",
+    {
+        "File": pl.col("source_file"),
+        "Line": pl.col("source_line"),
+        "Tenant ID": pl.coalesce("tenant_claim", "tenant_id"),
+        "Serial number": masked(_SERIAL),
+        "Reason": pl.col("reason"),
+        "Other reasons": pl.col("reasons").list.slice(1).list.join(" "),
+        "What is wrong": _SENTENCE,
+        "Column": pl.col("field"),
+        "Found": pl.col("found"),
+        "Expected": pl.col("expected"),
+        "What to do": pl.coalesce("remedy", _REMEDY),
+        "Who must act": _OWNER,
+        "Nights": pl.col("nights"),
+        "Waits": _IS_WAITING,
+        "Waits for": _WAITS_FOR.list.join(", "),
+        "In resubmit": pl.col("in_resubmit"),
+        "Microsoft": _MICROSOFT,
+    },
+)
+"""One line a rejected row; its rows have the columns of the rejected set, of its first finding, and `in_resubmit`."""
+
+REGISTERED = Listing(
+    "registered",
+    {
+        "File": pl.col("source_file"),
+        "Line": pl.col("source_line"),
+        "Tenant ID": pl.col("tenant_id"),
+        "Serial number": _SERIAL,
+        "Windows Product ID": pl.coalesce("windows_product_id", "hash_product_id"),
+        "Manufacturer": pl.coalesce("manufacturer", "hash_manufacturer"),
+        "Model": pl.coalesce("model", "hash_model"),
+        "Group Tag": pl.col("group_tag"),
+        "Assigned User": masked_user(pl.col("assigned_user")),
+        "Registered by": pl.col("identity"),
+        "Device ID": pl.col("device_id"),
+        "Profile": pl.col("profile"),
+        "Registered at": pl.col("registered_at").dt.strftime(_MOMENT),
+        "Warnings": pl.col("warnings").list.join(" "),
+    },
+)
+"""The receipt: one line a row of the registered set."""
+
+OPEN = Listing(
+    "open",
+    {
+        "File": pl.col("source_file"),
+        "Line": pl.col("source_line"),
+        "Tenant ID": pl.col("tenant_id"),
+        "Reason": pl.col("reason"),
+        "What is wrong": _SENTENCE,
+        "What to do": _REMEDY,
+        "Who must act": _OWNER,
+        "Open since": pl.col("since").dt.strftime(_MOMENT),
+        "Nights": pl.col("nights"),
+        "First run": pl.col("first_run"),
+        "Waits": _IS_WAITING,
+        "Waits for": _WAITS_FOR.list.join(", "),
+    },
+)
+"""One line a row that is open, as `pipeline.report.open_rows.OpenRows.open` gives them."""
+
+
+class Listings:
+    """One list, of every partner."""
+
+    def __init__(self, listing: Listing) -> None:
+        """Begin."""
+        self._listing = listing
+        self._tables: dict[str, Table] = {}
+
+    def begin(self, partner_id: str, folder: Path) -> None:
+        """Begin a partner's."""
+        self._tables[partner_id] = Table(folder, self._listing.name, tuple(self._listing.columns))
+
+    def write(self, rows: pl.DataFrame) -> None:
+        """Add rows of any partners, each to its own."""
+        told = rows.drop_nulls("partner_id").select(
+            "partner_id", line=lines(safe(cell.cast(pl.String)) for cell in self._listing.columns.values())
+        )
+        for (partner_id,), mine in told.group_by("partner_id", maintain_order=True):
+            self._tables[str(partner_id)].write(mine["line"])
+
+    def finish(self) -> dict[str, list[tuple[str, int]]]:
+        """Name of the file and number of rows, by partner."""
+        return {partner_id: [(table.name, table.rows)] for partner_id, table in self._tables.items()}
