@@ -6,16 +6,27 @@ from pipeline.synthesize import MATCHING_STORIES
 from pipeline.synthesize.night import Night
 
 
-def rated(*rows):
+def rated(*rows, fits=True):
     """Totals of rows given as truth and outcome."""
-    types = {"scenario": pl.String, "truth": pl.String, "outcome": pl.String, "has_hash": pl.Boolean}
-    frame = pl.DataFrame([("s", truth, outcome, True) for truth, outcome in rows], types, orient="row")
+    types = {
+        "scenario": pl.String,
+        "truth": pl.String,
+        "outcome": pl.String,
+        "has_hash": pl.Boolean,
+        "fits": pl.Boolean,
+    }
+    frame = pl.DataFrame([("s", truth, outcome, True, fits) for truth, outcome in rows], types, orient="row")
     return summarize(frame).totals.filter(pl.col("identity") == "hash").row(0, named=True)
 
 
 def test_a_wrong_merge_lowers_precision():
     told = rated(("duplicate", "duplicate"), (None, "duplicate"))
     assert (told["wrong_merges"], told["precision"], told["recall"]) == (1, 0.5, 1.0)
+
+
+def test_a_duplicate_for_another_reason_is_a_wrong_merge():
+    told = rated(("duplicate", "duplicate"), fits=False)
+    assert (told["wrong_merges"], told["right"]) == (1, 0)
 
 
 def test_a_missed_duplicate_lowers_recall():
