@@ -36,13 +36,18 @@ def test_a_missed_duplicate_lowers_recall():
     assert told["needless_reviews"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("rows", [(None, "lost"), ("settled", None), ("settled", "duplicate")])
+def test_a_row_that_was_lost_or_decided_again_is_not_right(rows):
+    assert rated(rows)["right"] == 0
+
+
 def test_a_review_that_must_be_is_not_needless():
     told = rated(("review", "review"), (None, None))
     assert (told["needless_reviews"], told["right"], told["precision"]) == (0.0, 2, None)
 
 
 def test_every_scenario_is_rated_and_none_goes_wrong():
-    told = evaluate(rows=300, existing=100, seed=77, nights=2)
+    told = evaluate(rows=300, existing=100, seed=77, nights=1)
     night = Night(1)
     for tell in MATCHING_STORIES:
         tell(night)
