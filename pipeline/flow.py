@@ -42,12 +42,12 @@ from pipeline.requests.docket import (
     Docket,
     delivered_again,
     deliveries,
+    departed,
     docket,
     due,
     identified,
     known_sheets,
     seen,
-    with_departed,
 )
 from pipeline.requests.settling import settle
 from pipeline.requests.takeover import take_over
@@ -121,7 +121,7 @@ def _run(
                 matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
             # Barrier: publishing needs every decision.
             with clock("decide"):
-                decisions = decide(intake.rows, with_departed(intake, registry), matches)
+                decisions = decide(intake.rows, intake.findings, matches, departed(intake, registry))
                 decided = settle(intake.rows, decisions, matches, files, night, config.as_of)
                 summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
                 cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)

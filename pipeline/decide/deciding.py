@@ -38,13 +38,17 @@ def has_reason(findings: pl.DataFrame) -> pl.Series:
     return findings.select(rejected=pl.any_horizontal(pl.lit(value=False), *reasons))["rejected"]
 
 
-def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+def decide(
+    rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches, departed: pl.Series | None = None
+) -> pl.DataFrame:
     """Turn what was found about each row into what becomes of it.
 
     Args:
         rows: one row a record: `row` (ascending by file name and line), `tenant_id`, `identity`, `captured_at`.
         findings: for each of them, in order, a Boolean column for each code found before matching.
         matches: what matching says of the rows without such reasons.
+        departed: for each of them the ended registration of which it is known that the same asked for it; None where
+            there is none.
 
     Returns:
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
@@ -58,9 +62,11 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         .join(_codes(found), on="row", how="left", maintain_order="left", validate="1:1")
         .with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
     )
-    known = set(findings.columns)
+    if departed is not None:
+        judged = _with_departed(judged, departed)
+    known = {*findings.columns, *judged.columns}
     complete = pl.concat([judged, findings], how="horizontal").with_columns(
-        pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES
+        pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known
     )
     primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
     learns = primary.is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
@@ -100,6 +106,17 @@ def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     )
     named = met_rows(devices, found, told, claims, matches)
     return found.join(named, on="row", how="left", maintain_order="left", validate="1:1")
+
+
+def _with_departed(judged: pl.DataFrame, departed: pl.Series) -> pl.DataFrame:
+    """Add `DEVICE_LEFT`; what a row meets that is live is named before what has ended."""
+    left = departed.alias("left")
+    ended = pl.when(left.is_not_null()).then(pl.format("asked for before, and ended: {}", left))
+    return judged.with_columns(
+        DEVICE_LEFT=left.is_not_null(),
+        matched_device_id=pl.coalesce("matched_device_id", left),
+        evidence=pl.concat_str("evidence", ended, separator=" | ", ignore_nulls=True).replace("", None),
+    )
 
 
 def _met_profiles(matches: Matches) -> pl.Series:

@@ -30,6 +30,7 @@ PENDING_TYPES = {
         "first_run",
         "since",
         "first_night",
+        "is_mended",
     )
 }
 

@@ -43,11 +43,13 @@ class Docket:
     Attributes:
         requests: what the registry knows.
         waiting: those of its requests that are decided again, with the columns of `requests.pending`.
+        oldest: what has waited from this moment on, or an earlier one, waits no more.
         carried_out: ids of the requests that are not decided again although all others are; None where none is.
     """
 
     requests: Requests
     waiting: pl.DataFrame
+    oldest: datetime
     carried_out: pl.Series | None
 
 
@@ -62,11 +64,12 @@ def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bo
     """
     requests = registry.requests()
     ended = registry.removals().filter(~pl.col("removal_reason").str.to_lowercase().str.contains(REPAIR, literal=True))
-    since = pl.lit(as_of, pl.Datetime("us", "UTC")) - timedelta(days=wait_days)
-    waiting = requests.pending.filter((pl.col("event") == WAITING) & (pl.col("waits_from") > since))
+    oldest = as_of - timedelta(days=wait_days)
+    is_in_time = pl.col("waits_from") > pl.lit(oldest, pl.Datetime("us", "UTC"))
+    waiting = requests.pending.filter((pl.col("event") == WAITING) & is_in_time)
     over = _waiting_for(waiting, ended)
     waiting = waiting.filter(~pl.col("request_id").is_in(over.implode()))
-    return Docket(requests, waiting, registry.carried_out() if reprocess else None)
+    return Docket(requests, waiting, oldest, registry.carried_out() if reprocess else None)
 
 
 def _waiting_for(waiting: pl.DataFrame, ended: pl.DataFrame) -> pl.Series:
@@ -248,14 +251,13 @@ def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket)
     return [*told, f"and {more:,} more files were delivered before"] if more else told
 
 
-def with_departed(intake: Intake, registry: Registry) -> pl.DataFrame:
-    """The findings, with `DEVICE_LEFT`: the same was asked and carried out before, and that registration has ended.
+def departed(intake: Intake, registry: Registry) -> pl.Series:
+    """For each row the registration for which the same was asked and carried out before, where all such have ended.
 
-    Only rows that nothing else rejects are held against the registry.
+    Only rows that nothing else rejects are held against the registry; of the others it is null.
     """
     left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
     asked = intake.rows.select("tenant_id", "identity_key").join(
         left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
     )
-    has_left = asked["device_id"].is_not_null() & ~has_reason(intake.findings)
-    return intake.findings.with_columns(DEVICE_LEFT=has_left)
+    return asked.select(pl.when(~has_reason(intake.findings)).then("device_id")).to_series()
