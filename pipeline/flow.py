@@ -46,12 +46,12 @@ from pipeline.requests.docket import (
     Docket,
     delivered_again,
     deliveries,
+    departed,
     docket_of,
     due,
     identified,
     known_sheets,
     seen,
-    with_departed,
 )
 from pipeline.requests.settling import settle
 from pipeline.requests.takeover import take_over
@@ -199,8 +199,8 @@ def _decide(
         matches = match(eligible.select("row", *COMPONENT_TYPES), remaining)
     # Barrier: publishing needs every decision.
     with clock("decide"):
-        found = with_departed(arrivals, remaining, matches, leaving)
-        decisions = left.joined(decide(arrivals.rows, found, matches), arrivals, files)
+        gone = departed(arrivals, remaining, matches, leaving)
+        decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
     return _Night(intake, files, leaving, remaining, matches, decisions, decided)
 

@@ -42,6 +42,7 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
     "first_run": pl.String(),
     "since": _MOMENT,
     "first_night": pl.Int64(),
+    "is_mended": pl.Boolean(),
 }
 """Columns of all events.
 
@@ -55,7 +56,8 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
   `reason`; `waits_for`, what could mend it; `waits_on`, the registrations of its tenant in its way; `asked`, the
   moment of the run that read it first, and `waits_from`, that from which its waiting counts; `keys` and
   `manufacturer`, by which a later row of the same device is known; `first_run`, `since` and `first_night`, when one
-  was refused first (a night is a run that was committed).
+  was refused first (a night is a run that was committed). A waiting one that `is_mended` waits on, but nobody has to
+  act: another row of its device was carried out.
 - `closed`: a request (`request_id`) is none of both any more.
 
 The latest event of a request counts.

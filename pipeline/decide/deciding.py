@@ -40,13 +40,17 @@ def has_reason(findings: pl.DataFrame) -> pl.Series:
     return findings.select(rejected=pl.any_horizontal(pl.lit(value=False), *reasons))["rejected"]
 
 
-def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+def decide(
+    rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches, departed: pl.Series | None = None
+) -> pl.DataFrame:
     """Turn what was found about each row into what becomes of it.
 
     Args:
         rows: one row a record: `row` (ascending by file name and line), `tenant_id`, `identity`, `captured_at`.
         findings: for each of them, in order, a Boolean column for each code found before matching.
         matches: what matching says of the rows without such reasons.
+        departed: for each of them the ended registration of which it is known that the same asked for it; None where
+            there is none.
 
     Returns:
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
@@ -55,16 +59,21 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         where the row is registered).
     """
     found = _found(rows, matches)
-    decided = concluded(rows, _codes(found), findings, _MATCH_CODES)
+    left = pl.lit(None, pl.String) if departed is None else departed
+    complete = findings if departed is None else findings.with_columns(DEVICE_LEFT=departed.is_not_null())
+    decided = concluded(rows, _codes(found), complete, _MATCH_CODES)
     learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
     repaired = decided.join(
         _repaired(rows, decided, matches), on="row", how="left", maintain_order="left", validate="1:1"
     )
-    told = repaired.with_columns(
+    has_left = pl.when(pl.col("left").is_not_null()).then(pl.format("asked for before, and ended: {}", "left"))
+    evidence = pl.concat_str("old_evidence", "evidence", has_left, separator=" | ", ignore_nulls=True)
+    # What a row meets that is live is named before what has ended.
+    told = repaired.with_columns(left=left).with_columns(
         learns_device_id=pl.when(learns).then("learnable"),
         DEVICE_REPAIRED=pl.col("old_device_id").is_not_null(),
-        matched_device_id=pl.coalesce("old_device_id", "matched_device_id"),
-        evidence=pl.concat_str("old_evidence", "evidence", separator=" | ", ignore_nulls=True).replace("", None),
+        matched_device_id=pl.coalesce("old_device_id", "matched_device_id", "left"),
+        evidence=evidence.replace("", None),
     )
     _require_matched(told, matches)
     return told.select("row", *CATALOGUE, *_TOLD, "learns_device_id", "reason")

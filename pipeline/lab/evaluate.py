@@ -6,18 +6,28 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from pipeline.config import DRY_RUNS, RunConfig, parse_moment
+from pipeline.config import RunConfig, parse_moment
 from pipeline.flow import run
 from pipeline.lab.synthesize import MATCHING_STORIES, synthesize
-from pipeline.lab.synthesize.night import AS_OF
+from pipeline.lab.synthesize.night import AS_OF, SECOND, SECOND_AS_OF
 from pipeline.listener import Listener, Silence
 from pipeline.registry import Registry
 from pipeline.registry.importing import import_records
 from schemas.reasons import Outcome
 
 _KEY = ["source_file", "source_line"]
-_TRUTH_TYPES = {"source_line": pl.UInt32}
-_RUN_ID = "evaluation"
+_TRUTH_TYPES = {"source_line": pl.UInt32, "outcome": pl.String, "reasons": pl.String}
+_PUBLISHED_TYPES = {
+    "source_file": pl.String,
+    "source_line": pl.UInt32,
+    "outcome": pl.String,
+    "reason": pl.String,
+    "hardware_hash_id": pl.String,
+}
+_SETTLED = "settled"
+"""Truth of a row that was registered in the first night: the second must not decide it again."""
+_LOST = "lost"
+"""What came of a row that was not decided at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +39,8 @@ class Evaluation:
             `reviewed`, how many rows ended as they must, as a duplicate, and in review; `precision`, `recall` and `f1`
             of merging, null where there is nothing to merge.
         totals: the same for all rows with a hash, all without, and all, by `identity`; with `wrong_merges`, rows that
-            were taken for a device that they are not, and `needless_reviews`, the share of rows that went to review
-            and should not have.
+            were taken for a device that they are not, or for another reason than is right; and `needless_reviews`, the
+            share of rows that went to review and should not have.
     """
 
     scenarios: pl.DataFrame
@@ -40,11 +50,13 @@ class Evaluation:
 def evaluate(rows: int, existing: int, seed: int, nights: int, listener: Listener | None = None) -> Evaluation:
     """Make nights of matching scenarios, run them, and compare what came of each row with its truth.
 
+    Each night is followed by a second one over the registry that it leaves, in which its stories go on.
+
     Args:
-        rows: about how many rows a night has.
+        rows: about how many rows a night has, with its second.
         existing: registered devices besides those of the scenarios.
         seed: of the first night; the others follow it.
-        nights: how many.
+        nights: how many, the second ones not counted.
         listener: hears which night is on.
     """
     listener = listener or Silence()
@@ -52,29 +64,58 @@ def evaluate(rows: int, existing: int, seed: int, nights: int, listener: Listene
     for number in range(nights):
         listener.stage(f"night {number + 1} of {nights}")
         with TemporaryDirectory() as folder:
-            judged.append(_night(Path(folder) / "night", rows, existing, seed + number))
+            judged.append(_nights(Path(folder) / "night", rows, existing, seed + number))
     return summarize(pl.concat(judged))
 
 
-def _night(home: Path, rows: int, existing: int, seed: int) -> pl.DataFrame:
-    """One row a row of a night: `scenario`, `truth` and `outcome` (null where it is registered), `has_hash`."""
+def _nights(home: Path, rows: int, existing: int, seed: int) -> pl.DataFrame:
+    """One row for each row that two nights in a row decided, with the columns that `summarize` takes."""
     synthesize(home, rows, seed, existing, MATCHING_STORIES)
     import_records(Registry.open(home / "registry", create=True), home / "existing_devices.csv")
-    run(RunConfig.beside(home / "inbox", run_id=_RUN_ID, as_of=parse_moment(AS_OF), dry_run=True))
-    folder = home / "runs" / DRY_RUNS / _RUN_ID
-    has_hash = pl.col("hardware_hash_id").is_not_null().alias("has_hash")
-    rejected = pl.read_parquet(folder / "rejected" / "*.parquet", columns=[*_KEY, "outcome", "hardware_hash_id"])
-    registered = pl.read_parquet(folder / "registered" / "*.parquet", columns=[*_KEY, "hardware_hash_id"])
-    published = pl.concat(
-        [
-            rejected.select(*_KEY, "outcome", has_hash),
-            registered.select(*_KEY, has_hash).with_columns(outcome=pl.lit(None, pl.String)),
-        ],
-        how="diagonal",
+    after = home / SECOND
+    first = _played(RunConfig.beside(home / "inbox", run_id="first", as_of=parse_moment(AS_OF)))
+    second = _played(
+        RunConfig.beside(
+            home / "inbox",
+            after / "inbox",
+            reference=after / "reference",
+            run_id=SECOND,
+            as_of=parse_moment(SECOND_AS_OF),
+        )
     )
-    truth = pl.read_csv(home / "truth.csv", schema_overrides=_TRUTH_TYPES).rename({"outcome": "truth"})
-    return truth.join(published, on=_KEY, how="left", validate="1:1").select(
-        "scenario", pl.col("truth").cast(pl.String), "outcome", "has_hash"
+    truth, later = _truth(home), _truth(after)
+    decided_again = truth.join(second, on=_KEY, how="semi").join(later, on=_KEY, how="anti")
+    still = decided_again.with_columns(pl.col("truth").fill_null(_SETTLED))
+    return pl.concat([_told(truth, first), _told(pl.concat([later, still]), second)])
+
+
+def _truth(folder: Path) -> pl.DataFrame:
+    truth = pl.read_csv(folder / "truth.csv", schema_overrides=_TRUTH_TYPES)
+    return truth.select(*_KEY, "scenario", "reasons", truth="outcome")
+
+
+def _played(config: RunConfig) -> pl.DataFrame:
+    """Run a night: `source_file`, `source_line`, `outcome` and `reason` (null if registered), `has_hash`."""
+    run(config)
+    folder = Path(str(config.output)) / config.run_id
+    has_hash = pl.col("hardware_hash_id").is_not_null().alias("has_hash")
+    told = [
+        pl.scan_parquet(
+            folder / name / "*.parquet", missing_columns="insert", schema=_PUBLISHED_TYPES, extra_columns="ignore"
+        )
+        for name in ("registered", "rejected")
+    ]
+    return pl.concat(told).select(*_KEY, "outcome", "reason", has_hash).collect()
+
+
+def _told(truth: pl.DataFrame, night: pl.DataFrame) -> pl.DataFrame:
+    told = truth.join(night.with_columns(is_told=True), on=_KEY, how="left", validate="1:1")
+    return told.select(
+        "scenario",
+        "truth",
+        "has_hash",
+        outcome=pl.when("is_told").then("outcome").otherwise(pl.lit(_LOST)),
+        fits=pl.col("reasons").str.split("|").list.contains(pl.col("reason")).fill_null(pl.col("reason").is_null()),
     )
 
 
@@ -82,15 +123,16 @@ def summarize(rows: pl.DataFrame) -> Evaluation:
     """Count and rate.
 
     Args:
-        rows: one row a row: `scenario`, `truth` and `outcome` (each an outcome, null for registered), `has_hash`.
+        rows: one row a row: `scenario`, `truth` and `outcome` (each an outcome, null for registered), `has_hash`, and
+            `fits`: it ended for the reason that is right.
     """
     should, was = pl.col("truth") == Outcome.DUPLICATE, pl.col("outcome") == Outcome.DUPLICATE
     reviewed = (pl.col("outcome") == Outcome.REVIEW).fill_null(value=False)
     should, was = should.fill_null(value=False), was.fill_null(value=False)
     told = rows.with_columns(
-        right=pl.col("truth").eq_missing(pl.col("outcome")),
+        right=pl.col("truth").eq_missing(pl.col("outcome")) & pl.col("fits"),
         merged=was,
-        hit=should & was,
+        hit=should & was & pl.col("fits"),
         should=should,
         reviewed=reviewed,
         needless=reviewed & pl.col("truth").ne_missing(pl.lit(Outcome.REVIEW.value)),
@@ -100,7 +142,10 @@ def summarize(rows: pl.DataFrame) -> Evaluation:
     precision = pl.when(pl.col("merged") > 0).then(pl.col("hit") / pl.col("merged"))
     recall = pl.when(pl.col("should") > 0).then(pl.col("hit") / pl.col("should"))
     counts = [pl.col(name).sum() for name in ("right", "merged", "hit", "should", "reviewed", "needless")]
-    rates = {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}
+    f1 = pl.when((pl.col("merged") > 0) & (pl.col("should") > 0)).then(
+        2 * pl.col("hit") / (pl.col("merged") + pl.col("should"))
+    )
+    rates = {"precision": precision, "recall": recall, "f1": f1}
     scenarios = (
         told.group_by("scenario", "ends_as", maintain_order=True)
         .agg(pl.len().alias("rows"), *counts)

@@ -32,6 +32,7 @@ PENDING_TYPES = {
         "first_run",
         "since",
         "first_night",
+        "is_mended",
     )
 }
 

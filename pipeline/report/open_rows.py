@@ -23,9 +23,10 @@ _TO_BE_MENDED = [Outcome.INVALID, Outcome.UNAUTHORIZED, Outcome.EXCLUDED, Outcom
 _NOBODYS = ["DUPLICATE_IN_BATCH"]
 """Reasons of rows that wait with another row, by which people will know of them."""
 
-_STATE = ("event", "reason", "waits_on", "waits_from", "tenant_id", "source_file", "since")
+_STATE = ("event", "reason", "waits_on", "waits_from", "tenant_id", "source_file", "since", "is_mended")
 """What is recorded anew of a request when it differs."""
 
+_FIRST = ("first_run", "since", "first_night")
 _BROKEN_TYPES = {"row": pl.UInt64(), **PENDING_TYPES}
 _NAMED_TYPES = {
     "request_kind": pl.String(),
@@ -62,9 +63,10 @@ class OpenRows:
     def __init__(self, before: Requests, tonight: Tonight) -> None:
         """Begin with what the registry knows."""
         self._tonight, self._night = tonight, before.nights + 1
-        self._pending = before.pending
+        self._pending = before.pending.with_columns(pl.col("is_mended").fill_null(value=False))
         since = pl.lit(tonight.as_of, PENDING_TYPES["since"]) - timedelta(days=tonight.wait_days)
-        self._before = before.pending.filter((pl.col("since") > since) & ~pl.col("reason").is_in(_NOBODYS))
+        is_told = ~pl.col("reason").is_in(_NOBODYS) & ~pl.col("is_mended")
+        self._before = self._pending.filter((pl.col("since") > since) & is_told)
         self._history = _exploded(self._before).select(*_NAMED, "first_run", "since", "first_night")
         self._broken = [pl.DataFrame(schema=_BROKEN_TYPES)]
         self._settled = [pl.DataFrame(schema=_NAMED_TYPES)]
@@ -98,26 +100,27 @@ class OpenRows:
                 done["request_id"].filter(done["request_id"].is_in(self._pending["request_id"].implode()))
             )
         named = _exploded(refused.select("row", "request_kind", "partner_id", "tenant_id", "manufacturer", "keys"))
-        past = (
-            _same(named, self._history)
-            .sort("since")
-            .group_by("row")
-            .agg(pl.col("first_run", "since", "first_night").first())
-        )
-        is_broken = pl.col("outcome").is_in(_TO_BE_MENDED) | pl.col("is_waiting")
-        told = refused.join(past, on="row", how="left", maintain_order="left", validate="1:1").with_columns(
-            pl.col("first_run").fill_null(self._tonight.run_id),
-            pl.col("since").fill_null(pl.lit(self._tonight.as_of, PENDING_TYPES["since"])),
-            pl.col("first_night").fill_null(self._night),
+        past = _same(named, self._history).sort("since").group_by("row").agg(pl.col(_FIRST).first())
+        own = self._pending.filter("is_mended").select("request_id", "is_mended", *_FIRST)
+        new = (self._tonight.run_id, pl.lit(self._tonight.as_of, PENDING_TYPES["since"]), self._night)
+        is_broken = pl.col("outcome").is_in(_TO_BE_MENDED) | pl.col("can_wait")
+        told = (
+            refused.join(own, on="request_id", how="left", maintain_order="left", validate="m:1")
+            .join(past, on="row", how="left", maintain_order="left", validate="1:1", suffix="_past")
+            .with_columns(
+                pl.coalesce(name, f"{name}_past").fill_null(value) for name, value in zip(_FIRST, new, strict=True)
+            )
+            .drop(f"{name}_past" for name in _FIRST)
         )
         broken = told.filter(is_broken & ~pl.col("is_done")).with_columns(
-            event=pl.when("is_waiting").then(pl.lit(WAITING)).otherwise(pl.lit(OPEN)),
+            pl.col("is_mended").fill_null(value=False),
+            event=pl.when("can_wait").then(pl.lit(WAITING)).otherwise(pl.lit(OPEN)),
             line="source_line",
             version=pl.lit(None, pl.Int64),
         )
         self._broken.append(broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items()))
         nights = pl.when(is_broken & ~pl.col("is_done")).then(self._night - pl.col("first_night") + 1)
-        return told.with_columns(nights=nights.cast(pl.UInt32)).drop("keys", "since", "first_night")
+        return told.with_columns(nights=nights.cast(pl.UInt32)).drop("keys", "since", "first_night", "is_mended")
 
     def _manufacturer(self) -> pl.Expr:
         """The manufacturer that a row names, as those of a kind are compared; null where it names none."""
@@ -127,36 +130,52 @@ class OpenRows:
 
     def events(self) -> pl.DataFrame:
         """What the registry has to record of requests that wait or are open, with the columns of its events."""
-        broken = self._broken_now().drop("row")
+        refused = self._refused().drop("row")
         before = self._pending.select("request_id", *(pl.col(name).alias(f"{name}_before") for name in _STATE))
-        compared = broken.join(before, on="request_id", how="left", validate="1:1")
+        compared = refused.join(before, on="request_id", how="left", validate="1:1")
         is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in _STATE)
-        recorded = compared.filter(~is_same).select(broken.columns)
-        closed = self._pending.filter(self._is_over(broken)).select(
+        recorded = pl.concat([compared.filter(~is_same).select(refused.columns), self._mended_elsewhere()])
+        closed = self._pending.filter(self._is_over(refused)).select(
             "request_id", event=pl.lit(CLOSED), run_id=pl.lit(self._tonight.run_id)
         )
         return pl.concat([recorded.with_columns(run_id=pl.lit(self._tonight.run_id)), closed], how="diagonal")
 
-    def _is_over(self, broken: pl.DataFrame) -> pl.Series:
+    def _refused(self) -> pl.DataFrame:
+        """Rows that this run refused, but final ones whose device it registered all the same, by another row."""
+        broken = pl.concat(self._broken)
+        told = broken.with_columns(is_mended=broken["is_mended"] | self._mended(broken)).filter(
+            ~self._is_corrected(broken)
+        )
+        return told.filter((pl.col("event") == WAITING) | ~pl.col("is_mended"))
+
+    def _mended_elsewhere(self) -> pl.DataFrame:
+        """Requests that wait on in files that this run did not read, and that another row has put right meanwhile."""
+        is_new = self._mended(self._pending) & ~self._pending["is_mended"] & (self._pending["event"] == WAITING)
+        goes_on = ~self._is_decided() & ~self._is_corrected(self._pending)
+        return self._pending.filter(is_new & goes_on).with_columns(is_mended=pl.lit(value=True))
+
+    def _is_decided(self) -> pl.Series:
+        """Which requests this run has decided."""
+        ids = pl.concat([*self._done, *(broken["request_id"] for broken in self._broken)])
+        return self._pending["request_id"].is_in(ids.implode())
+
+    def _is_over(self, refused: pl.DataFrame) -> pl.Series:
         """Which requests are neither waiting nor open any more: done, mended by another row, or delivered anew."""
-        again = self._pending["request_id"].is_in(broken["request_id"].implode())
-        done = self._pending["request_id"].is_in(pl.concat(self._done).implode())
-        mended = self._mended(self._pending)
-        anew = _names_one_of(self._pending, _exploded(broken).select(_NAMED)) & (self._pending["event"] == OPEN)
-        return done | (~again & (mended | anew))
+        again = self._pending["request_id"].is_in(refused["request_id"].implode())
+        anew = _names_one_of(self._pending, _exploded(refused).select(_NAMED))
+        is_settled = (self._pending["event"] == OPEN) & (anew | self._mended(self._pending))
+        return ~again & (self._is_decided() | is_settled | self._is_corrected(self._pending))
 
     def _mended(self, rows: pl.DataFrame) -> pl.Series:
-        """Which refused rows a row that was carried out has put right.
+        """Which refused rows a row that was carried out has put right, so that nobody has to act on them.
 
-        What waits must surely be the same device; what waits for the registry is never put right by another row, since
-        a list may name the old board of a repaired device beside the new one. A row that was sent to be corrected is
-        put right by the one that names it as where it came from.
+        What waits for the registry is never put right by another row, since a list may name the old board of a
+        repaired device beside the new one. A row that was sent to be corrected is put right by the one that names it as
+        where it came from.
         """
-        settled = pl.concat(self._settled)
-        is_waiting = rows["event"] == WAITING
-        waits_on_registry = is_waiting & rows["waits_for"].list.contains(Waits.REGISTRY.value).fill_null(value=False)
-        surely = ~is_waiting | _names_one_of(rows, settled, surely=True)
-        return (_names_one_of(rows, settled) & surely & ~waits_on_registry) | self._is_corrected(rows)
+        waits_on_registry = rows["waits_for"].list.contains(Waits.REGISTRY.value).fill_null(value=False)
+        is_named = _names_one_of(rows, pl.concat(self._settled)) & ~((rows["event"] == WAITING) & waits_on_registry)
+        return is_named | self._is_corrected(rows)
 
     def _is_corrected(self, rows: pl.DataFrame) -> pl.Series:
         """Which refused rows a row of the same partner and tenant that was carried out names as what it corrects.
@@ -175,16 +194,18 @@ class OpenRows:
         One row a request: `partner_id`, `tenant_id`, `source_file`, `source_line`, `reason`, `waits_for`, `first_run`,
         `since`, `nights`.
         """
-        broken = self._broken_now().drop("row").filter(~pl.col("reason").is_in(_NOBODYS))
-        carried = self._before.filter(
-            ~self._before["request_id"].is_in(broken["request_id"].implode())
-            & ~self._before["request_id"].is_in(self._pending.filter(self._is_over(broken))["request_id"].implode())
-        )
+        refused = self._refused().drop("row")
+        gone = [
+            self._pending.filter(self._is_decided() | self._is_over(refused))["request_id"],
+            self._mended_elsewhere()["request_id"],
+        ]
+        carried = self._before.filter(~pl.col("request_id").is_in(pl.concat(gone).implode()))
+        broken = refused.filter(~pl.col("is_mended") & ~pl.col("reason").is_in(_NOBODYS))
         return self._told(pl.concat([carried, broken.select(carried.columns)]))
 
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
-        broken = _exploded(self._broken_now()).select(_NAMED)
+        broken = _exploded(self._refused().filter(~pl.col("is_mended"))).select(_NAMED)
         is_named = _names_one_of(self._before, pl.concat(self._settled)) & ~_names_one_of(self._before, broken)
         is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)
@@ -203,35 +224,25 @@ class OpenRows:
             nights=(last - pl.col("first_night") + 1).cast(pl.UInt32),
         ).sort(_ORDER, nulls_last=True)
 
-    def _broken_now(self) -> pl.DataFrame:
-        """Rows that this run refused, but those whose device it registered all the same, by another row."""
-        broken = pl.concat(self._broken)
-        return broken.filter(~self._mended(broken))
-
 
 def _exploded(named: pl.DataFrame) -> pl.DataFrame:
     """The same rows with one `key` each, once for each of their keys."""
     return named.rename({"keys": "key"}).explode("key").drop_nulls("key")
 
 
-def _same(rows: pl.DataFrame, others: pl.DataFrame, *, surely: bool = False) -> pl.DataFrame:
-    """Pairs of rows of one partner and kind that share a key, and name neither two tenants nor two manufacturers.
-
-    Where it has to be sure, both are named.
-    """
+def _same(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of rows of one partner and kind that share a key, and name neither two tenants nor two manufacturers."""
     pairs = rows.join(others, on=["request_kind", "partner_id", "key"], how="inner", nulls_equal=True, suffix="_other")
     differs = [
-        (pl.col(name) != pl.col(f"{name}_other")).fill_null(value=surely) for name in ("tenant_id", "manufacturer")
+        (pl.col(name) != pl.col(f"{name}_other")).fill_null(value=False) for name in ("tenant_id", "manufacturer")
     ]
     return pairs.filter(~pl.any_horizontal(differs))
 
 
-def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame, *, surely: bool = False) -> pl.Series:
+def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
     """Which rows are known by one of the keys."""
-    numbered = _exploded(
-        named.select("request_kind", "partner_id", "tenant_id", "manufacturer", "keys").with_row_index("at")
-    )
-    found = _same(numbered, keys.unique(), surely=surely)["at"].unique()
+    names = ("request_kind", "partner_id", "tenant_id", "manufacturer", "keys")
+    found = _same(_exploded(named.select(names).with_row_index("at")), keys.unique())["at"].unique()
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
 
 

@@ -21,7 +21,7 @@ from pipeline.match.keys import named_key
 from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
 from pipeline.registry.requests import FILE_TYPES, Requests
-from pipeline.rows import ROW, file_of, line_of
+from pipeline.rows import file_of, line_of
 from schemas.kinds import REGISTRATION
 from schemas.requests import DELIVERY, SEEN, WAITING
 
@@ -46,12 +46,14 @@ class Docket:
     Attributes:
         requests: what the registry knows.
         waiting: those of its requests that are decided again, with the columns of `requests.pending`.
+        oldest: what has waited from this moment on, or an earlier one, waits no more.
         carried_out: ids of the requests that are not decided again although all others are; None where none is.
         opened: the registry's version that the run had opened when it read them.
     """
 
     requests: Requests
     waiting: pl.DataFrame
+    oldest: datetime
     carried_out: pl.Series | None
     opened: int
 
@@ -77,11 +79,12 @@ def docket_of(registry: Registry, as_of: datetime, wait_days: int, opened: int, 
     """
     requests = registry.requests()
     ended = without_repairs(registry.removals())
-    since = pl.lit(as_of, pl.Datetime("us", "UTC")) - timedelta(days=wait_days)
-    waiting = requests.pending.filter((pl.col("event") == WAITING) & (pl.col("waits_from") > since))
+    oldest = as_of - timedelta(days=wait_days)
+    is_in_time = pl.col("waits_from") > pl.lit(oldest, pl.Datetime("us", "UTC"))
+    waiting = requests.pending.filter((pl.col("event") == WAITING) & is_in_time)
     over = _waiting_for(waiting, ended)
     waiting = waiting.filter(~pl.col("request_id").is_in(over.implode()))
-    return Docket(requests, waiting, registry.carried_out() if reprocess else None, opened)
+    return Docket(requests, waiting, oldest, registry.carried_out() if reprocess else None, opened)
 
 
 def without_repairs(ended: pl.DataFrame) -> pl.DataFrame:
@@ -279,11 +282,11 @@ def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket)
     return [*told, f"and {more:,} more files were delivered before"] if more else told
 
 
-def with_departed(intake: Intake, registry: Registry, matches: Matches, leaving: pl.Series) -> pl.DataFrame:
-    """The findings, with `DEVICE_LEFT`: the device's registration has ended, and nobody has brought it back.
+def departed(intake: Intake, registry: Registry, matches: Matches, leaving: pl.Series) -> pl.Series:
+    """For each row the registration by which its device has left, and nobody has brought it back; null for the others.
 
-    The same was asked and carried out before; or the registration ends in this run. Only rows that nothing else rejects
-    are held against the registry.
+    The same was asked and carried out before, and all such registrations have ended; or one ends in this run. Only rows
+    that nothing else rejects are held against the registry.
 
     Args:
         intake: the rows that register.
@@ -295,17 +298,22 @@ def with_departed(intake: Intake, registry: Registry, matches: Matches, leaving:
     asked = intake.rows.select("row", "tenant_id", "identity_key").join(
         left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
     )
-    leaves = asked["row"].is_in(_leaving(intake.rows, matches, leaving).implode())
-    has_left = (asked["device_id"].is_not_null() | leaves) & ~has_reason(intake.findings)
-    return intake.findings.with_columns(DEVICE_LEFT=has_left)
+    known = asked.join(
+        _leaving(intake.rows, matches, leaving), on="row", how="left", maintain_order="left", validate="1:1"
+    )
+    left = pl.coalesce("device_id", "leaving_id")
+    return known.select(pl.when(~has_reason(intake.findings)).then(left)).to_series()
 
 
-def _leaving(rows: pl.DataFrame, matches: Matches, leaving: pl.Series) -> pl.Series:
-    """Rows that are the same device, by themselves or a mate, as a registration of their tenant that ends."""
+def _leaving(rows: pl.DataFrame, matches: Matches, leaving: pl.Series) -> pl.DataFrame:
+    """Rows that are the same device, by themselves or a mate, as a registration of their tenant that ends.
+
+    Returns:
+        `row` and `leaving_id`, the first such registration by id.
+    """
     ends = matches.ended.filter((pl.col("verdict") == Verdict.SAME) & pl.col("device_id").is_in(leaving.implode()))
-    if ends.is_empty():
-        return pl.Series("row", [], ROW)
     devices = matches.profiles.select("row", "profile", "device")
-    gone = devices.join(ends, on="profile", how="inner").select("device", "tenant_id").unique()
+    gone = devices.join(ends, on="profile", how="inner").group_by("device", "tenant_id").agg(pl.col("device_id").min())
     placed = devices.join(rows.select("row", "tenant_id"), on="row", how="inner", validate="1:1")
-    return placed.join(gone, on=["device", "tenant_id"], how="semi")["row"]
+    told = placed.join(gone, on=["device", "tenant_id"], how="inner", validate="m:1")
+    return told.select("row", leaving_id="device_id")

@@ -42,9 +42,9 @@ def settle(
     Returns:
         One row for each, in order: these columns, those of its decision, and of one that was rejected: `is_done`, it
         was carried out, for the device of `kept_row` (a row that is registered) or `kept_device` (a registration, which
-        may end); the
-        columns of `WAITS`, what could mend it (all false where nothing is to be done); `is_waiting`; `asked`,
-        `waits_from` and `waits_on` as the registry keeps them. They are null where a row is carried out.
+        may end); the columns of `WAITS`, what could mend it (all false where nothing is to be done); `can_wait`, as the
+        registry keeps it, and `is_waiting`, while its time is not over; `asked`, `waits_from` and `waits_on`. They are
+        null where a row is carried out.
     """
     own_rows = rows.select("row", "request_kind", "tenant_id", "identity")
     decided = pl.concat([own_rows, decisions.drop("row")], how="horizontal")
@@ -62,10 +62,12 @@ def settle(
     asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
     first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
     first = first.with_columns(pl.col("asked").fill_null(pl.lit(as_of, _MOMENT)))
-    timed = first.with_columns(waits_from=_waits_from(first, _rivals(rejected)))
-    waiting = timed.filter("is_waiting").select("row", "tenant_id", "matched_device_id")
+    timed = first.with_columns(waits_from=_waits_from(first, _rivals(rejected))).with_columns(
+        is_waiting=pl.col("can_wait") & (pl.col("waits_from") > pl.lit(night.oldest, _MOMENT))
+    )
+    waiting = timed.filter("can_wait").select("row", "tenant_id", "matched_device_id")
     ends = timed.join(_waits_on(waiting, matches), on="row", how="left", validate="1:1").select(
-        "row", "is_done", "kept_row", "kept_device", *WAITS, "is_waiting", "asked", "waits_from", "waits_on"
+        "row", "is_done", "kept_row", "kept_device", *WAITS, "can_wait", "is_waiting", "asked", "waits_from", "waits_on"
     )
     return decided.join(ends, on="row", how="left", maintain_order="left", validate="1:1")
 
@@ -94,7 +96,7 @@ def _is_satisfied(kind: str, reason: str) -> pl.Expr:
 
 
 def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
-    """Add `is_done`, `kept_row`, `kept_device`, `is_waiting`; a duplicate is what the row that it points at is."""
+    """Add `is_done`, `kept_row`, `kept_device`, `can_wait`; a duplicate is what the row that it points at is."""
     kept = own.select(
         kept_at=pl.int_range(pl.len()),
         matched_row="row",
@@ -125,7 +127,7 @@ def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
         .when(kept_found)
         .then("other_device"),
         **followed,
-    ).with_columns(is_waiting=pl.any_horizontal(WAITS) & ~pl.col(_FINAL))
+    ).with_columns(can_wait=pl.any_horizontal(WAITS) & ~pl.col(_FINAL))
 
 
 def _rivals(decided: pl.DataFrame) -> pl.DataFrame:
@@ -140,10 +142,11 @@ def _rivals(decided: pl.DataFrame) -> pl.DataFrame:
 def _waits_from(rows: pl.DataFrame, rivals: pl.DataFrame) -> pl.Series:
     """From when the waiting of each row counts.
 
-    Rows in each other's way end with the first of them, a duplicate with the row that it points at.
+    Rows in each other's way end with the first of those that wait, a duplicate with the row that it points at.
     """
     group = connected_components(rows.height, rivals["left"], rivals["right"])
-    first = rows.select(pl.col("asked").min().over(group))["asked"]
+    of_waiting = pl.col("asked").filter("can_wait").min().over(group)
+    first = rows.select(pl.when("can_wait").then(of_waiting).otherwise("asked"))["asked"]
     kept = rows["kept_at"].fill_null(pl.int_range(rows.height, eager=True))
     return first.gather(kept)
 

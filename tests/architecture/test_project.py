@@ -54,10 +54,11 @@ def scenarios_table():
     for tell in MATCHING_STORIES:
         tell(night)
     lines = ["| scenario | ends as | reason or warning |", "| --- | --- | --- |"]
-    for truth in sorted(set(night.truths()), key=lambda truth: (truth.reasons, truth.warnings, truth.scenario)):
-        ends_as = CATALOGUE[truth.reasons[0]].outcome if truth.reasons else "registered"
-        codes = ", ".join(f"`{code}`" for code in (*truth.reasons, *truth.warnings))
-        lines.append(f"| {truth.scenario} | {ends_as} | {codes} |")
+    told = {(truth.reasons, truth.warnings, truth.scenario) for truth in night.truths()}
+    for reasons, warnings, scenario in sorted(told):
+        ends_as = CATALOGUE[reasons[0]].outcome if reasons else "registered"
+        codes = ", ".join(f"`{code}`" for code in (*reasons, *warnings))
+        lines.append(f"| {scenario} | {ends_as} | {codes} |")
     return "\n".join(lines) + "\n"
 
 

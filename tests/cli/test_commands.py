@@ -5,10 +5,12 @@ import pty
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.main import cli, main
+from pipeline.lab.evaluate import summarize
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import recaptured
 from pipeline.lab.synthesize.night import INTUNE
@@ -346,12 +348,23 @@ def test_config_show_tells_where_settings_come_from(tmp_path):
 
 
 def test_evaluate_tells_every_scenario(tmp_path):
-    done = command("evaluate", "--rows", "1", "--existing", "5", cwd=tmp_path)
+    done = command("evaluate", "--rows", "1", "--existing", "5", "--format", "json", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "board of another registered device" in done.stdout
-    told = json.loads(command("evaluate", "--rows", "1", "--existing", "5", "--format", "json", cwd=tmp_path).stdout)
+    told = json.loads(done.stdout)
+    assert "board of another registered device" in {scenario["scenario"] for scenario in told["scenarios"]}
     assert [total["wrong_merges"] for total in told["totals"]] == [0, 0, 0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_tells_tables(monkeypatch):
+    types = {"scenario": pl.String, "truth": pl.String, "outcome": pl.String, "has_hash": pl.Boolean}
+    types["fits"] = pl.Boolean
+    rows = [("twins", None, "duplicate", True, False), ("twins", None, None, True, True)]
+    rated = summarize(pl.DataFrame(rows, types, orient="row"))
+    monkeypatch.setattr("pipeline.lab.evaluate.evaluate", lambda *_: rated)
+    told = CliRunner().invoke(cli, ["evaluate"]).output.splitlines()
+    assert told[1].split() == ["twins", "registered", "2", "1", "1", "0", "0.00000", "-", "-"]
+    assert told[-1].split() == ["all", "2", "1", "1", "0.00000", "-", "-", "0.00000"]
 
 
 def test_explain_tells_everything():

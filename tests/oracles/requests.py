@@ -69,6 +69,11 @@ class Rules:
     reprocess: bool = False
     dry_run: bool = False
 
+    def in_time(self, since: datetime | None) -> bool:
+        """Whether what has waited since then waits still."""
+        assert since is not None
+        return self.as_of - since < timedelta(days=self.wait_days)
+
 
 @dataclass
 class Registration:
@@ -89,9 +94,6 @@ class Request:
     since: datetime | None = None
     registration: Registration | None = None
     met: Registration | None = None
-    partner: str = ""
-    own_fault: bool = False
-    given_up: bool = False
 
 
 @dataclass
@@ -123,6 +125,7 @@ class Decision:
 class Night:
     """What a night must have come to."""
 
+    rules: Rules
     decisions: list[Decision]
     settled: int
     first_time: int
@@ -138,7 +141,7 @@ class Night:
 
     @property
     def waiting(self) -> int:
-        return sum(decision.state == WAITS for decision in self.decisions)
+        return sum(decision.state == WAITS and self.rules.in_time(decision.since) for decision in self.decisions)
 
 
 class Ledger:
@@ -189,7 +192,7 @@ class Ledger:
         self._decide(decisions, rules)
         if not rules.dry_run:
             self._remember(decisions)
-        return Night(decisions, settled, first_time, processed)
+        return Night(rules, decisions, settled, first_time, processed)
 
     def _is_open(self, key: tuple[object, ...], rules: Rules) -> bool:
         request = self.requests.get(key)
@@ -199,14 +202,13 @@ class Ledger:
             return False
         if rules.reprocess:
             return True
-        since = request.since or request.first
-        return request.state == WAITS and rules.as_of - since < timedelta(days=rules.wait_days)
+        return request.state == WAITS and rules.in_time(request.since)
 
     def _asked(self, path: str, line: int, row: Row, delivery: Delivery, rules: Rules) -> Decision:
         key = delivery.request, line
         known = self.requests.get(key)
         tenant = row.tenant or delivery.folder
-        first = known.first if known and not known.given_up else rules.as_of
+        first = known.first if known else rules.as_of
         return Decision((path, line), key, row, delivery.partner, tenant, first)
 
     def _decide(self, decisions: list[Decision], rules: Rules) -> None:
@@ -272,21 +274,11 @@ class Ledger:
             target = decision.points_at or decision
             known = Request(decision.row, decision.tenant, decision.first, decision.state, decision.since)
             known.registration = target.registration if decision.state == CARRIED else None
-            known.partner = decision.partner
-            known.own_fault = decision.primary not in (None, *MATCH_ORDER)
             met = decision.registration
             known.met = met if met is not None and met.tenant == decision.tenant else None
             before = self.requests.get(decision.key)
             assert before is None or before.state != CARRIED, "carried out, and decided again"
             self.requests[decision.key] = known
-        self._give_up({(d.partner, d.tenant, d.row.device) for d in decisions if d.state == CARRIED})
-
-    def _give_up(self, done: set[tuple[str, str, int | None]]) -> None:
-        """What waits with a fault of its own is put right by another row of its device, known by its serial number."""
-        for request in self.requests.values():
-            names = request.partner, request.tenant, request.row.device
-            if names in done and request.own_fault and request.state == WAITS and not request.row.weak:
-                request.state, request.given_up = FINAL, True
 
 
 def _point(rows: list[Decision]) -> None:

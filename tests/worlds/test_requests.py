@@ -1,5 +1,6 @@
 """Several nights with what happens between them: what was carried out never acts again, and every remedy works."""
 
+import json
 import shutil
 from datetime import timedelta
 
@@ -383,3 +384,44 @@ def test_a_row_with_a_fault_of_its_own_is_final_too_once_its_device_is_sold(worl
     assert primary(world.run()) == {(HERE + "b.csv", 2): "GROUP_TAG_TOO_LONG"}
     remove(world, ids, reason)
     assert world.run(group_tag_limit=256).registered.height == registered
+
+
+def test_a_row_with_a_fault_of_its_own_waits_on_while_another_of_its_device_is_carried_out(world):
+    device = world.factory.device()
+    late = recaptured(device, world.factory)
+    world.deliver(HERE + "a.csv", {HASH: capture(device)}, {HASH: capture(late), TAG: "x" * 200})
+    night = world.run()
+    assert (counts(night), open_rows(night)) == ((2, 0, 1, 1, 1), 0)
+    again = world.run(as_of=AS_OF + timedelta(days=1))
+    assert (counts(again), open_rows(again)) == ((2, 1, 0, 1, 1), 0)
+    # A row in its way, which is asked for later, waits by its own time: the other one waits no more.
+    world.deliver(HERE + "b.csv", {HASH: capture(with_board(device, world.factory))})
+    night = world.run(as_of=AS_OF + timedelta(days=50), group_tag_limit=300)
+    assert primary(night) == {(HERE + "a.csv", 3): "ALREADY_REGISTERED", (HERE + "b.csv", 2): "BOARD_REPLACED"}
+    assert "AMBIGUOUS_MATCH" in night.reasons()[HERE + "b.csv", 2]
+    assert counts(world.run(as_of=AS_OF + timedelta(days=139))) == (1, 0, 0, 1, 1)
+
+
+def open_rows(night):
+    report = night.result.folder / "report" / "contoso" / "report.json"
+    return json.loads(report.read_text())["unfixed"]["rows"]
+
+
+def test_what_is_final_and_decided_again_is_not_counted_as_waiting(world):
+    world.deliver(f"contoso/{STRANGER}/a.csv", {HASH: capture(world.factory.device())})
+    assert counts(world.run(wait_days=0)) == (1, 0, 0, 1, 0)
+    assert counts(world.run(as_of=AS_OF + timedelta(days=90), reprocess=True)) == (1, 0, 0, 1, 0)
+    assert counts(world.run(as_of=AS_OF + timedelta(days=89))) == (1, 0, 0, 1, 1)
+
+
+def test_a_device_that_left_is_told_by_its_registration(world):
+    row = {HASH: capture(world.factory.device())}
+    world.deliver(HERE + "a.csv", row)
+    ended = world.run().registered["device_id"]
+    remove(world, ended, "sold")
+    world.deliver(HERE + "b.csv", row | {TAG: "again"})
+    night = world.run()
+    assert primary(night) == {(HERE + "b.csv", 2): "DEVICE_LEFT"}
+    told = night.rejected.row(0, named=True)
+    assert told["matched_device_id"] == ended[0]
+    assert told["evidence"] == f"asked for before, and ended: {ended[0]}"

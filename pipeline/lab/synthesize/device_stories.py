@@ -55,10 +55,10 @@ def odd_hashes(night: Night) -> None:
 
 def same_device(night: Night) -> None:
     """A registered device, changed in ways that leave it the same device."""
-    for name, drift in _DRIFTS.items():
+    for name, drift in DRIFTS.items():
         _drifted(night, name, (drift,))
     for number in (2, 3):
-        drifts = night.random.sample(list(_DRIFTS.values()), number)
+        drifts = night.random.sample(list(DRIFTS.values()), number)
         _drifted(night, f"{number} changes at once", tuple(drifts))
 
 
@@ -73,7 +73,7 @@ def _drifted(night: Night, name: str, drifts: tuple[_Drift, ...]) -> None:
     night.intune(Truth(f"registered device, {name}", ("ALREADY_REGISTERED",)), tenant, capture(device))
 
 
-_DRIFTS: dict[str, _Drift] = {
+DRIFTS: dict[str, _Drift] = {
     "captured again": devices.recaptured,
     "upgraded": devices.upgraded,
     "more memory": devices.with_memory,
@@ -81,6 +81,7 @@ _DRIFTS: dict[str, _Drift] = {
     "new Wi-Fi card": devices.with_wifi,
     "TPM switched off": devices.without_tpm,
 }
+"""What leaves a device the same, by name."""
 
 
 def other_owner(night: Night) -> None:
@@ -156,11 +157,11 @@ def known_by_tuple(night: Night) -> None:
     truth = Truth("product ID of a registered device, another serial", ("AMBIGUOUS_MATCH",))
     stranger = night.factory.device(LENOVO)
     night.partner_center(truth, tenant, product_id=device.product_id or "", serial=stranger.serial, maker=LENOVO.name)
-    neighbour = _neighbour(registered(DELL))
-    night.by_tuple(Truth("neighbouring serial"), tenant, neighbour)
+    next_one = neighbour(registered(DELL))
+    night.by_tuple(Truth("neighbouring serial"), tenant, next_one)
 
 
-def _neighbour(device: Device) -> Device:
+def neighbour(device: Device) -> Device:
     """The next serial of the production run: other digits only, all of them usual."""
     last = device.serial[-1]
     return replace(device, serial=device.serial[:-1] + ("7" if last != "7" else "3"))

@@ -97,6 +97,10 @@ class Factory:
         """A product ID that no device has."""
         return self._unused(lambda: "3305" + f"{self.random.randrange(10**9):09d}")
 
+    def junk_serial(self) -> str:
+        """What a maker may write to many boards alike, and no list of placeholders knows."""
+        return self._unused(lambda: f"JUNK{self.random.randrange(10**9):09d}")
+
     def uuid(self) -> bytes:
         """A random (version 4) UUID as SMBIOS stores it."""
         raw = bytearray(self.random.randbytes(16))

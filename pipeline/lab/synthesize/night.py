@@ -4,6 +4,7 @@ import csv
 import gzip
 import random
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,10 @@ _ROWS_A_FILE = 450
 AS_OF = "2026-01-15T02:00:00Z"
 """The moment that a night is made for."""
 
+SECOND = "second"
+"""Folder of the second night, and its moment below."""
+SECOND_AS_OF = "2026-01-16T02:00:00Z"
+
 GRANTED = "2024-01-01T00:00:00Z"
 
 
@@ -32,11 +37,15 @@ Statement = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What must become of a row: a set, any of some primary reasons, any of some warnings, and why it is there."""
+    """What must become of a row: a set, any of some primary reasons, any of some warnings, and why it is there.
+
+    `later` is what must become of it in the second night, of a row that waited for what has come by then.
+    """
 
     scenario: str
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    later: "Truth | None" = None
 
 
 @dataclass(slots=True)
@@ -53,6 +62,7 @@ class Night:
         factory: makes devices.
         story: what is being told; rows of one story, partner, tenant and layout share files.
         tenants: customers of the night, all authorized for `contoso` and `northwind`.
+        granted: what customers have stated since the night before.
     """
 
     def __init__(self, seed: int) -> None:
@@ -68,10 +78,21 @@ class Night:
         self.tenant_rows = [(tenant, "EU", "public", "contoso.example") for tenant in self.tenants]
         self.exclusions: list[tuple[str, str, str, str]] = []
         self.existing: list[tuple[str, ...]] = []
+        self.granted: list[tuple[str, ...]] = []
         self.story = ""
+        self._second: Night | None = None
         self._customers: dict[str, str] = {}
         self._sheets: dict[tuple[str, str, str, tuple[str, ...]], _Sheet] = {}
         self._raw: dict[str, tuple[bytes, list[tuple[int, Truth]]]] = {}
+
+    @property
+    def second(self) -> "Night":
+        """The night after, of the same customers and devices: what it is told is delivered, and stated, then."""
+        if self._second is None:
+            after = self._second = copy(self)
+            after.story, after.granted = f"{SECOND}-night", []
+            after._sheets, after._raw = {}, {}  # noqa: SLF001 - its own
+        return self._second
 
     def tenant(self) -> str:
         """One of the customers."""
@@ -148,21 +169,38 @@ class Night:
 
     @property
     def rows(self) -> int:
-        """Rows so far."""
+        """Rows so far, of both nights."""
         in_sheets = sum(len(sheet.rows) for sheet in self._sheets.values())
-        return in_sheets + sum(len(lines) for _, lines in self._raw.values())
+        later = self._second.rows if self._second else 0
+        return in_sheets + sum(len(lines) for _, lines in self._raw.values()) + later
 
     def truths(self) -> list[Truth]:
-        """What must become of the rows so far."""
-        in_sheets = [truth for sheet in self._sheets.values() for _, truth in sheet.rows]
-        return in_sheets + [truth for _, lines in self._raw.values() for _, truth in lines]
+        """What must become of the rows so far, in both nights."""
+        told = [truth for sheet in self._sheets.values() for _, truth in sheet.rows]
+        told += [truth for _, lines in self._raw.values() for _, truth in lines]
+        told += [truth.later for truth in told if truth.later]
+        return told + (self._second.truths() if self._second else [])
 
     def write(self, folder: Path) -> int:
         """Write `inbox/`, `reference/`, `existing_devices.csv` and `truth.csv`.
 
+        Where a story goes on, the second night's `inbox/`, `reference/` and `truth.csv` lie in `second/`.
+
         Returns:
-            Number of rows of the manifests.
+            Number of rows of the manifests, of both nights.
         """
+        _write_csv(folder / "existing_devices.csv", IMPORT_COLUMNS, self.existing)
+        truths = self._deliver(folder)
+        _write_truths(folder / "truth.csv", truths)
+        if self._second is None:
+            return len(truths)
+        new = self._second._deliver(folder / SECOND)  # noqa: SLF001 - its own
+        waited = [(path, line, truth.later) for path, line, truth in truths if truth.later]
+        _write_truths(folder / SECOND / "truth.csv", waited + new)
+        return len(truths) + len(new)
+
+    def _deliver(self, folder: Path) -> list[tuple[str, int, Truth]]:
+        """Write manifests and reference data, and tell what must become of each row."""
         truths: list[tuple[str, int, Truth]] = []
         for number, (path, sheet_rows, header) in enumerate(self._files()):
             name, content = _encoded(path, header, [cells for cells, _ in sheet_rows], number)
@@ -172,12 +210,12 @@ class Night:
             _write_bytes(folder / "inbox" / path, content)
             truths += [(path, line, truth) for line, truth in lines]
         _write_csv(folder / "reference" / "partners.csv", _PARTNER_COLUMNS, self.partners)
-        _write_csv(folder / "reference" / "authorizations.csv", _AUTHORIZATION_COLUMNS, self.authorizations)
+        _write_csv(
+            folder / "reference" / "authorizations.csv", _AUTHORIZATION_COLUMNS, self.authorizations + self.granted
+        )
         _write_csv(folder / "reference" / "tenants.csv", _TENANT_COLUMNS, self.tenant_rows)
         _write_csv(folder / "reference" / "exclusions.csv", _EXCLUSION_COLUMNS, self.exclusions)
-        _write_csv(folder / "existing_devices.csv", IMPORT_COLUMNS, self.existing)
-        _write_csv(folder / "truth.csv", _TRUTH_COLUMNS, [_truth_row(*truth) for truth in truths])
-        return len(truths)
+        return truths
 
     def _files(self) -> list[tuple[str, list[tuple[tuple[str, ...] | bytes, Truth]], tuple[str, ...]]]:
         files = []
@@ -211,6 +249,10 @@ _AUTHORIZATION_COLUMNS = ("partner_id", "tenant_id", "status", "granted_at", "re
 _TENANT_COLUMNS = ("tenant_id", "region", "cloud", "verified_domains")
 _EXCLUSION_COLUMNS = ("tenant_id", "serial_number", "manufacturer", "reason")
 _TRUTH_COLUMNS = ("source_file", "source_line", "scenario", "want", "reasons", "outcome", "warnings")
+
+
+def _write_truths(path: Path, truths: list[tuple[str, int, Truth]]) -> None:
+    _write_csv(path, _TRUTH_COLUMNS, [_truth_row(*truth) for truth in truths])
 
 
 def _truth_row(file: str, line: int, truth: Truth) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.lab.synthesize import delivery_stories, device_stories
+from pipeline.lab.synthesize import delivery_stories, device_stories, later_stories, shared_stories
 from pipeline.lab.synthesize.night import Night
 
 Story = Callable[[Night], None]
@@ -22,6 +22,9 @@ STORIES: tuple[Story, ...] = (
     device_stories.known_by_tuple,
     device_stories.damaged_serials,
     device_stories.within_batch,
+    shared_stories.shared_product_ids,
+    shared_stories.shared_uuids,
+    shared_stories.shared_serials,
     delivery_stories.authorization,
     delivery_stories.broken_hashes,
     delivery_stories.bad_fields,
@@ -30,12 +33,17 @@ STORIES: tuple[Story, ...] = (
     delivery_stories.bad_records,
     delivery_stories.bad_files,
 )
-"""Every story; a night tells each at least once."""
+"""Every story of one night; a night tells each at least once."""
 
-MATCHING_STORIES = tuple(
-    story for story in STORIES if story.__module__ == device_stories.__name__ and story is not device_stories.oem
+MATCHING_STORIES: tuple[Story, ...] = (
+    *(story for story in STORIES if story.__module__ != delivery_stories.__name__ and story is not device_stories.oem),
+    later_stories.registered_last_night,
+    later_stories.named_last_night,
+    later_stories.known_by_product_id,
+    later_stories.learned_by_tuple,
+    later_stories.waited,
 )
-"""Those that tell of devices, and nothing of partners, files and cells."""
+"""Those that tell of devices, in one night or two, and nothing of partners, files and cells."""
 
 _STORY_SHARE = 0.3
 """Share of rows that tell a story; the rest are new devices by hash."""
