@@ -19,7 +19,7 @@ from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
 from pipeline.history import count_published, published_runs
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
-from pipeline.intake import Work, take_in
+from pipeline.intake import Work, sheets_passed_over, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
@@ -148,6 +148,7 @@ def _run(
                     listener.notice(f"{conflict}; matching again")
                 else:
                     again = delivered_again(files, summary.files["disposition"], night)
+                    again += sheets_passed_over(summary.files)
                     _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()

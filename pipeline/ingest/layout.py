@@ -109,6 +109,11 @@ class Header:
         return [name for at in self.others if (name := self.cells[at].strip(TRIMMED))]
 
     @property
+    def other_names(self) -> str | None:
+        """Names of the columns that are not on the list, one a line; None where all are."""
+        return "\n".join(self.cells[at].strip(TRIMMED) for at in self.others) if self.others else None
+
+    @property
     def unclear(self) -> list[tuple[str, str]]:
         """Names that may mean a column, or stand for one that has another already, each with that column's."""
         return [(name, meaning) for name in self.ignored if (meaning := near_column(name))]

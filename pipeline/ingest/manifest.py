@@ -34,6 +34,7 @@ class Reading:
         failed: it could not be read on, or changed meanwhile.
         other_lines: its lines in another encoding, ascending.
         sheet: what it is read from, where it is a workbook's sheet; its text is gone once that was read.
+        passed_over: it is a sheet that is not read, since it has no header and another has one.
     """
 
     manifest: Manifest
@@ -44,6 +45,7 @@ class Reading:
     failed: bool = False
     other_lines: list[int] = field(default_factory=list)
     sheet: Sheet | None = None
+    passed_over: bool = False
 
     def sections(self, forms: Forms) -> Iterator[bytes]:
         """The text in blocks of whole lines, as far as it can be read."""
@@ -101,11 +103,12 @@ def _begin_sheet(manifest: Manifest, limit: int, most_rows: int) -> Reading:
     if sheet is None:
         return Reading(manifest, replace(book.survey, readable=False, encoding=None), failed=True)
     digest = f"{book.survey.sha256}#{manifest.sheet}"
-    surveyed = replace(book.survey, sha256=digest, encoding=None if manifest.sheet in book.passed_over else "utf-8")
+    passed_over = manifest.sheet in book.passed_over
+    surveyed = replace(book.survey, sha256=digest, encoding=None if passed_over else "utf-8")
     course = Course()
     if sheet.is_one_column:
         course.lines_read = -1
-    return Reading(manifest, surveyed, course=course, sheet=sheet)
+    return Reading(manifest, surveyed, course=course, sheet=sheet, passed_over=passed_over)
 
 
 def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFrame]:
@@ -129,7 +132,13 @@ def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFram
             rows = read_cells(records, forms, CELLS)
             reading = pl.Series("reading", numbers, dtype=pl.UInt32).gather(rows["section"])
             mixed = _in_other_encoding(rows, begun, reading)
-            rows = rows.with_columns(reading, encoding_mixed=mixed, spoilt_cells=_spoilt(rows, begun, reading, forms))
+            rows = rows.with_columns(
+                reading,
+                encoding_mixed=mixed,
+                spoilt_cells=_spoilt(rows, begun, reading, forms),
+                unheaded=pl.Series([one.course.unheaded for one in begun], dtype=pl.String).gather(reading),
+                other_names=_other_names(rows["form"], forms),
+            )
             yield _of_manifests(rows, manifests, forms)
 
 
@@ -173,6 +182,12 @@ def _spoilt(rows: pl.DataFrame, readings: list[Reading], reading: pl.Series, for
     return stored.select(pl.when(names != "").then(names)).to_series()
 
 
+def _other_names(form: pl.Series, forms: Forms) -> pl.Series:
+    """By row the names of the columns that are not on the list, one a line; null without any."""
+    names = {number: forms.headers[number].other_names for number in form.drop_nulls().unique()}
+    return form.replace_strict(names, default=None, return_dtype=pl.String)
+
+
 def _sections(readings: Iterable[Reading], forms: Forms, begun: list[Reading]) -> Iterator[Section]:
     for number, reading in enumerate(readings):
         begun.append(reading)
@@ -180,8 +195,13 @@ def _sections(readings: Iterable[Reading], forms: Forms, begun: list[Reading]) -
             yield number, reading.course, text
 
 
-def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
-    """A row for each manifest that could not be read to its end: line 0 stands for what was not read."""
+def unread_rows(manifests: list[Manifest], what: list[str | None]) -> pl.DataFrame:
+    """A row for each manifest that could not be read to its end: line 0 stands for what was not read.
+
+    Args:
+        manifests: the files.
+        what: by file what it is, where it is known to be something that is not read.
+    """
     height = len(manifests)
     nowhere = np.zeros(height, np.int64)
     frame = pl.DataFrame({"section": range(height)}, schema={"section": pl.UInt32}).with_columns(
@@ -192,7 +212,8 @@ def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
     )
     rows = read_cells(Records(b"", frame, nowhere, nowhere), Forms(), CELLS)
     rows = rows.with_columns(raw_record=pl.lit(None, pl.String), reading="section", encoding_mixed=pl.lit(value=False))
-    rows = rows.with_columns(spoilt_cells=pl.lit(None, pl.String))
+    nothing = pl.lit(None, pl.String)
+    rows = rows.with_columns(spoilt_cells=nothing, other_names=nothing, unheaded=pl.Series(what, dtype=pl.String))
     return _of_manifests(rows, manifests, Forms())
 
 
@@ -221,6 +242,7 @@ class FileRead:
         rows_read: its records, without the row that stands for what could not be read.
         fault: the code of why it was not read to its end; None where it was.
         settled: it is what an earlier run settled, and was not read again.
+        passed_over: it is a sheet that is not read, since it has no header and another has one.
     """
 
     survey: Survey
@@ -229,6 +251,7 @@ class FileRead:
     rows_read: int
     fault: str | None
     settled: bool
+    passed_over: bool = False
 
     @property
     def rows(self) -> int:
@@ -252,7 +275,7 @@ class FileRead:
             return []
         held = {
             **({self.fault: True} if self.fault else {}),
-            "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > 0,
+            "FILE_HEADER_UNKNOWN": self.passed_over or (not self.headers and self.rows_read > 0),
             "COLUMN_UNCLEAR": any(header.unclear for header in self.headers),
             "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
             "RECORD_UNWRAPPED": self.survey.wrapped,
@@ -290,4 +313,5 @@ def file_read(parts: list[Reading], settled: frozenset[str] = frozenset()) -> Fi
         rows_read=sum(reading.course.rows_read for reading in parts),
         fault=cause if (failed or too_large) and not is_settled else None,
         settled=is_settled,
+        passed_over=parts[0].passed_over,
     )

@@ -19,7 +19,12 @@ from pipeline.ingest.fields import LINE_BREAKS
 from pipeline.ingest.layout import HARDWARE_HASH
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, ExpatError, CalamineError, zipfile.BadZipFile, zlib.error)
-"""What reading a workbook raises when the file is at fault; a password is `PasswordError`, a `CalamineError`."""
+"""What reading a workbook raises when the file is at fault."""
+
+
+class TooLargeError(ValueError):
+    """A workbook has more text or rows than is read of one file."""
+
 
 _ENDING = ".xlsx"
 _MOST_SHEETS = 100
@@ -33,7 +38,7 @@ _MOST_PACKED = 200
 _LONGEST_ERROR = 20
 _SMALL_ENTRY = 1 << 20
 _CHUNK = 1 << 16
-_SHARED = "xl/sharedStrings.xml"
+_SHARED, _BOOK, _LINKS = "xl/sharedStrings.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _ROUNDED_FROM = 10**15
 """Spreadsheets keep fifteen digits of a number."""
 
@@ -87,7 +92,7 @@ def sheet_names(opened: Callable[[], BinaryIO]) -> tuple[str, ...]:
     """Names of a workbook's sheets, in order; none where it cannot be read."""
     try:
         with opened() as file, zipfile.ZipFile(file) as packed:
-            _require_bounded(packed, _SMALL_ENTRY * 64)
+            _require_bounded([packed.getinfo(name) for name in (_LINKS, _BOOK)], _SMALL_ENTRY * 64)
             names = tuple(name for name, _ in _parts(packed))
     except UNREADABLE:
         return ()
@@ -100,21 +105,22 @@ def read_workbook(file: BinaryIO, limit: int, most_rows: int) -> dict[str, Sheet
     Args:
         file: the workbook, open.
         limit: most bytes of what is packed in it.
-        most_rows: most rows of a sheet.
+        most_rows: most rows of a sheet below its first.
 
     Raises:
-        ValueError: (or another of `UNREADABLE`) it is broken, encrypted, or would take more memory than it may.
+        TooLargeError: it has more text or rows than it may.
+        ValueError: (or another of `UNREADABLE`) it is broken, encrypted, or packed as nobody would.
     """
     with zipfile.ZipFile(file) as packed:
-        _require_bounded(packed, limit)
+        _require_bounded(packed.infolist(), limit)
         shapes = {name: _shape(packed, part) for name, part in _parts(packed)}
         # A sheet that no list names is read by nobody, and one that two names share is read twice.
         if sum(shape.rows * shape.columns for shape in shapes.values()) > _MOST_CELLS:
             message = "its cells span more than may be read"
             raise ValueError(message)
-        if any(shape.rows > most_rows for shape in shapes.values()):
+        if any(shape.rows > most_rows + 1 for shape in shapes.values()):
             message = "a sheet has more rows than may be read"
-            raise ValueError(message)
+            raise TooLargeError(message)
         _require_short(packed, shapes.values(), limit)
     file.seek(0)
     try:
@@ -127,14 +133,16 @@ def read_workbook(file: BinaryIO, limit: int, most_rows: int) -> dict[str, Sheet
         raise ValueError(message) from error
 
 
-def _require_bounded(packed: zipfile.ZipFile, limit: int) -> None:
-    entries = packed.infolist()
+def _require_bounded(entries: list[zipfile.ZipInfo], limit: int) -> None:
     odd = any(
         one.file_size > max(_SMALL_ENTRY, one.compress_size * _MOST_PACKED) or one.flag_bits & 1 for one in entries
     )
-    if odd or len(entries) > _MOST_ENTRIES or sum(one.file_size for one in entries) > limit:
-        message = "it holds more than may be read, or is encrypted"
+    if odd or len(entries) > _MOST_ENTRIES:
+        message = "it is packed as nobody would, or encrypted"
         raise ValueError(message)
+    if sum(one.file_size for one in entries) > limit:
+        message = "it holds more than may be read"
+        raise TooLargeError(message)
 
 
 def _require_short(packed: zipfile.ZipFile, shapes: Iterable[_Shape], limit: int) -> None:
@@ -157,7 +165,7 @@ def _require_short(packed: zipfile.ZipFile, shapes: Iterable[_Shape], limit: int
     used: Counter[str] = sum((shape.shared for shape in shapes), Counter())
     if sum(size * used[str(number)] for number, size in enumerate(sizes)) > limit:
         message = "its texts are longer than may be read"
-        raise ValueError(message)
+        raise TooLargeError(message)
 
 
 def _parts(packed: zipfile.ZipFile) -> list[tuple[str, str]]:
@@ -173,8 +181,8 @@ def _parts(packed: zipfile.ZipFile) -> list[tuple[str, str]]:
         if _local(name) == "sheet":
             sheets.append((own["name"], next(value for key, value in own.items() if _local(key) == "id")))
 
-    _parse(packed, "xl/_rels/workbook.xml.rels", relation)
-    _parse(packed, "xl/workbook.xml", sheet)
+    _parse(packed, _LINKS, relation)
+    _parse(packed, _BOOK, sheet)
     return [(name, targets[number]) for name, number in sheets if number in targets]
 
 
