@@ -105,7 +105,7 @@ class Intake:
 
 
 def sheets_passed_over(files: pl.DataFrame) -> list[str]:
-    """Sentences about the sheets of workbooks that were passed over, of `files` with the columns of `DESCRIBED_TYPES`."""
+    """What to say of the sheets of workbooks that were passed over; `files` has the columns of `DESCRIBED_TYPES`."""
     without_header = pl.col("findings").list.contains("FILE_HEADER_UNKNOWN")
     passed_over = files.filter((pl.col("disposition") == "empty") & without_header)
     return [

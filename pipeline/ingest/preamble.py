@@ -97,6 +97,9 @@ def _lines(text: bytes) -> Iterator[_Line]:
 
 def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]) -> Opening | None:
     """How a file begins whose header was found; None where too many records come before it."""
+    told = [found[1] for _, raw in before if (found := SEPARATOR.fullmatch(_shown(raw)))]
+    if told and len(header.cells) == 1:
+        header = replace(header, delimiter=told[-1])
     odd = (
         (first + at, line)
         for first, run in blank
@@ -110,9 +113,6 @@ def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]
     titles = tuple(at for at in lines if at not in remarks and at not in rows)
     if len(rows) + len(titles) > _MOST_BEFORE:
         return None
-    told = [found[1] for line in lines.values() if (found := SEPARATOR.fullmatch(line))]
-    if told and len(header.cells) == 1:
-        header = replace(header, delimiter=told[-1])
     return Opening(header, header.delimiter, number, remarks, titles, rows)
 
 

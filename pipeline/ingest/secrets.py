@@ -52,8 +52,9 @@ _ALONE = rf"(^|[^\p{{L}}\p{{N}}])(?:{_RUN})($|[^\p{{L}}\p{{N}}])"
 
 @lru_cache(maxsize=1)
 def _in_name() -> re.Pattern[str]:
-    """Finds keys in names, as the others do in cells; made when it is needed, and with a look ahead, since to make it
-    of all the places that a digit may have took longer than all the rest of starting.
+    """Finds keys in names, as the others do in cells.
+
+    Made when it is needed, and with a look ahead: of all the places that a digit may have it took a third of starting.
     """
     group = _group(*[_LETTER_OR_DIGIT] * _LENGTH)
     most_before = _GROUPS * _LENGTH - 1

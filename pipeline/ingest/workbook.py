@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from pipeline.ingest.fields import LINE_BREAKS
 from pipeline.ingest.layout import HARDWARE_HASH
@@ -125,7 +125,7 @@ def read_workbook(file: BinaryIO, limit: int, most_rows: int) -> dict[str, Sheet
     file.seek(0)
     try:
         with CalamineWorkbook.from_filelike(file) as book:
-            return {name: _sheet(book.get_sheet_by_name(name).iter_rows(), shape) for name, shape in shapes.items()}
+            return {name: _sheet(book.get_sheet_by_name(name), shape) for name, shape in shapes.items()}
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what the reader gives up with is no Exception
             raise
@@ -262,12 +262,14 @@ def _column(letters: str) -> int:
     return number
 
 
-def _sheet(rows: Iterator[list[Cell]], shape: _Shape) -> Sheet:
+def _sheet(sheet: CalamineSheet, shape: _Shape) -> Sheet:
     lines: list[str] = []
     stored: dict[int, str] = {}
     errors: dict[int, dict[int, str]] = {}
+    empty = sheet.start[1] if sheet.start else 0  # columns before the first cell, which the reader leaves out
     for (row, column), error in shape.errors.items():
-        errors.setdefault(row, {})[column] = error
+        errors.setdefault(row, {})[column - empty] = error
+    rows: Iterator[list[Cell]] = sheet.iter_rows()
     for number, cells in enumerate(rows, 1):
         texts, kinds = [], []
         for cell in cells:

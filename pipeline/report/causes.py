@@ -45,7 +45,7 @@ _CELL_CODES = (
     "USER_FORMAT",
 )
 _OF_FILES = {
-    unheaded.ARCHIVE: "Give a workbook its own ending, .xlsx, or save it as CSV and send that; unpack any other archive.",
+    unheaded.ARCHIVE: "Give a workbook its own ending, .xlsx, or save it as CSV and send that; unpack other archives.",
     unheaded.OLD_WORKBOOK: (
         "Open it with the spreadsheet program and save it as .xlsx without a password, or as CSV; another name alone "
         "does not help."

@@ -3,8 +3,8 @@
 import polars as pl
 
 from pipeline.makers import BUILT_IN_SPELLINGS, did_you_mean
-from pipeline.report.headings import header_found, unclear_columns
 from pipeline.report.causes import A_HASH, code_point, first_difference, is_hash, remedy
+from pipeline.report.headings import header_found, unclear_columns
 from pipeline.report.masking import brief, masked, masked_user
 from schemas.identities import TUPLE_FAULTS, is_spreadsheet_damage, name_fault
 from schemas.manifest import FORMULA, HIDDEN, TEXT_CELLS

@@ -56,7 +56,11 @@ def _shown_cell(cell: str) -> str:
 
 
 def unclear_columns(each: pl.DataFrame) -> pl.DataFrame:
-    """By finding the unclear `column`, `column_found`, `column_meaning` and `column_remedy`; null for other findings."""
+    """By finding what is told of an unclear column; null for other findings.
+
+    Returns:
+        `column`, its name; `column_found`; `column_meaning`, what it may mean; and `column_remedy`.
+    """
     told = pl.col("code") == "COLUMN_UNCLEAR"
     names = each.select(pl.when(told).then("other_names")).to_series()
     by_name = pl.DataFrame([_by_name(text) for text in names.drop_nulls().unique()], schema=_NAMED)
