@@ -447,6 +447,13 @@ def test_lines_of_another_encoding_are_told_apart(tmp_path, content, lines):
     assert rows.select("source_line", "encoding_mixed", "serial_number").rows() == lines
 
 
+@pytest.mark.parametrize("line", [b"\0,\0,\0,HP", b"A\0B\0C\0D\0E", b"\0A\0B\0C\0D\0", b"\0" * 8])
+def test_a_line_of_nuls_spoils_no_line_after_it(tmp_path, line):
+    text = HEADER + b"\n" + line + b"\n" + b"A2,,,HP,M\nA3,,,HP,M\n"
+    assert seen(tmp_path, text)[-2:] == [(3, None, "A2"), (4, None, "A3")]
+    assert len(seen(tmp_path, text)) == 3
+
+
 @pytest.mark.parametrize("content", [WIDE.encode("utf-16-le"), WIDE.encode("utf-16-be"), WIDE.encode()])
 def test_lines_of_one_encoding_are_no_mixture(tmp_path, content):
     file, rows = read(tmp_path, content)
