@@ -7,16 +7,13 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from pipeline.ingest.fields import LINE_BREAKS
-from pipeline.ingest.layout import HARDWARE_HASH
+from pipeline.ingest.stored import NO_TEXT, TEXT, Cell, as_field, value_as_field
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, ExpatError, CalamineError, zipfile.BadZipFile, zlib.error)
 """What reading a workbook raises when the file is at fault."""
@@ -39,20 +36,9 @@ _LONGEST_ERROR = 20
 _SMALL_ENTRY = 1 << 20
 _CHUNK = 1 << 16
 _SHARED, _BOOK, _LINKS = "xl/sharedStrings.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-_ROUNDED_FROM = 10**15
-"""Spreadsheets keep fifteen digits of a number."""
-
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-_QUOTED = re.compile(r'[\t"]')
-_BREAKS = re.compile(r"\r\n?|\n")
-NUMBER, ROUNDED, NO_TEXT, TEXT = "nxo."
-"""How a cell is stored: as a whole number, as one that lost digits or has a fraction, as a date, truth value or error,
-and as text."""
-
 SEPARATED = b"sep=\t\n"
 """Stands before a header of one column, as no row of the sheet."""
-
-Cell: TypeAlias = str | float | bool | date | time | timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,37 +259,14 @@ def _sheet(sheet: CalamineSheet, shape: _Shape) -> Sheet:
     for number, cells in enumerate(rows, 1):
         texts, kinds = [], []
         for cell in cells:
-            text, kind = (_text(cell), TEXT) if isinstance(cell, str) else _of_value(cell)
+            text, kind = (as_field(cell), TEXT) if isinstance(cell, str) else value_as_field(cell)
             texts.append(text)
             kinds.append(kind)
         for column, error in errors.get(number, {}).items():
             if column <= len(texts):
-                texts[column - 1], kinds[column - 1] = _text(error or "#N/A"), NO_TEXT
+                texts[column - 1], kinds[column - 1] = as_field(error or "#N/A"), NO_TEXT
         lines.append("\t".join(texts))
         how = "".join(kinds)
         if how.strip(TEXT):
             stored[number] = how
     return Sheet("".join(f"{line}\n" for line in lines).encode(), stored)
-
-
-def _text(cell: str) -> str:
-    """A cell as a field; line breaks inside become a character that no name or number has, but in a hash blanks."""
-    if "\n" in cell or "\r" in cell:
-        inside = " " if re.search(HARDWARE_HASH, cell) else "\v"
-        cell = _BREAKS.sub(inside, cell.strip(LINE_BREAKS))
-    if _QUOTED.search(cell):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
-
-
-def _of_value(cell: float | date | time | timedelta) -> tuple[str, str]:
-    """What is no text, as text, and how it is stored."""
-    if isinstance(cell, bool):
-        return str(cell).upper(), NO_TEXT
-    if not isinstance(cell, int | float):
-        return str(cell), NO_TEXT
-    if cell != cell or cell in (float("inf"), float("-inf")):  # noqa: PLR0124 - no number
-        return str(cell), NO_TEXT
-    if cell == int(cell):
-        return str(int(cell)), NUMBER if abs(cell) < _ROUNDED_FROM else ROUNDED
-    return f"{Decimal(repr(cell)):f}", ROUNDED
