@@ -21,7 +21,7 @@ from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.staging import Staging
-from pipeline.intake.taking_in import Work, take_in
+from pipeline.intake.taking_in import Work, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
 from pipeline.publish.sets import Stamp, publish_sets, write_files
@@ -148,6 +148,7 @@ def _run(
                     listener.notice(f"{conflict}; matching again")
                 else:
                     again = delivered_again(files, summary.files["disposition"], night)
+                    again += sheets_passed_over(summary.files)
                     _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()

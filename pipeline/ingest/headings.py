@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from schemas.columns import COLUMN_NAMES
@@ -17,6 +18,10 @@ _REPORTED = re.compile(r"detailstable0(.*?)0?")
 """What ConfigMgr's report makes of a name."""
 
 _LABEL = "headertable0"
+_LEAST_ALIKE = 0.7
+"""Share of letters from which a name is told as the nearest; nothing is decided by it."""
+
+_LONGEST_NAME = 60
 _ONE_EDIT_FROM, _TWO_EDITS_FROM = 5, 12
 """Letters from which a name that differs in one place, or two, is taken to be meant."""
 
@@ -52,6 +57,16 @@ def near_column(name: str) -> str | None:
         return None
     near = min(_COLUMNS, key=lambda known: OSA.distance(plain, known, score_cutoff=edits))
     return _DOCUMENTED[_COLUMNS[near]] if OSA.distance(plain, near) <= edits else None
+
+
+@lru_cache(maxsize=4_096)
+def nearest_column(name: str) -> str | None:
+    """The documented name that is nearest to one, however many letters differ; None where none is alike."""
+    bare = compared(_OTHER_REMARK.sub("", name))
+    if len(bare) < _ONE_EDIT_FROM or len(bare) > _LONGEST_NAME:
+        return _DOCUMENTED[_COLUMNS[bare]] if bare in _COLUMNS else None
+    near = process.extractOne(bare, _COLUMNS.keys(), scorer=OSA.normalized_similarity, score_cutoff=_LEAST_ALIKE)
+    return _DOCUMENTED[_COLUMNS[near[0]]] if near else None
 
 
 @lru_cache(maxsize=4_096)

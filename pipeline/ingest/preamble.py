@@ -8,6 +8,7 @@ from itertools import islice
 from pipeline.ingest.fields import TRIMMED
 from pipeline.ingest.layout import SEPARATOR, Forms, Header, guess_delimiter, is_blank, is_remark, may_be_row
 from pipeline.ingest.lines import NEWLINE, RECORD_LIMIT
+from pipeline.ingest.unheaded import likeliest_header
 
 _MOST_BEFORE = 19
 """Records before the last line in which a header is looked for."""
@@ -27,6 +28,7 @@ class Opening:
         remarks: lines before the header that are no records.
         titles: lines before the header that are records, and no rows.
         rows: lines before the header that may be rows.
+        meant: where there is no header, the line that is likest to one, product keys masked.
     """
 
     header: Header | None
@@ -35,6 +37,7 @@ class Opening:
     remarks: tuple[int, ...] = ()
     titles: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
+    meant: str | None = None
 
 
 _Line = tuple[int, bytes]
@@ -72,7 +75,9 @@ def find_opening(text: bytes, forms: Forms, *, is_whole: bool) -> Opening | None
             return None
     if not before:
         return None
-    return Opening(None, guess_delimiter(_shown(before[0][1])), before[0][0])
+    lines = [_shown(raw[:RECORD_LIMIT]) for _, raw in before]
+    meant = likeliest_header([line for line in lines if not is_remark(line)] or lines)
+    return Opening(None, guess_delimiter(_shown(before[0][1])), before[0][0], meant=meant)
 
 
 def _lines(text: bytes) -> Iterator[_Line]:
@@ -92,6 +97,9 @@ def _lines(text: bytes) -> Iterator[_Line]:
 
 def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]) -> Opening | None:
     """How a file begins whose header was found; None where too many records come before it."""
+    told = [found[1] for _, raw in before if (found := SEPARATOR.fullmatch(_shown(raw)))]
+    if told and len(header.cells) == 1:
+        header = replace(header, delimiter=told[-1])
     odd = (
         (first + at, line)
         for first, run in blank
@@ -105,9 +113,6 @@ def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]
     titles = tuple(at for at in lines if at not in remarks and at not in rows)
     if len(rows) + len(titles) > _MOST_BEFORE:
         return None
-    told = [found[1] for line in lines.values() if (found := SEPARATOR.fullmatch(line))]
-    if told and len(header.cells) == 1:
-        header = replace(header, delimiter=told[-1])
     return Opening(header, header.delimiter, number, remarks, titles, rows)
 
 

@@ -105,6 +105,11 @@ class OpenRows:
         exact = self._tonight.spellings.select("spelling", pl.col("manufacturer").str.to_lowercase())
         return spelled.replace(exact["spelling"], exact["manufacturer"]).alias("manufacturer")
 
+    @property
+    def spellings(self) -> pl.DataFrame:
+        """Spellings of manufacturers, as the reference data of the run knows them."""
+        return self._tonight.spellings
+
     def events(self) -> pl.DataFrame:
         """What the registry has to record of requests that wait or are open, with the columns of its events."""
         broken = self._broken_now().drop("row")

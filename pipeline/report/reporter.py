@@ -46,7 +46,7 @@ class Reporter:
         is_rejected = decisions["reason"].is_not_null()
         decided = decisions.select("row", "reason", *REPAIRS, partner_id=files["partner_id"].gather(rows["file_no"]))
         self._exports = Exports(self._report, rows.filter(is_rejected), files, headers)
-        self._shown = ShownRows(decided.filter(is_rejected))
+        self._shown = ShownRows(decided.filter(is_rejected), open_rows.spellings)
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
         self._open = open_rows
 
