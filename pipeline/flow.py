@@ -24,7 +24,7 @@ from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.staging import Staging
-from pipeline.intake.taking_in import Intake, Work, take_in
+from pipeline.intake.taking_in import Intake, Work, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import Matches, match
 from pipeline.publish.records import ENDING
@@ -147,6 +147,7 @@ def _run(
                     listener.notice(f"{conflict}; matching again")
                 else:
                     again = delivered_again(files, summary.files["disposition"], docket)
+                    again += sheets_passed_over(summary.files)
                     _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()

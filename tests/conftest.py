@@ -164,6 +164,7 @@ def world(tmp_path: Path, factory: Factory) -> World:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of a benchmark's night")
+    parser.addoption("--files", type=int, default=100_000, help="files of a hostile benchmark")
     parser.addoption("--records", type=int, default=1_000_000, help="records of the long run")
     parser.addoption("--seed", type=int, default=1, help="seed of the long run")
     parser.addoption("--kills", type=int, default=1_000, help="kills of the long run")

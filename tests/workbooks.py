@@ -38,6 +38,11 @@ def formula(value):
     return f'<c t="str"><f>A1&amp;B1</f><v>{escape(value)}</v></c>'
 
 
+def placed(number, column, cell):
+    """A cell that says where it stands, as programs write them; others follow what is before them."""
+    return cell.replace("<c", f'<c r="{chr(ord("A") + column)}{number}"', 1)
+
+
 def row(number, *cells):
     return f'<row r="{number}">{"".join(cell if cell.startswith("<") else text(cell) for cell in cells)}</row>'
 
@@ -73,3 +78,78 @@ def write_workbook(path, sheets, *, hidden=()):
                 f"xl/worksheets/sheet{at}.xml",
                 f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>',
             )
+
+
+_NAMES = [
+    ["Device Serial Number", "Windows Product ID", "Hardware Hash", "Manufacturer name", "Device model"],
+    ["Serial Number", "Make", "Model", "Group Tag", "Room"],
+    ["PKID", "Serial"],
+    ["PKID"],
+]
+_HASH = "T0" + "Ab1+" * 20
+_TEXTS = [
+    "",
+    "",
+    "A1",
+    "5CG1234ABC",
+    " x\u00a0",
+    "a,b",
+    "a;b",
+    "a\tb",
+    'a"b',
+    '"',
+    "two\nlines",
+    "3303123456789",
+    _HASH,
+]
+_NUMBERS = ["3303123456789", "12", "1.5", "0", "1E+15", "999999999999999", "123456789012345680", "-4", "2.0"]
+
+
+def a_cell(source):
+    """A kind and a value."""
+    kind = source.choices(["text", "number", "formula", "error", "truth", "date"], [12, 3, 1, 1, 1, 1])[0]
+    values = {
+        "text": _TEXTS,
+        "number": _NUMBERS,
+        "formula": ["5CD1", "HP"],
+        "error": ["#N/A", "#REF!"],
+        "truth": [True, False],
+        "date": ["2023-03-15"],
+    }
+    return kind, source.choice(values[kind])
+
+
+def a_workbook(source, most_rows):
+    """Sheets by name, each with its cells by number of the row: almost right, or not at all."""
+    sheets = {}
+    for name in source.sample(["Devices", "Notes", "2", "a&b"], source.choice([1, 1, 2, 3])):
+        names, rows, number = source.choice(_NAMES), {}, 0
+        shift = [("text", "")] * source.choice([0, 0, 0, 1, 2])
+        for _ in range(source.randrange(most_rows + 1)):
+            number += source.choice([1, 1, 1, 1, 2, 5])
+            kind = source.random()
+            if kind < 0.25 or (not rows and kind < 0.8):
+                rows[number] = [*shift, *(("text", name) for name in names[: source.choice([5, 5, 5, 2])])]
+            else:
+                width = source.choice([1, 2, 3, len(names), len(names), len(names), len(names) + 1])
+                rows[number] = [*shift, *(a_cell(source) for _ in range(width))]
+        sheets[name] = rows
+    return sheets
+
+
+def _written(kind, value):
+    if kind == "text" and value == "":
+        return ""
+    makers = {"text": text, "number": number, "formula": formula, "error": error, "truth": truth}
+    return day(45_000) if kind == "date" else makers[kind](value)
+
+
+def write_sheets(path, sheets):
+    """Write sheets as `a_workbook` gives them; empty cells are left out."""
+    parts = {}
+    for name, rows in sheets.items():
+        parts[name] = "".join(
+            row(at, *(placed(at, place, one) for place, cell in enumerate(cells) if (one := _written(*cell))))
+            for at, cells in rows.items()
+        )
+    write_workbook(path, parts)

@@ -158,12 +158,12 @@ def _parse(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -
     finished = finished.with_columns(_of_others(fields, header))
     if not bad.size or counts is None:
         return finished
-    lines = records.frame["source_line"].gather(at[bad]).to_numpy()
+    lines = records.frame["source_line"].gather(at[bad]).cast(pl.Int64).to_numpy()
     causes = _causes(raw.gather(bad).to_list(), lines, header.delimiter, width)
     return finished.with_columns(field_count=counts.scatter(bad, causes))
 
 
-def _causes(texts: list[str], lines: npt.NDArray[np.uint32], delimiter: str, width: int) -> list[str]:
+def _causes(texts: list[str], lines: npt.NDArray[np.int64], delimiter: str, width: int) -> list[str]:
     """Why records have not the header's number of fields, by themselves and by what their neighbours are."""
     causes = [misfit(text, delimiter, width) for text in texts]
     for at in range(len(texts) - 1):

@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from schemas.kinds import KINDS
@@ -23,6 +24,10 @@ _REPORTED = re.compile(r"detailstable0(.*?)0?")
 """What ConfigMgr's report makes of a name."""
 
 _LABEL = "headertable0"
+_LEAST_ALIKE = 0.7
+"""Share of letters from which a name is told as the nearest; nothing is decided by it."""
+
+_LONGEST_NAME = 60
 _ONE_EDIT_FROM, _TWO_EDITS_FROM = 5, 12
 """Letters from which a name that differs in one place, or two, is taken to be meant."""
 
@@ -38,6 +43,7 @@ _COLUMNS = {
     kind.name: {compared(name): column for column, names in kind.columns.items() for name in names}
     for kind in KINDS.values()
 }
+_ALL_COLUMNS = {name: column for columns in _COLUMNS.values() for name, column in columns.items()}
 _DOCUMENTED = {column: names[0] for kind in KINDS.values() for column, names in kind.columns.items()}
 
 
@@ -62,6 +68,16 @@ def near_column(name: str, kind: str) -> str | None:
         return None
     near = min(columns, key=lambda known: OSA.distance(plain, known, score_cutoff=edits))
     return _DOCUMENTED[columns[near]] if OSA.distance(plain, near) <= edits else None
+
+
+@lru_cache(maxsize=4_096)
+def nearest_column(name: str) -> str | None:
+    """The documented name, of any kind of manifest, that is nearest to one; None where none is alike."""
+    bare = compared(_OTHER_REMARK.sub("", name))
+    if len(bare) < _ONE_EDIT_FROM or len(bare) > _LONGEST_NAME:
+        return _DOCUMENTED[_ALL_COLUMNS[bare]] if bare in _ALL_COLUMNS else None
+    near = process.extractOne(bare, _ALL_COLUMNS.keys(), scorer=OSA.normalized_similarity, score_cutoff=_LEAST_ALIKE)
+    return _DOCUMENTED[_ALL_COLUMNS[near[0]]] if near else None
 
 
 @lru_cache(maxsize=4_096)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pipeline.ingest.fields import TRIMMED, split_line
@@ -120,6 +120,11 @@ class Header:
         return [name for at in self.others if (name := self.cells[at].strip(TRIMMED))]
 
     @property
+    def other_names(self) -> str | None:
+        """Names of the columns that are not on the list, one a line; None where all are."""
+        return "\n".join(self.cells[at].strip(TRIMMED) for at in self.others) if self.others else None
+
+    @property
     def unclear(self) -> list[tuple[str, str]]:
         """Names that may mean a column, or stand for one that has another already, each with that column's."""
         return [(name, meaning) for name in self.ignored if (meaning := near_column(name, self.kind))]
@@ -231,9 +236,14 @@ class Forms:
         self._numbers: dict[Header, int] = {}
 
     def find_again(self, line: str, before: Header) -> Header | None:
-        """The header that a later line is, or None; `before` is that of the lines before."""
-        found = self.find_header(line, before.kind)
-        return found or (parse_names(line, before.delimiter, before.kind) if self._by_half else None)
+        """The header that a later line is, or None; `before` is that of the lines before.
+
+        A single name does not show what separates fields, so that stays as it was.
+        """
+        header = self.find_header(line, before.kind)
+        if header and len(header.cells) == 1:
+            return replace(header, delimiter=before.delimiter)
+        return header or (parse_names(line, before.delimiter, before.kind) if self._by_half else None)
 
     def number(self, header: Header) -> int:
         """The header's number."""

@@ -10,10 +10,10 @@ from pipeline.config import ROW_LIMIT
 from pipeline.ingest.cells import read_cells
 from pipeline.ingest.encoding import UNREADABLE, read_mixed, read_open
 from pipeline.ingest.inbox import Manifest
-from pipeline.ingest.layout import CELLS, Forms, Header, row_limit
+from pipeline.ingest.layout import CELLS, Forms
 from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
-from pipeline.ingest.secrets import MASK, mask_in_name
+from pipeline.ingest.secrets import MASK
 from pipeline.ingest.sheets import SPOILT, book_of
 from pipeline.ingest.states import state_of, state_of_open
 from pipeline.ingest.survey import Survey, survey, unread
@@ -34,6 +34,7 @@ class Reading:
         failed: it could not be read on, or changed meanwhile.
         other_lines: its lines in another encoding, ascending.
         sheet: what it is read from, where it is a workbook's sheet; its text is gone once that was read.
+        passed_over: it is a sheet that is not read, since it has no header and another has one.
     """
 
     manifest: Manifest
@@ -44,6 +45,7 @@ class Reading:
     failed: bool = False
     other_lines: list[int] = field(default_factory=list)
     sheet: Sheet | None = None
+    passed_over: bool = False
 
     def __post_init__(self) -> None:
         """What its lines can be depends on its kind."""
@@ -105,11 +107,12 @@ def _begin_sheet(manifest: Manifest, limit: int, most_rows: int) -> Reading:
     if sheet is None:
         return Reading(manifest, replace(book.survey, readable=False, encoding=None), failed=True)
     digest = f"{book.survey.sha256}#{manifest.sheet}"
-    surveyed = replace(book.survey, sha256=digest, encoding=None if manifest.sheet in book.passed_over else "utf-8")
+    passed_over = manifest.sheet in book.passed_over
+    surveyed = replace(book.survey, sha256=digest, encoding=None if passed_over else "utf-8")
     course = Course()
     if sheet.is_one_column:
         course.lines_read = -1
-    return Reading(manifest, surveyed, course=course, sheet=sheet)
+    return Reading(manifest, surveyed, course=course, sheet=sheet, passed_over=passed_over)
 
 
 def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFrame]:
@@ -133,7 +136,13 @@ def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFram
             rows = read_cells(records, forms, CELLS)
             reading = pl.Series("reading", numbers, dtype=pl.UInt32).gather(rows["section"])
             mixed = _in_other_encoding(rows, begun, reading)
-            rows = rows.with_columns(reading, encoding_mixed=mixed, spoilt_cells=_spoilt(rows, begun, reading, forms))
+            rows = rows.with_columns(
+                reading,
+                encoding_mixed=mixed,
+                spoilt_cells=_spoilt(rows, begun, reading, forms),
+                unheaded=pl.Series([one.course.unheaded for one in begun], dtype=pl.String).gather(reading),
+                other_names=_other_names(rows["form"], forms),
+            )
             yield _of_manifests(rows, manifests, forms)
 
 
@@ -177,6 +186,12 @@ def _spoilt(rows: pl.DataFrame, readings: list[Reading], reading: pl.Series, for
     return stored.select(pl.when(names != "").then(names)).to_series()
 
 
+def _other_names(form: pl.Series, forms: Forms) -> pl.Series:
+    """By row the names of the columns that are not on the list, one a line; null without any."""
+    names = {number: forms.headers[number].other_names for number in form.drop_nulls().unique()}
+    return form.replace_strict(names, default=None, return_dtype=pl.String)
+
+
 def _sections(readings: Iterable[Reading], forms: Forms, begun: list[Reading]) -> Iterator[Section]:
     for number, reading in enumerate(readings):
         begun.append(reading)
@@ -184,8 +199,13 @@ def _sections(readings: Iterable[Reading], forms: Forms, begun: list[Reading]) -
             yield number, reading.course, text
 
 
-def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
-    """A row for each manifest that could not be read to its end: line 0 stands for what was not read."""
+def unread_rows(manifests: list[Manifest], what: list[str | None]) -> pl.DataFrame:
+    """A row for each manifest that could not be read to its end: line 0 stands for what was not read.
+
+    Args:
+        manifests: the files.
+        what: by file what it is, where it is known to be something that is not read.
+    """
     height = len(manifests)
     nowhere = np.zeros(height, np.int64)
     frame = pl.DataFrame({"section": range(height)}, schema={"section": pl.UInt32}).with_columns(
@@ -196,7 +216,8 @@ def unread_rows(manifests: list[Manifest]) -> pl.DataFrame:
     )
     rows = read_cells(Records(b"", frame, nowhere, nowhere), Forms(), CELLS)
     rows = rows.with_columns(raw_record=pl.lit(None, pl.String), reading="section", encoding_mixed=pl.lit(value=False))
-    rows = rows.with_columns(spoilt_cells=pl.lit(None, pl.String))
+    nothing = pl.lit(None, pl.String)
+    rows = rows.with_columns(spoilt_cells=nothing, other_names=nothing, unheaded=pl.Series(what, dtype=pl.String))
     return _of_manifests(rows, manifests, Forms())
 
 
@@ -213,87 +234,4 @@ def _of_manifests(rows: pl.DataFrame, manifests: list[Manifest], forms: Forms) -
         request_kind=kind.gather(rows["reading"]),
         tenant_claim=pl.when(from_cell).then("tenant").otherwise(folder.gather(rows["reading"])),
         tenant_unread=from_cell & pl.col("record_fault").is_not_null(),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class FileRead:
-    """What is known of a manifest that was read, all its parts together.
-
-    Attributes:
-        survey: its form.
-        headers: its different header lines, in order; a row's `header_no` is a position here.
-        delimiter: what separates its fields; None where it has no records.
-        rows_read: its records, without the row that stands for what could not be read.
-        fault: the code of why it was not read to its end; None where it was.
-        settled: it is what an earlier run settled, and was not read again.
-    """
-
-    survey: Survey
-    headers: list[Header]
-    delimiter: str | None
-    rows_read: int
-    fault: str | None
-    settled: bool
-
-    @property
-    def rows(self) -> int:
-        """Its rows, with the one that stands for what could not be read."""
-        return self.rows_read + (self.fault is not None)
-
-    @property
-    def layout(self) -> str | None:
-        """Name of the layout of its first header."""
-        return self.headers[0].layout if self.headers else None
-
-    @property
-    def ignored_columns(self) -> list[str]:
-        """Names of its columns that are not read, product keys masked."""
-        names = (mask_in_name(name) for header in self.headers for name in header.ignored)
-        return [] if self.settled else list(dict.fromkeys(names))
-
-    def findings(self) -> list[str]:
-        """Codes that hold for every row of the file."""
-        if self.settled:
-            return []
-        held = {
-            **({self.fault: True} if self.fault else {}),
-            "FILE_HEADER_UNKNOWN": not self.headers and self.rows_read > 0,
-            "COLUMN_UNCLEAR": any(header.unclear for header in self.headers),
-            "HEADER_NOT_CANONICAL": any(not header.exact for header in self.headers),
-            "RECORD_UNWRAPPED": self.survey.wrapped,
-            "ENCODING_NOT_ANSI": not self.survey.ansi,
-            "ROW_LIMIT_EXCEEDED": self.rows > row_limit(self.layout),
-        }
-        return [code for code, holds in held.items() if holds]
-
-    @property
-    def disposition(self) -> str:
-        """What became of the file: `processed`, `empty`, `already_processed`, `unreadable` or `not_a_manifest`."""
-        if self.settled:
-            return "already_processed"
-        if self.fault:
-            return "not_a_manifest" if self.fault == "FILE_TYPE_UNKNOWN" else "unreadable"
-        return "processed" if self.rows_read else "empty"
-
-
-def file_read(parts: list[Reading], settled: frozenset[str] = frozenset()) -> FileRead:
-    """Put the readings of all parts of a manifest together.
-
-    Args:
-        parts: in order.
-        settled: digests of files that were not read beyond their survey.
-    """
-    survey, last = parts[0].survey, parts[-1].course
-    is_settled = survey.sha256 in settled
-    too_large = survey.too_large or any(reading.course.too_large for reading in parts)
-    failed = not survey.readable or any(reading.failed for reading in parts)
-    cause = parts[0].manifest.refused or ("FILE_TOO_LARGE" if too_large else "FILE_UNREADABLE")
-    return FileRead(
-        survey=survey,
-        headers=last.headers,
-        delimiter=last.delimiter,
-        rows_read=sum(reading.course.rows_read for reading in parts),
-        fault=cause if (failed or too_large) and not is_settled else None,
-        settled=is_settled,
     )

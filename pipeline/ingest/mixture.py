@@ -72,7 +72,7 @@ def _next_line(text: bytes, at: int, encoding: str, *, is_whole: bool) -> _Line 
         return None
     narrow = narrow if is_ended else len(text)
     raw = text[at:narrow]
-    wide = _wide_encoding(raw, text[narrow + 1 : narrow + 2], encoding)
+    wide = _wide_encoding(raw, text[narrow + 1 : narrow + 2] if is_ended else None, encoding)
     if wide is None:
         return _Line("8-bit", raw, min(narrow + 1, len(text)), is_ended)
     end = text.find(_WIDE_NEWLINE[wide], at)
@@ -83,8 +83,14 @@ def _next_line(text: bytes, at: int, encoding: str, *, is_whole: bool) -> _Line 
     return _Line(wide, text[at:end], end + 2, is_ended=True)
 
 
-def _wide_encoding(raw: bytes, behind: bytes, encoding: str) -> str | None:
-    """Which UTF-16 a line is in; None for 8-bit text. `behind` is the byte behind its line feed."""
+def _wide_encoding(raw: bytes, behind: bytes | None, encoding: str) -> str | None:
+    """Which UTF-16 a line is in; None for 8-bit text, of which NULs spoil no line but their own.
+
+    Args:
+        raw: the line up to its line feed.
+        behind: the byte behind that, empty at the end of the file; None where it has none.
+        encoding: that of the file.
+    """
     if encoding in _WIDE_NEWLINE:
         is_wide = _NUL in raw or (encoding == "utf-16-le" and behind == _NUL)
         return encoding if is_wide else None
@@ -92,8 +98,9 @@ def _wide_encoding(raw: bytes, behind: bytes, encoding: str) -> str | None:
         return None
     even, odd, half = raw[0::2].count(0), raw[1::2].count(0), len(raw) // 2
     if odd > half * _LEAST_EVEN and even <= half * _MOST_ODD:
-        return "utf-16-le"
-    return "utf-16-be" if even > half * _LEAST_EVEN and odd <= half * _MOST_ODD else None
+        return "utf-16-le" if not behind or (behind == _NUL and not len(raw) % 2) else None
+    ends = behind is None or (raw.endswith(_NUL) and len(raw) % 2)
+    return "utf-16-be" if ends and even > half * _LEAST_EVEN and odd <= half * _MOST_ODD else None
 
 
 def _is_other(line: _Line, encoding: str) -> bool:

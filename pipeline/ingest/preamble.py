@@ -17,6 +17,7 @@ from pipeline.ingest.layout import (
     may_be_row,
 )
 from pipeline.ingest.lines import NEWLINE, RECORD_LIMIT
+from pipeline.ingest.unheaded import likeliest_header
 
 _MOST_BEFORE = 19
 """Records before the last line in which a header is looked for."""
@@ -36,6 +37,7 @@ class Opening:
         remarks: lines before the header that are no records.
         titles: lines before the header that are records, and no rows.
         rows: lines before the header that may be rows.
+        meant: where there is no header, the line that is likest to one, product keys masked.
     """
 
     header: Header | None
@@ -44,6 +46,7 @@ class Opening:
     remarks: tuple[int, ...] = ()
     titles: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
+    meant: str | None = None
 
 
 _Line = tuple[int, bytes]
@@ -91,9 +94,11 @@ def _without_header(before: list[_Line], kind: str) -> Opening:
     first, raw = before[min(len(remarks), len(before) - 1)]
     delimiter = guess_delimiter(_shown(raw))
     header = assumed_header(kind, delimiter)
-    if header is None:
-        return Opening(None, guess_delimiter(_shown(before[0][1])), before[0][0])
-    return Opening(header, delimiter, first, remarks)
+    if header:
+        return Opening(header, delimiter, first, remarks)
+    lines = [_shown(raw[:RECORD_LIMIT]) for _, raw in before]
+    meant = likeliest_header([line for line in lines if not is_remark(line)] or lines)
+    return Opening(None, guess_delimiter(lines[0]), before[0][0], meant=meant)
 
 
 def _lines(text: bytes) -> Iterator[_Line]:
@@ -113,6 +118,9 @@ def _lines(text: bytes) -> Iterator[_Line]:
 
 def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]) -> Opening | None:
     """How a file begins whose header was found; None where too many records come before it."""
+    told = [found[1] for _, raw in before if (found := SEPARATOR.fullmatch(_shown(raw)))]
+    if told and len(header.cells) == 1:
+        header = replace(header, delimiter=told[-1])
     odd = (
         (first + at, line)
         for first, run in blank
@@ -126,9 +134,6 @@ def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]
     titles = tuple(at for at in lines if at not in remarks and at not in rows)
     if len(rows) + len(titles) > _MOST_BEFORE:
         return None
-    told = [found[1] for line in lines.values() if (found := SEPARATOR.fullmatch(line))]
-    if told and len(header.cells) == 1:
-        header = replace(header, delimiter=told[-1])
     return Opening(header, header.delimiter, number, remarks, titles, rows)
 
 

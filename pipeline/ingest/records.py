@@ -4,7 +4,6 @@ The lines of a batch lie in one flat array of bytes and are found, numbered and 
 no text, and headers, are looked at one by one.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from pipeline.ingest.joining import join_lines
 from pipeline.ingest.layout import DELIMITERS, Forms, Header
 from pipeline.ingest.lines import BLOCK_BYTES, HEADER, NEWLINE, NO_RECORD, ROW_BEFORE, SOUND, TITLE, Lines, find_lines
 from pipeline.ingest.preamble import Opening, find_opening, guessed_from_blank
+from pipeline.ingest.unheaded import misnamed
 from schemas.kinds import REGISTRATION
 
 _LONGEST_HEADER = 3_000
@@ -32,9 +32,6 @@ _MOST_HEADERS = 100
 
 _LONGEST_OPENING = 16 << 20
 """Bytes of lines of delimiters alone that a file may begin with; one with more of them has no header."""
-
-_MISNAMED = re.compile(rb"PK\x03\x04|\s*<(?:!doctype\s+html|html|head|body|table|\?xml)[\s>]", re.IGNORECASE)
-"""What archives, workbooks among them, and web pages begin with, whatever they are called."""
 
 _FIRST_OF_BLANK = np.frombuffer((TRIMMED + "".join(DELIMITERS)).encode(), np.uint8)
 
@@ -65,6 +62,7 @@ class Course:
         left_open: the last section ends in a value that may go on.
         too_large: it has more columns, or more different headers, than are read; nothing follows.
         kind: of the manifest.
+        unheaded: of a file without a header what it is instead, or the line that was meant as one.
     """
 
     headers: list[Header] = field(default_factory=list)
@@ -80,6 +78,7 @@ class Course:
     left_open: bool = False
     too_large: bool = False
     kind: str = REGISTRATION
+    unheaded: str | None = None
     _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
@@ -96,11 +95,12 @@ class Course:
                 yield block
                 continue
             held += block
-            if _MISNAMED.match(held):  # only its first line stands for it: each would be a finding
+            if misnamed(held):  # only its first line stands for it: each would be a finding
                 break
             if self._open(held, forms, is_whole=len(held) >= _LONGEST_OPENING) and not self.too_large:
                 yield held
-        if not self.opened and _MISNAMED.match(held):
+        if not self.opened and (what := misnamed(held)):
+            self.unheaded = what
             held = held.lstrip().partition(NEWLINE)[0] + NEWLINE
         if not self.opened and self._open(held, forms, is_whole=True) and not self.too_large:
             self.ended = True
@@ -110,11 +110,12 @@ class Course:
     def _open(self, text: bytes, forms: Forms, *, is_whole: bool) -> bool:
         """Look for the header; whether that is done, and the text may be read."""
         opening = find_opening(text, forms, self.kind, is_whole=is_whole)
-        if opening and opening.header and opening.header.is_assumed and _MISNAMED.match(text):
+        if opening and opening.header and opening.header.is_assumed and misnamed(text):
             opening = replace(opening, header=None, remarks=())
         if opening:
             self.opening, self.delimiter, self.lines_before = opening, opening.delimiter, opening.line
             self.headers += [opening.header] if opening.header else []
+            self.unheaded = self.unheaded or opening.meant
             self.too_large = opening.header is not None and len(opening.header.cells) > MOST_COLUMNS
         elif len(text) >= _LONGEST_OPENING:
             self.delimiter = guessed_from_blank(text)

@@ -12,8 +12,10 @@ from pipeline.ingest.encoding import CHUNK
 from pipeline.ingest.layout import HARDWARE_HASH, THIRTEEN_DIGITS, Forms
 from pipeline.ingest.preamble import find_opening
 from pipeline.ingest.states import State, state_of_open
+from pipeline.ingest.stored import NO_TEXT, NUMBER, ROUNDED
 from pipeline.ingest.survey import Survey, unread
-from pipeline.ingest.workbook import NO_TEXT, NUMBER, ROUNDED, SEPARATED, UNREADABLE, Sheet, read_workbook
+from pipeline.ingest.unheaded import compound_kind
+from pipeline.ingest.workbook import SEPARATED, UNREADABLE, Sheet, TooLargeError, read_workbook
 
 SPOILT = {
     "serial_number": NUMBER + ROUNDED + NO_TEXT,
@@ -48,7 +50,7 @@ def book_of(path: Path, opened: Callable[[], BinaryIO], kind: str, limit: int, m
         opened: opens it.
         kind: of the manifest.
         limit: most bytes of what is packed in it, and of its text.
-        most_rows: most rows of a sheet.
+        most_rows: most rows of a sheet below its first.
     """
     try:
         with opened() as file:
@@ -79,8 +81,11 @@ def _book(opened: _Opened, state: State, kind: str, limit: int, most_rows: int) 
     opened.file.seek(0)
     try:
         sheets = read_workbook(opened.file, limit, most_rows)
+    except TooLargeError:
+        return Book(replace(survey, readable=False, too_large=True), {}, frozenset())
     except UNREADABLE:
-        return Book(replace(survey, readable=False), {}, frozenset())
+        opened.file.seek(0)
+        return Book(replace(survey, readable=False, what=compound_kind(opened.file.read(limit))), {}, frozenset())
     openings = {name: find_opening(sheet.text, Forms(), kind, is_whole=True) for name, sheet in sheets.items()}
     headers = {name: opening.header for name, opening in openings.items() if opening and opening.header}
     for name, header in headers.items():

@@ -60,6 +60,7 @@ class Survey:
         mixed: lines of it may be in another encoding.
         wrapped: each of its lines is one quoted cell that holds a line.
         too_large: it has more text than is read.
+        what: what it is, where it is known to be something that is not read.
     """
 
     encoding: str | None
@@ -72,6 +73,7 @@ class Survey:
     mixed: bool = False
     wrapped: bool = False
     too_large: bool = False
+    what: str | None = None
 
 
 def survey(

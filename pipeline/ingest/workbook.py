@@ -7,19 +7,21 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from pipeline.ingest.fields import LINE_BREAKS
-from pipeline.ingest.layout import HARDWARE_HASH
+from pipeline.ingest.stored import NO_TEXT, TEXT, Cell, as_field, value_as_field
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, ExpatError, CalamineError, zipfile.BadZipFile, zlib.error)
-"""What reading a workbook raises when the file is at fault; a password is `PasswordError`, a `CalamineError`."""
+"""What reading a workbook raises when the file is at fault."""
+
+
+class TooLargeError(ValueError):
+    """A workbook has more text or rows than is read of one file."""
+
 
 _ENDING = ".xlsx"
 _MOST_SHEETS = 100
@@ -33,21 +35,10 @@ _MOST_PACKED = 200
 _LONGEST_ERROR = 20
 _SMALL_ENTRY = 1 << 20
 _CHUNK = 1 << 16
-_SHARED = "xl/sharedStrings.xml"
-_ROUNDED_FROM = 10**15
-"""Spreadsheets keep fifteen digits of a number."""
-
+_SHARED, _BOOK, _LINKS = "xl/sharedStrings.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-_QUOTED = re.compile(r'[\t"]')
-_BREAKS = re.compile(r"\r\n?|\n")
-NUMBER, ROUNDED, NO_TEXT, TEXT = "nxo."
-"""How a cell is stored: as a whole number, as one that lost digits or has a fraction, as a date, truth value or error,
-and as text."""
-
 SEPARATED = b"sep=\t\n"
 """Stands before a header of one column, as no row of the sheet."""
-
-Cell: TypeAlias = str | float | bool | date | time | timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,7 @@ def sheet_names(opened: Callable[[], BinaryIO]) -> tuple[str, ...]:
     """Names of a workbook's sheets, in order; none where it cannot be read."""
     try:
         with opened() as file, zipfile.ZipFile(file) as packed:
-            _require_bounded(packed, _SMALL_ENTRY * 64)
+            _require_bounded([packed.getinfo(name) for name in (_LINKS, _BOOK)], _SMALL_ENTRY * 64)
             names = tuple(name for name, _ in _parts(packed))
     except UNREADABLE:
         return ()
@@ -100,26 +91,27 @@ def read_workbook(file: BinaryIO, limit: int, most_rows: int) -> dict[str, Sheet
     Args:
         file: the workbook, open.
         limit: most bytes of what is packed in it.
-        most_rows: most rows of a sheet.
+        most_rows: most rows of a sheet below its first.
 
     Raises:
-        ValueError: (or another of `UNREADABLE`) it is broken, encrypted, or would take more memory than it may.
+        TooLargeError: it has more text or rows than it may.
+        ValueError: (or another of `UNREADABLE`) it is broken, encrypted, or packed as nobody would.
     """
     with zipfile.ZipFile(file) as packed:
-        _require_bounded(packed, limit)
+        _require_bounded(packed.infolist(), limit)
         shapes = {name: _shape(packed, part) for name, part in _parts(packed)}
         # A sheet that no list names is read by nobody, and one that two names share is read twice.
         if sum(shape.rows * shape.columns for shape in shapes.values()) > _MOST_CELLS:
             message = "its cells span more than may be read"
             raise ValueError(message)
-        if any(shape.rows > most_rows for shape in shapes.values()):
+        if any(shape.rows > most_rows + 1 for shape in shapes.values()):
             message = "a sheet has more rows than may be read"
-            raise ValueError(message)
+            raise TooLargeError(message)
         _require_short(packed, shapes.values(), limit)
     file.seek(0)
     try:
         with CalamineWorkbook.from_filelike(file) as book:
-            return {name: _sheet(book.get_sheet_by_name(name).iter_rows(), shape) for name, shape in shapes.items()}
+            return {name: _sheet(book.get_sheet_by_name(name), shape) for name, shape in shapes.items()}
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what the reader gives up with is no Exception
             raise
@@ -127,14 +119,16 @@ def read_workbook(file: BinaryIO, limit: int, most_rows: int) -> dict[str, Sheet
         raise ValueError(message) from error
 
 
-def _require_bounded(packed: zipfile.ZipFile, limit: int) -> None:
-    entries = packed.infolist()
+def _require_bounded(entries: list[zipfile.ZipInfo], limit: int) -> None:
     odd = any(
         one.file_size > max(_SMALL_ENTRY, one.compress_size * _MOST_PACKED) or one.flag_bits & 1 for one in entries
     )
-    if odd or len(entries) > _MOST_ENTRIES or sum(one.file_size for one in entries) > limit:
-        message = "it holds more than may be read, or is encrypted"
+    if odd or len(entries) > _MOST_ENTRIES:
+        message = "it is packed as nobody would, or encrypted"
         raise ValueError(message)
+    if sum(one.file_size for one in entries) > limit:
+        message = "it holds more than may be read"
+        raise TooLargeError(message)
 
 
 def _require_short(packed: zipfile.ZipFile, shapes: Iterable[_Shape], limit: int) -> None:
@@ -157,7 +151,7 @@ def _require_short(packed: zipfile.ZipFile, shapes: Iterable[_Shape], limit: int
     used: Counter[str] = sum((shape.shared for shape in shapes), Counter())
     if sum(size * used[str(number)] for number, size in enumerate(sizes)) > limit:
         message = "its texts are longer than may be read"
-        raise ValueError(message)
+        raise TooLargeError(message)
 
 
 def _parts(packed: zipfile.ZipFile) -> list[tuple[str, str]]:
@@ -173,8 +167,8 @@ def _parts(packed: zipfile.ZipFile) -> list[tuple[str, str]]:
         if _local(name) == "sheet":
             sheets.append((own["name"], next(value for key, value in own.items() if _local(key) == "id")))
 
-    _parse(packed, "xl/_rels/workbook.xml.rels", relation)
-    _parse(packed, "xl/workbook.xml", sheet)
+    _parse(packed, _LINKS, relation)
+    _parse(packed, _BOOK, sheet)
     return [(name, targets[number]) for name, number in sheets if number in targets]
 
 
@@ -254,46 +248,25 @@ def _column(letters: str) -> int:
     return number
 
 
-def _sheet(rows: Iterator[list[Cell]], shape: _Shape) -> Sheet:
+def _sheet(sheet: CalamineSheet, shape: _Shape) -> Sheet:
     lines: list[str] = []
     stored: dict[int, str] = {}
     errors: dict[int, dict[int, str]] = {}
+    empty = sheet.start[1] if sheet.start else 0  # columns before the first cell, which the reader leaves out
     for (row, column), error in shape.errors.items():
-        errors.setdefault(row, {})[column] = error
+        errors.setdefault(row, {})[column - empty] = error
+    rows: Iterator[list[Cell]] = sheet.iter_rows()
     for number, cells in enumerate(rows, 1):
         texts, kinds = [], []
         for cell in cells:
-            text, kind = (_text(cell), TEXT) if isinstance(cell, str) else _of_value(cell)
+            text, kind = (as_field(cell), TEXT) if isinstance(cell, str) else value_as_field(cell)
             texts.append(text)
             kinds.append(kind)
         for column, error in errors.get(number, {}).items():
             if column <= len(texts):
-                texts[column - 1], kinds[column - 1] = _text(error or "#N/A"), NO_TEXT
+                texts[column - 1], kinds[column - 1] = as_field(error or "#N/A"), NO_TEXT
         lines.append("\t".join(texts))
         how = "".join(kinds)
         if how.strip(TEXT):
             stored[number] = how
     return Sheet("".join(f"{line}\n" for line in lines).encode(), stored)
-
-
-def _text(cell: str) -> str:
-    """A cell as a field; line breaks inside become a character that no name or number has, but in a hash blanks."""
-    if "\n" in cell or "\r" in cell:
-        inside = " " if re.search(HARDWARE_HASH, cell) else "\v"
-        cell = _BREAKS.sub(inside, cell.strip(LINE_BREAKS))
-    if _QUOTED.search(cell):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
-
-
-def _of_value(cell: float | date | time | timedelta) -> tuple[str, str]:
-    """What is no text, as text, and how it is stored."""
-    if isinstance(cell, bool):
-        return str(cell).upper(), NO_TEXT
-    if not isinstance(cell, int | float):
-        return str(cell), NO_TEXT
-    if cell != cell or cell in (float("inf"), float("-inf")):  # noqa: PLR0124 - no number
-        return str(cell), NO_TEXT
-    if cell == int(cell):
-        return str(int(cell)), NUMBER if abs(cell) < _ROUNDED_FROM else ROUNDED
-    return f"{Decimal(repr(cell)):f}", ROUNDED

@@ -85,9 +85,15 @@ def stage_part(reading: Reading, number: int, path: Path) -> Staged:
     return Staged(path, rows, (reading,))
 
 
-def stage_unread(delivered: list[Delivered], path: Path) -> Staged:
-    """Give each manifest that could not be read to its end the row that stands for the rest."""
-    rows = unread_rows([one.manifest for one in delivered])
+def stage_unread(delivered: list[Delivered], what: list[str | None], path: Path) -> Staged:
+    """Give each manifest that could not be read to its end the row that stands for the rest.
+
+    Args:
+        delivered: those manifests.
+        what: as in `unread_rows`.
+        path: of the staging file.
+    """
+    rows = unread_rows([one.manifest for one in delivered], what)
     return Staged(path, _write([rows], [one.number for one in delivered], path), ())
 
 

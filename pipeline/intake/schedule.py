@@ -138,6 +138,7 @@ class _InParts:
         self._give(0, Reading(looked.manifest, survey, 0, ends[0]))
         for piece, cut in enumerate(cuts, 1):
             known = Course([*course.headers], 0, course.delimiter, opened=True, lines_read=cut.lines)
+            known.unheaded = course.unheaded
             self._give(piece, Reading(looked.manifest, survey, cut.at, ends[piece], known))
 
     def _give(self, piece: int, reading: Reading) -> None:

@@ -54,6 +54,8 @@ WIDE_TYPES: dict[str, pl.DataType] = {
     "hash_blob": pl.Binary(),
     "hardware_hash_id": pl.String(),
     "corrects": pl.String(),
+    "unheaded": pl.String(),
+    "other_names": pl.String(),
 }
 """All that is kept of a row. Where `hash_at` is not null, `raw_record` lacks the hash, which stood after so many
 characters."""
@@ -73,6 +75,8 @@ _OF_FEW_VALUES = [
     "hash_fault",
     "hash_manufacturer",
     "hash_model",
+    "unheaded",
+    "other_names",
 ]
 """Columns whose values repeat: a dictionary makes them small, and would only cost time in the others."""
 

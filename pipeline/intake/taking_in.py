@@ -118,6 +118,16 @@ class Intake:
         return self.only(self.rows["request_kind"] == kind)
 
 
+def sheets_passed_over(files: pl.DataFrame) -> list[str]:
+    """What to say of the sheets of workbooks that were passed over; `files` has the columns of `DESCRIBED_TYPES`."""
+    without_header = pl.col("findings").list.contains("FILE_HEADER_UNKNOWN")
+    passed_over = files.filter((pl.col("disposition") == "empty") & without_header)
+    return [
+        f"{name}: passed over: it has no header, nothing in it may be a device, and another sheet has a header"
+        for name in passed_over["source_file"]
+    ]
+
+
 def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
     """Read, decode and judge the rows of all manifests.
 
@@ -192,9 +202,10 @@ def _read(
                 sum(file.survey.state.size for file in taken.files),
                 sum(file.rows_read for file in taken.files),
             )
-    unread = [one for one, file in zip(delivered, files, strict=True) if file.fault]
+    unread = [(one, file.survey.what) for one, file in zip(delivered, files, strict=True) if file.fault]
     if unread:
-        yield staging.add(stage_unread(unread, staging.part(len(delivered))).path)
+        manifests, what = map(list, zip(*unread, strict=True))
+        yield staging.add(stage_unread(manifests, what, staging.part(len(delivered))).path)
 
 
 def _describe(delivered: list[Delivered], files: list[FileRead], no_lists: list[int]) -> pl.DataFrame:

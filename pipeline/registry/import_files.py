@@ -15,8 +15,9 @@ from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Forms, Header
 from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, blocks_of, find_records
-from pipeline.ingest.secrets import holds_product_key
+from pipeline.ingest.secrets import holds_groups, holds_product_key, may_hold_groups
 from pipeline.ingest.survey import survey
+from pipeline.ingest.workbook import is_workbook
 from schemas.registry import IMPORT_COLUMNS
 
 _BATCH_ROWS = 4_096
@@ -39,6 +40,9 @@ def read_records(path: Path) -> Iterator[pl.DataFrame]:
     Raises:
         UsageError: the file cannot be read or lacks a column.
     """
+    if is_workbook(path):
+        message = f"{path}: is a workbook; save the sheet of existing records as CSV, UTF-8, and import that"
+        raise UsageError(message)
     try:
         yield from _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     except UNREADABLE as error:
@@ -82,15 +86,21 @@ def _read_parquet(path: Path) -> Iterator[pl.DataFrame]:
             texts = pl.DataFrame(pa.Table.from_batches([batch])).select(
                 _as_text(name, batch.schema.field(name).type) for name in IMPORT_COLUMNS
             )
-            exposed = {name: holds_product_key(pl.col(name)) for name in IMPORT_COLUMNS if name != "hardware_hash"}
+            exposed = {name: _holds_key(name) for name in IMPORT_COLUMNS}
             yield texts.select(
                 pl.int_range(line, line + batch.num_rows, dtype=pl.UInt32).alias("source_line"),
                 pl.lit(None, pl.String).alias("record_fault"),
                 pl.any_horizontal(exposed.values()).fill_null(value=False).alias("product_key_exposed"),
-                "hardware_hash",
                 *(pl.when(~held).then(name).alias(name) for name, held in exposed.items()),
             )
             line += batch.num_rows
+
+
+def _holds_key(name: str) -> pl.Expr:
+    """Whether a cell holds a product key; in a hash one without anything between its groups stands by chance."""
+    if name != "hardware_hash":
+        return holds_product_key(pl.col(name))
+    return holds_groups(pl.when(may_hold_groups(pl.col(name))).then(name)).fill_null(value=False)
 
 
 def _as_text(name: str, dtype: pa.DataType) -> pl.Expr:

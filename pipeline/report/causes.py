@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from pipeline.ingest import unheaded
 from schemas.manifest import HIDDEN, TEXT_CELLS
 
 _MOST_COMPARED = 64
@@ -43,6 +44,22 @@ _CELL_CODES = (
     "TENANT_FORMAT",
     "USER_FORMAT",
 )
+_OF_FILES = {
+    unheaded.ARCHIVE: "Give a workbook its own ending, .xlsx, or save it as CSV and send that; unpack other archives.",
+    unheaded.OLD_WORKBOOK: (
+        "Open it with the spreadsheet program and save it as .xlsx without a password, or as CSV; another name alone "
+        "does not help."
+    ),
+    unheaded.WEB_PAGE: (
+        "A web page was saved where the list was meant: sign in there, download the list itself, and send that."
+    ),
+    unheaded.XML: "Open it with the program that wrote it, save it as CSV or .xlsx, and send that.",
+    unheaded.ENCRYPTED: "Save the workbook without its password, and send it again.",
+    unheaded.OLD_FORMAT: "Open it with the spreadsheet program and save it as .xlsx; another name alone does not help.",
+}
+"""For what a file is what to do."""
+
+_BEFORE_HEADER = "Put the row below the header, or, where it is none, leave its line out."
 _UNIDENTIFIED = ("IDENTITY_MISSING", "IDENTITY_PARTIAL_TUPLE")
 _INSIDE = "Have the real serial number written to the firmware, then capture the hash again: the row cannot mend it."
 
@@ -57,6 +74,12 @@ def remedy(code: str, usual: str, cell: pl.Expr) -> pl.Expr:
     """
     if code == "SERIAL_PLACEHOLDER":
         return pl.when(pl.col("hash_serial_number").is_not_null()).then(pl.lit(_INSIDE)).otherwise(pl.lit(usual))
+    if code in {"FILE_HEADER_UNKNOWN", "FILE_UNREADABLE"}:
+        before = pl.when(pl.col("record_fault") == code).then(pl.lit(_BEFORE_HEADER))
+        of_file = pl.col("unheaded").replace_strict(_OF_FILES, default=None, return_dtype=pl.String)
+        return pl.coalesce(of_file, before, pl.lit(usual))
+    if code == "COLUMN_UNCLEAR":
+        return pl.coalesce("column_remedy", pl.lit(usual))
     if code in _UNIDENTIFIED:
         shifted = pl.any_horizontal(is_hash(pl.col(name)) for name in TEXT_CELLS)
         return pl.when(shifted).then(pl.lit(_OF_CELLS[_HARDWARE_HASH])).otherwise(pl.lit(usual))

@@ -4,6 +4,7 @@ import polars as pl
 
 from pipeline.reference.manufacturers import BUILT_IN_SPELLINGS, did_you_mean
 from pipeline.report.causes import A_HASH, code_point, first_difference, is_hash, remedy
+from pipeline.report.headings import header_found, unclear_columns
 from pipeline.report.masking import brief, masked, masked_user
 from schemas.identities import TUPLE_FAULTS, is_spreadsheet_damage, name_fault
 from schemas.manifest import FORMULA, HIDDEN, TEXT_CELLS
@@ -55,6 +56,9 @@ _NEEDED = {
     **dict.fromkeys((*TEXT_CELLS, "tenant_id", "tenant_claim", *_INSIDE_HASH.values()), pl.String()),
     "field_count": pl.String(),
     "spoilt_cells": pl.String(),
+    "record_fault": pl.String(),
+    "unheaded": pl.String(),
+    "other_names": pl.String(),
     "hash_bytes": pl.UInt32(),
     "captured_at": pl.Datetime("us", "UTC"),
 }
@@ -104,12 +108,19 @@ def findings(
         "code",
         level=pl.when(pl.col("code").is_in(WARNING_CODES)).then(pl.lit("warning")).otherwise(pl.lit("error")),
         field=pl.coalesce(*(_of(reason, _field(reason)) for reason in present), nothing),
-        found=brief(pl.coalesce(*(_of(reason, _found(reason, value)) for reason in present), nothing)),
-        expected=brief(pl.coalesce(*(_of(reason, _expected(reason, value)) for reason in present), nothing)),
+        found=pl.coalesce(*(_of(reason, _found(reason, value)) for reason in present), nothing),
+        expected=pl.coalesce(*(_of(reason, _expected(reason, value)) for reason in present), nothing),
         remedy=pl.coalesce(
             *(_of(reason, remedy(reason.code, reason.remedy, _cell(reason))) for reason in present), nothing
         ),
-    ).select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items())
+    ).select(_shown(name).cast(dtype) for name, dtype in _TYPES.items())
+
+
+def _shown(name: str) -> pl.Expr:
+    """A column of findings; what comes from cells is no longer than may be shown, what is said of headers by itself."""
+    if name not in {"found", "expected"}:
+        return pl.col(name)
+    return pl.when(pl.col("code") == "FILE_HEADER_UNKNOWN").then(name).otherwise(brief(pl.col(name))).alias(name)
 
 
 def _with_causes(each: pl.DataFrame, spellings: pl.DataFrame, *, masks: bool) -> pl.DataFrame:
@@ -126,7 +137,9 @@ def _with_causes(each: pl.DataFrame, spellings: pl.DataFrame, *, masks: bool) ->
             pl.concat_str(hidden, pl.col("other_cells").str.replace_all("\n", "").fill_null(""))
         )
     ).to_series()
-    return each.with_columns(first_difference=place, meant=meant, code_point=code_point(text))
+    return each.with_columns(
+        first_difference=place, meant=meant, code_point=code_point(text), header_found=header_found(each)
+    ).hstack(unclear_columns(each))
 
 
 def _cell(reason: Reason) -> pl.Expr:
@@ -171,6 +184,8 @@ def _field(reason: Reason) -> pl.Expr:
         return pl.coalesce(*_broken_cells(reason.code, names))
     if reason.code in _PARTS:
         return pl.coalesce(*(pl.when(holds).then(names[name]) for name, holds in _faulty(reason.code).items()))
+    if reason.code == "COLUMN_UNCLEAR":
+        return pl.col("column")
     return pl.lit(COLUMN_NAMES.get(reason.field), pl.String)
 
 
@@ -185,6 +200,9 @@ def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     serial, manufacturer = (value[name].fill_null("missing") for name in ("hash_serial_number", "hash_manufacturer"))
     special = {
         "RECORD_FIELD_COUNT": pl.col("field_count"),
+        "FILE_HEADER_UNKNOWN": pl.col("header_found"),
+        "FILE_UNREADABLE": pl.col("unheaded"),
+        "COLUMN_UNCLEAR": pl.col("column_found"),
         "HASH_TRUNCATED": size,
         "HASH_LENGTH_UNUSUAL": size,
         "HASH_FIELD_MISSING": pl.format("serial number {}, manufacturer {}", serial, manufacturer),
@@ -203,6 +221,8 @@ def _expected(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     usual = pl.lit(reason.expected)
     if reason.code == "MANUFACTURER_SPELLING":
         return pl.coalesce(pl.format("{}; did you mean that?", "meant"), usual)
+    if reason.code == "COLUMN_UNCLEAR":
+        return pl.coalesce("column_meaning", usual)
     inside = _INSIDE_HASH.get(reason.code)
     if inside is None:
         return usual

@@ -128,6 +128,11 @@ class OpenRows:
         exact = self._tonight.spellings.select("spelling", pl.col("manufacturer").str.to_lowercase())
         return spelled.replace(exact["spelling"], exact["manufacturer"]).alias("manufacturer")
 
+    @property
+    def spellings(self) -> pl.DataFrame:
+        """Spellings of manufacturers, as the reference data of the run knows them."""
+        return self._tonight.spellings
+
     def events(self) -> pl.DataFrame:
         """What the registry has to record of requests that wait or are open, with the columns of its events."""
         refused = self._refused().drop("row")

@@ -50,7 +50,7 @@ class Reporter:
         delivering = files["partner_id"].drop_nulls().unique().to_list()
         self._partners = sorted({*delivering, *open_rows.partners()})
         self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.as_of)
-        self._shown = ShownRows(decided.filter(is_rejected))
+        self._shown = ShownRows(decided.filter(is_rejected), open_rows.spellings)
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
         self._open = open_rows
 

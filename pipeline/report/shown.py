@@ -48,12 +48,14 @@ def fairly(rows: pl.DataFrame, most: int, *groups: str, within: str | None = Non
 class ShownRows:
     """The rejected rows that pages show, collected while all rows pass by."""
 
-    def __init__(self, rejected: pl.DataFrame) -> None:
+    def __init__(self, rejected: pl.DataFrame, spellings: pl.DataFrame) -> None:
         """Choose them.
 
         Args:
             rejected: one row a rejected row, in order: `row`, `partner_id`, `reason`.
+            spellings: of manufacturers, as in `findings`.
         """
+        self._spellings = spellings
         partners = max(1, rejected["partner_id"].n_unique())
         each = min(MOST_ROWS, max(1, _MOST_IN_ALL // partners))
         groups = ("partner_id", "reason")
@@ -69,7 +71,8 @@ class ShownRows:
         mine = rejected.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
         if mine.is_empty():
             return
-        told = findings(mine, codes=pl.concat_list("reason")).drop("source_file", "source_line", "level")
+        found = findings(mine, codes=pl.concat_list("reason"), spellings=self._spellings)
+        told = found.drop("source_file", "source_line", "level")
         own = mine.select(
             "partner_id",
             "source_line",

@@ -301,8 +301,9 @@ def departed(intake: Intake, registry: Registry, matches: Matches, leaving: pl.S
     known = asked.join(
         _leaving(intake.rows, matches, leaving), on="row", how="left", maintain_order="left", validate="1:1"
     )
-    left = pl.coalesce("device_id", "leaving_id")
-    return known.select(pl.when(~has_reason(intake.findings)).then(left)).to_series()
+    return known.select(
+        pl.when(~has_reason(intake.findings)).then(pl.coalesce("device_id", "leaving_id")).alias("device_id")
+    ).to_series()
 
 
 def _leaving(rows: pl.DataFrame, matches: Matches, leaving: pl.Series) -> pl.DataFrame:

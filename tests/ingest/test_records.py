@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.config import FILE_LIMIT
 from pipeline.ingest import Forms, Manifest, begin_reading, file_read, read_rows
 from pipeline.ingest.encoding import read_text
+from pipeline.ingest.headings import near_column
 from pipeline.ingest.layout import CELLS
 from pipeline.ingest.lines import RECORD_LIMIT
 from tests.oracles import splitter as oracle
@@ -373,3 +374,88 @@ def test_a_name_within_the_limits_of_a_known_one_is_unclear(tmp_path, name, uncl
 def test_a_remark_that_changes_nothing(tmp_path, remark):
     file, _ = read(tmp_path, f"PKID{remark},Group Tag{remark}\n3303123456789,x\n".encode())
     assert ("COLUMN_UNCLEAR" in file.findings(), file.ignored_columns) == (False, [])
+
+
+def test_the_distances_of_rapidfuzz_decide_what_is_unclear(tmp_path, monkeypatch):
+    def unclear(name):
+        file, _ = read(tmp_path, b"PKID,Model," + name + b"\n3303123456789,M,x\n")
+        return "COLUMN_UNCLEAR" in file.findings()
+
+    names = [b"Grup Tag", b"Cost center", b"Purchase date"]
+    near_column.cache_clear()
+    assert list(map(unclear, names)) == [True, False, False]
+    for edits in (0, 99):
+        near_column.cache_clear()
+        monkeypatch.setattr("pipeline.ingest.headings.OSA.distance", lambda *_, edits=edits, **__: edits)
+        assert list(map(unclear, names)) == [edits == 0] * 3
+    near_column.cache_clear()
+
+
+def wrapped(text, end="\n"):
+    return end.join('"' + line.replace('"', '""') + '"' if line else "" for line in text.split("\n")).encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_that_are_one_quoted_cell_each_are_read_as_what_the_cells_hold(tmp_path, end, encoding):
+    text = HEADER.decode() + '\nA1,,,HP,"840, G8"\n\nA2,,,HP,840\nA3,,,HP\n'
+    file, rows = read(tmp_path, wrapped(text, end).decode().encode(encoding))
+    assert "RECORD_UNWRAPPED" in file.findings()
+    assert rows.select("source_line", "record_fault", "model").rows() == [
+        (2, None, "840, G8"),
+        (4, None, "840"),
+        (5, COUNT, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wrapped(HEADER.decode()) + b"\nA1,,,HP,M\n",  # one line is none
+        wrapped(HEADER.decode() + "\nA1,,,HP,M").replace(b'HP,M"', b'HP","M"'),
+        b'"PKID"\n"3305123456789"\n',  # nothing in the cells separates
+    ],
+)
+def test_lines_that_are_not_all_wrapped_are_read_as_they_are(tmp_path, content):
+    file, _ = read(tmp_path, content)
+    assert "RECORD_UNWRAPPED" not in file.findings()
+
+
+WIDE = "\ufeff" + HEADER.decode() + "\r\nÄ1,,,HP,M\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (
+            WIDE.encode("utf-16-le") + b"A2,,,HP,M\r\nA3,,,HP,M\r\n",
+            [(2, False, "Ä1"), (3, True, "A2"), (4, True, "A3")],
+        ),
+        (WIDE.encode("utf-16-be") + b"A2,,,HP,M\n", [(2, False, "Ä1"), (3, True, "A2")]),
+        (
+            WIDE.encode("utf-16-le") + b"A2,,,HP,M\r\n" + "A3,,,HP,M\r\n".encode("utf-16-le"),
+            [(2, False, "Ä1"), (3, True, "A2"), (4, False, "A3")],
+        ),
+        (WIDE.encode("utf-16-le") + "Ö2,,,HP,M".encode("cp1252"), [(2, False, "Ä1"), (3, True, "Ö2")]),
+        (HEADER + b"\nA1,,,HP,M\n" + "Ö2,,,HP,M\n".encode("utf-16-le"), [(2, False, "A1"), (3, True, "Ö2")]),
+        (HEADER + b"\nA1,,,HP,M\n" + "Ö2,,,HP,M\n".encode("utf-16-be"), [(2, False, "A1"), (3, True, "Ö2")]),
+    ],
+    ids=["8-bit", "8-bit behind big-endian", "and again", "cp1252", "UTF-16", "UTF-16 big-endian"],
+)
+def test_lines_of_another_encoding_are_told_apart(tmp_path, content, lines):
+    _, rows = read(tmp_path, content)
+    assert rows.select("source_line", "encoding_mixed", "serial_number").rows() == lines
+
+
+@pytest.mark.parametrize("line", [b"\0,\0,\0,HP", b"A\0B\0C\0D\0E", b"\0A\0B\0C\0D\0", b"\0" * 8])
+def test_a_line_of_nuls_spoils_no_line_after_it(tmp_path, line):
+    text = HEADER + b"\n" + line + b"\n" + b"A2,,,HP,M\nA3,,,HP,M\n"
+    assert seen(tmp_path, text)[-2:] == [(3, None, "A2"), (4, None, "A3")]
+    assert len(seen(tmp_path, text)) == 3
+
+
+@pytest.mark.parametrize("content", [WIDE.encode("utf-16-le"), WIDE.encode("utf-16-be"), WIDE.encode()])
+def test_lines_of_one_encoding_are_no_mixture(tmp_path, content):
+    file, rows = read(tmp_path, content)
+    assert not rows["encoding_mixed"].any()
+    assert not file.survey.mixed

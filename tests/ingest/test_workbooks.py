@@ -66,11 +66,13 @@ def test_a_sheet_of_one_column(tmp_path):
     assert rows.select("source_line", "windows_product_id").rows() == [(2, "3303123456789"), (3, "a,b")]
 
 
-@pytest.mark.parametrize(("cell", "codes"), [("see order", []), ("3303123456789", ["FILE_HEADER_UNKNOWN"])])
-def test_a_sheet_without_header_beside_one_with_it(tmp_path, cell, codes):
+@pytest.mark.parametrize(("cell", "read_rows"), [("see order", 0), ("3303123456789", 1)])
+def test_a_sheet_without_header_beside_one_with_it(tmp_path, cell, read_rows):
     write_workbook(tmp_path / "a.xlsx", {"S": HEADER + row(2, "A1", "", "", "HP", "M"), "Notes": row(1, cell)})
     file, rows = read(tmp_path / "a.xlsx")["a.xlsx#Notes"]
-    assert (file.findings(), 0 if rows is None else rows.height) == (codes, len(codes))
+    assert (0 if rows is None else rows.height) == file.rows == read_rows
+    assert file.findings() == ["FILE_HEADER_UNKNOWN"]  # told of the file, also where it has no row to tell it of
+    assert file.disposition == ("processed" if read_rows else "empty")
 
 
 def test_a_workbook_without_any_header_is_refused(tmp_path):
@@ -90,6 +92,24 @@ def test_a_workbook_without_any_header_is_refused(tmp_path):
 def test_a_bomb_is_unreadable(tmp_path, rows):
     write_workbook(tmp_path / "a.xlsx", {"S": HEADER + rows})
     assert [file.findings() for file, _ in read(tmp_path / "a.xlsx").values()] == [["FILE_UNREADABLE"]]
+
+
+@pytest.mark.parametrize(("limit", "most_rows"), [(2_000, 100), (FILE_LIMIT, 3)], ids=["text", "rows"])
+def test_a_workbook_beyond_the_limits_is_too_large(tmp_path, limit, most_rows):
+    sheets = {"S": HEADER + "".join(row(at, "A1", "", "", "HP", "M") for at in range(2, 7)), "T": HEADER}
+    write_workbook(tmp_path / "a.xlsx", sheets)
+    for manifest in with_sheets([Manifest(tmp_path / "a.xlsx", "a.xlsx", "contoso", None)], lambda _: ()):
+        reading = begin_reading(manifest, limit, most_rows)
+        assert list(read_rows([reading], Forms())) == []
+        assert file_read([reading]).findings() == ["FILE_TOO_LARGE"]
+    reading = begin_reading(manifest, FILE_LIMIT, 5)
+    assert file_read([reading]).fault is None
+
+
+def test_a_large_workbook_has_its_sheets_by_name(tmp_path):
+    many = "".join(row(at, f"{at:x}" * 300) for at in range(2, 20_000))  # more than what names are looked for in
+    write_workbook(tmp_path / "a.xlsx", {"S": many * 3})
+    assert [one.sheet for one in with_sheets([Manifest(tmp_path / "a.xlsx", "a", "c", None)], lambda _: ())] == ["S"]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), b"a,b\n"])

@@ -6,7 +6,7 @@ from pipeline.config import Limits
 from pipeline.engine.crew import ThisProcess, Workers
 from pipeline.ingest import Manifest
 from pipeline.intake.read_part import Delivered
-from pipeline.intake.schedule import read_all
+from pipeline.intake.schedule import _InParts, read_all
 from pipeline.intake.staging import Staging
 from tests.ingest.test_records import HEADER, NEAR_MANIFESTS
 
@@ -50,6 +50,19 @@ def both_ways(tmp_path_factory, contents, sample):
         whole = read(folder / "whole", contents, ThisProcess())
         make_parts_small(patch)
         return whole, read(folder / "parts", contents, ThisProcess())
+
+
+def test_a_value_of_several_lines_may_stand_across_the_end_of_a_part(tmp_path_factory, monkeypatch):
+    read_again = []
+    again = _InParts._read_whole
+    monkeypatch.setattr(_InParts, "_read_whole", lambda part, first: (read_again.append(part), again(part, first)))
+    for before in range(0, 60, 7):
+        rows = [b"A%d,,,HP,M" % number for number in range(before // 10)] + [b"B" * (before % 10) + b",,,HP,M"]
+        content = b"\n".join([HEADER, *rows, b'C1,,,HP,"Latitude', b"of many", b'lines"', *rows, b""])
+        whole, parts = both_ways(tmp_path_factory, [content], 60)
+        assert parts == whole
+        assert any("Latitude\nof many\nlines" in row for row in whole[0])
+    assert 0 < len(read_again) < 9  # it did stand across one, and not always
 
 
 @given(LINES, st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-16"]))

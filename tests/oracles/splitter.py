@@ -1,5 +1,7 @@
 """A manifest split line by line, as one would explain it; the oracle of ingest. Takes what an encoding gives."""
 
+from decimal import Decimal
+
 BLANKS = " \t\u00a0"
 ENDS = "\r\n"
 NAMES = {
@@ -80,7 +82,7 @@ def header_of(line):
 def repeated_header_of(line, delimiter):
     header = header_of(line)
     if header:
-        return header
+        return (delimiter, header[1]) if len(header[1]) == 1 else header
     cells, columns = names_of(line, delimiter)
     named = sum(column is not None for column in columns)
     if named and named * 2 >= sum(bool(cell.strip(BLANKS)) for cell in cells):
@@ -145,12 +147,12 @@ def find_header(physical):
         if not line.strip(BLANKS + ",;\t"):
             continue
         header = None if fault else header_of(line)
+        told = [told_delimiter(one[1]) for one in physical[:at] if told_delimiter(one[1])]
+        if header and told and len(header[1]) == 1:
+            header = told[-1], header[1]
         before = [one for one in physical[:at] if header and one[1].strip(BLANKS + header[0])]
         records = [one for one in before if not is_remark(one[1])]
         if header and len(records) < 20:
-            told = [told_delimiter(one[1]) for one in before if told_delimiter(one[1])]
-            if told and len(header[1]) == 1:
-                header = told[-1], header[1]
             cells = sum(bool(cell.strip(BLANKS)) for cell in names_of(line, header_of(line)[0])[0])
             codes = {True: "FILE_HEADER_UNKNOWN", False: "RECORD_BEFORE_HEADER"}
             faults = {
@@ -259,3 +261,100 @@ def split(text):
         values = zip(header[1], fields, strict=True)
         records.append((number, None, {name: value.strip(BLANKS + ENDS) or None for name, value in values if name}))
     return records, True
+
+
+def holds_identity(text):
+    """Whether a text holds a hardware hash, or 13 digits that are no part of more."""
+    return may_be_row(text, "\t", 1_000_000)
+
+
+def number_of(value):
+    """A stored number as its digits, and whether they are those that were typed."""
+    whole = Decimal(value) == Decimal(value).to_integral_value()
+    text = f"{Decimal(value):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text, whole and abs(Decimal(value)) < 10**15
+
+
+def cell_of(kind, value):
+    """A cell's text, and for which columns of a tuple its kind is damage."""
+    if kind in {"text", "formula", ""}:
+        return value, set()
+    if kind == "number":
+        text, sure = number_of(value)
+        return text, {"serial_number"} if sure else {"serial_number", "model"}
+    text = {"error": value, "truth": "TRUE" if value else "FALSE", "date": value}[kind]
+    return text, {"serial_number", "manufacturer", "model"}
+
+
+def header_of_cells(texts):
+    names = list(texts)
+    while names and not names[-1].strip(BLANKS):
+        names.pop()
+    columns = [column_of(name) for name in names]
+    known = {column for column in columns if column}
+    is_device = known & {"hardware_hash", "windows_product_id"} or {"serial_number", "manufacturer", "model"} <= known
+    return columns if is_device and len(known) == sum(column is not None for column in columns) else None
+
+
+def names_again(texts):
+    """The columns of a later row that is a header, or None."""
+    columns = header_of_cells(texts)
+    if columns:
+        return columns
+    columns = [column_of(text) for text in texts]
+    filled, named = sum(bool(text.strip(BLANKS)) for text in texts), sum(column is not None for column in columns)
+    if not named or named * 2 < filled:
+        return None
+    while texts and not texts[len(columns) - 1].strip(BLANKS):
+        columns.pop()
+    return [None if column in columns[:at] else column for at, column in enumerate(columns)]
+
+
+def split_sheet(rows):
+    """Records of a sheet: (row, fault, cells, damaged columns), and whether it has a header.
+
+    Args:
+        rows: by number from 1 its cells, each a kind and a value; what is not there is empty.
+    """
+    texts = {number: [cell_of(*cell) for cell in cells] for number, cells in sorted(rows.items())}
+    filled = {number: cells for number, cells in texts.items() if any(text.strip(BLANKS) for text, _ in cells)}
+    order = list(filled)
+    first = [number for number in order[:20] if header_of_cells([text for text, _ in filled[number]])]
+    if not first:
+        return [(number, None, None, set()) for number in order], False
+    at = order.index(first[0])
+    columns = header_of_cells([text for text, _ in filled[first[0]]])
+    width = sum(bool(text.strip(BLANKS)) for text, _ in filled[first[0]])
+    records = []
+    for number in order[:at]:
+        cells = [text for text, _ in filled[number]]
+        full = sum(bool(text.strip(BLANKS)) for text in cells)
+        is_row = (full >= 3 and full >= width) or any(holds_identity(text) for text in cells)
+        records.append((number, "FILE_HEADER_UNKNOWN" if is_row else "RECORD_BEFORE_HEADER", None, set()))
+    for number in order[at + 1 :]:
+        cells = [text for text, _ in filled[number]]
+        again = names_again(cells) if sum(len(text.encode()) + 1 for text in cells) < 3_000 else None
+        if again:
+            columns = again
+            records.append((number, "RECORD_REPEATED_HEADER", None, set()))
+        elif any(text.strip(BLANKS) for text in cells[len(columns) :]):
+            records.append((number, "RECORD_FIELD_COUNT", None, set()))
+        else:
+            pairs = list(zip(columns, filled[number], strict=False))
+            values = {name: text.strip(BLANKS + ENDS) or None for name, (text, _) in pairs if name}
+            values |= {name: None for name in columns[len(pairs) :] if name}
+            records.append((number, None, values, {name for name, (_, damages) in pairs if name in damages}))
+    return records, True
+
+
+def split_workbook(sheets):
+    """By sheet its records as `split_sheet` has them; None for one that is passed over."""
+    split_sheets = {name: split_sheet(rows) for name, rows in sheets.items()}
+    any_header = any(has_header for _, has_header in split_sheets.values())
+    found = {}
+    for name, (records, has_header) in split_sheets.items():
+        cells = [cell_of(*cell)[0] for row in sheets[name].values() for cell in row]
+        is_passed_over = any_header and not has_header and not any(map(holds_identity, cells))
+        found[name] = None if is_passed_over else records
+    return found

@@ -174,13 +174,15 @@ def test_a_hash_makes_up_for_the_cells_but_for_a_damaged_serial_number(world):
     assert (result.imported, result.listed) == (2, ((3, "serial_number: SPREADSHEET_DAMAGE"),))
 
 
-def test_a_product_key_in_a_parquet_file_goes_nowhere(world):
-    row = dict.fromkeys(IMPORT_COLUMNS, "") | of(world.factory.device(), group_tag="AAAAA-BBBBB-CCCCC-DDDDD-EEEEE")
+@pytest.mark.parametrize("column", ["group_tag", "hardware_hash", "partner_id"])
+def test_a_product_key_in_a_parquet_file_goes_nowhere(world, column):
+    row = dict.fromkeys(IMPORT_COLUMNS, "") | of(world.factory.device())
+    row[column] = "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"
     path = world.home / "existing.parquet"
     pl.DataFrame([row]).write_parquet(path)
     result = import_records(Registry.open(world.registry, create=True), path)
     assert (result.imported, result.listed) == (1, ((1, "PRODUCT_KEY_EXPOSED"),))
-    assert live(world)["group_tag"].to_list() == [None]
+    assert live(world)[column].to_list() == [None]
 
 
 def test_a_refreshed_export_changes_registrations_and_makes_none(world):
@@ -312,6 +314,7 @@ def test_a_record_that_is_two_registrations_is_refused(world):
         ("a.csv", b"tenant_id,partner_id\nx,y\n", "found no header"),
         ("a.parquet", b"PAR1", "cannot be read"),
         ("a.csv.gz", b"no gzip", "cannot be read"),
+        ("a.XLSX", b"PK", "is a workbook; save the sheet"),
     ],
 )
 def test_a_file_that_is_none_is_refused_whole(world, name, content, told):
