@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from pipeline.ingest.layout import Header
 from pipeline.report.findings import findings
 from pipeline.report.folders import partner_folder
 from pipeline.report.listings import ERRORS, OPEN, REGISTERED, Listings
+from pipeline.report.open_rows import Tonight
 from pipeline.report.resubmissions import Resubmissions
 from schemas.reasons import CATALOGUE
 
@@ -38,7 +38,7 @@ class Exports:
         rows: pl.DataFrame,
         files: pl.DataFrame,
         headers: list[list[Header]],
-        as_of: datetime,
+        tonight: Tonight,
     ) -> None:
         """Begin them.
 
@@ -48,10 +48,11 @@ class Exports:
             rows: as in `Resubmissions`.
             files: likewise.
             headers: likewise.
-            as_of: likewise.
+            tonight: the run.
         """
         self._errors, self._registered, self._open = Listings(ERRORS), Listings(REGISTERED), Listings(OPEN)
-        self._resubmissions = Resubmissions(rows, files, headers, as_of)
+        self._spellings = tonight.spellings
+        self._resubmissions = Resubmissions(rows, files, headers, tonight.as_of)
         self._sinks: list[Sink] = [self._errors, self._resubmissions, self._registered, self._open]
         for partner_id in partners:
             folder = report / partner_folder(partner_id)
@@ -61,7 +62,7 @@ class Exports:
 
     def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> None:
         """Take some rows of both sets, in order, with their decoded fields and what becomes of their requests."""
-        said = _said(rejected)
+        said = _said(rejected, self._spellings)
         first = said.unique("at", keep="first").select("at", "field", "found", "expected", "remedy")
         told = rejected.with_columns(in_resubmit=self._resubmissions.write(rejected, said)).with_row_index("at")
         self._errors.write(told.join(first, on="at", how="left", maintain_order="left", validate="1:1"))
@@ -84,10 +85,10 @@ class Exports:
         return made
 
 
-def _said(rejected: pl.DataFrame) -> pl.DataFrame:
+def _said(rejected: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
     """All findings of some rows, in order: `at`, the position of the row, and what `findings` says of each."""
     rows = pl.int_range(pl.len(), dtype=pl.UInt32).repeat_by(pl.col("reasons").list.len())
     at = rejected.select(at=rows).explode("at")
     sentence = pl.col("code").replace_strict(_SENTENCES, return_dtype=pl.String)
-    said = findings(rejected, codes=pl.col("reasons")).with_columns(sentence=sentence)
+    said = findings(rejected, codes=pl.col("reasons"), spellings=spellings).with_columns(sentence=sentence)
     return pl.concat([at, said], how="horizontal")

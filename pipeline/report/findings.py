@@ -54,6 +54,7 @@ _TYPES = {
 }
 _NEEDED = {
     **dict.fromkeys((*TEXT_CELLS, "tenant_id", "tenant_claim", *_INSIDE_HASH.values()), pl.String()),
+    "request_kind": pl.String(),
     "field_count": pl.String(),
     "spoilt_cells": pl.String(),
     "record_fault": pl.String(),

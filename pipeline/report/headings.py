@@ -9,6 +9,7 @@ from pipeline.ingest.layout import HARDWARE_HASH, THIRTEEN_DIGITS
 from pipeline.ingest.secrets import MASK
 from pipeline.ingest.unheaded import KINDS, cells_of
 from pipeline.report.masking import brief_text, masked_text
+from schemas.kinds import REGISTRATION
 
 _MOST_TOLD = 3
 """Names of one header that are told what they may mean; whoever mends these sees the others."""
@@ -62,7 +63,8 @@ def unclear_columns(each: pl.DataFrame) -> pl.DataFrame:
         `column`, its name; `column_found`; `column_meaning`, what it may mean; and `column_remedy`.
     """
     told = pl.col("code") == "COLUMN_UNCLEAR"
-    names = each.select("request_kind", pl.when(told).then("other_names").alias("other_names"))
+    kind = pl.col("request_kind").fill_null(REGISTRATION)
+    names = each.select(kind, pl.when(told).then("other_names").alias("other_names"))
     different = names.drop_nulls("other_names").unique(maintain_order=True)
     by_name = pl.DataFrame([_by_name(kind, text) for kind, text in different.iter_rows()], schema=_NAMED)
     held = _held(each.select("other_names", "other_cells", is_told=told).with_row_index("at"))

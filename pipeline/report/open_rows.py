@@ -62,7 +62,7 @@ class OpenRows:
 
     def __init__(self, before: Requests, tonight: Tonight) -> None:
         """Begin with what the registry knows."""
-        self._tonight, self._night = tonight, before.nights + 1
+        self.tonight, self._night = tonight, before.nights + 1
         self._pending = before.pending.with_columns(pl.col("is_mended").fill_null(value=False))
         since = pl.lit(tonight.as_of, PENDING_TYPES["since"]) - timedelta(days=tonight.wait_days)
         is_told = ~pl.col("reason").is_in(_NOBODYS) & ~pl.col("is_mended")
@@ -72,11 +72,6 @@ class OpenRows:
         self._settled = [pl.DataFrame(schema=_NAMED_TYPES)]
         self._done = [pl.Series("request_id", [], pl.String)]
         self._corrected = [pl.DataFrame(schema=_CORRECTED_TYPES)]
-
-    @property
-    def as_of(self) -> datetime:
-        """The run's moment."""
-        return self._tonight.as_of
 
     def partners(self) -> list[str]:
         """Who has rows that were open before this run."""
@@ -102,7 +97,7 @@ class OpenRows:
         named = _exploded(refused.select("row", "request_kind", "partner_id", "tenant_id", "manufacturer", "keys"))
         past = _same(named, self._history).sort("since").group_by("row").agg(pl.col(_FIRST).first())
         own = self._pending.filter("is_mended").select("request_id", "is_mended", *_FIRST)
-        new = (self._tonight.run_id, pl.lit(self._tonight.as_of, PENDING_TYPES["since"]), self._night)
+        new = (self.tonight.run_id, pl.lit(self.tonight.as_of, PENDING_TYPES["since"]), self._night)
         is_broken = pl.col("outcome").is_in(_TO_BE_MENDED) | pl.col("can_wait")
         told = (
             refused.join(own, on="request_id", how="left", maintain_order="left", validate="m:1")
@@ -125,13 +120,8 @@ class OpenRows:
     def _manufacturer(self) -> pl.Expr:
         """The manufacturer that a row names, as those of a kind are compared; null where it names none."""
         spelled = pl.coalesce("hash_manufacturer", "manufacturer").str.to_lowercase()
-        exact = self._tonight.spellings.select("spelling", pl.col("manufacturer").str.to_lowercase())
+        exact = self.tonight.spellings.select("spelling", pl.col("manufacturer").str.to_lowercase())
         return spelled.replace(exact["spelling"], exact["manufacturer"]).alias("manufacturer")
-
-    @property
-    def spellings(self) -> pl.DataFrame:
-        """Spellings of manufacturers, as the reference data of the run knows them."""
-        return self._tonight.spellings
 
     def events(self) -> pl.DataFrame:
         """What the registry has to record of requests that wait or are open, with the columns of its events."""
@@ -141,9 +131,9 @@ class OpenRows:
         is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in _STATE)
         recorded = pl.concat([compared.filter(~is_same).select(refused.columns), self._mended_elsewhere()])
         closed = self._pending.filter(self._is_over(refused)).select(
-            "request_id", event=pl.lit(CLOSED), run_id=pl.lit(self._tonight.run_id)
+            "request_id", event=pl.lit(CLOSED), run_id=pl.lit(self.tonight.run_id)
         )
-        return pl.concat([recorded.with_columns(run_id=pl.lit(self._tonight.run_id)), closed], how="diagonal")
+        return pl.concat([recorded.with_columns(run_id=pl.lit(self.tonight.run_id)), closed], how="diagonal")
 
     def _refused(self) -> pl.DataFrame:
         """Rows that this run refused, but final ones whose device it registered all the same, by another row."""

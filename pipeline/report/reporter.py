@@ -49,8 +49,8 @@ class Reporter:
         refused = pl.concat([rows.select("file_no", "header_no"), decisions], how="horizontal").filter(is_rejected)
         delivering = files["partner_id"].drop_nulls().unique().to_list()
         self._partners = sorted({*delivering, *open_rows.partners()})
-        self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.as_of)
-        self._shown = ShownRows(decided.filter(is_rejected), open_rows.spellings)
+        self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.tonight)
+        self._shown = ShownRows(decided.filter(is_rejected), open_rows.tonight.spellings)
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
         self._open = open_rows
 
