@@ -1,7 +1,8 @@
 """The flow of a run, from folders to published sets; the only place that knows the order.
 
-There are two barriers. Matching needs the components of all rows at once, and publishing needs all decisions;
-everything before, between and after goes batch by batch.
+There are three barriers. Departures, which come first, need the components of all rows that name a registration,
+matching needs those of all others at once, and publishing needs all decisions; everything before, between and after
+goes batch by batch.
 """
 
 import json
@@ -30,7 +31,6 @@ from pipeline.objects import Location, at_hand, below
 from pipeline.outputs import Output, output_at
 from pipeline.publish import Stamp, publish_sets, write_files
 from pipeline.reading.stage import Delivered
-from pipeline.recording import ENDING
 from pipeline.reference import Reference, load_reference
 from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
@@ -63,6 +63,7 @@ from pipeline.takeover import take_over
 from pipeline.workspace import MANIFEST, Workspace, workspace
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import REGISTRATION
+from schemas.registry import ENDING
 from schemas.run import RunManifest
 
 _COMMIT_TRIES = 5
