@@ -111,7 +111,7 @@ def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry:
     """What would become of each row: departures, where a registry is named, come first."""
     judged = replace(intake, findings=_without_unchecked(intake, config))
     arrivals = judged.of_kind(REGISTRATION)
-    files = intake.files.select(opened=pl.lit(_LATEST), known=pl.lit(value=True))
+    files = intake.files.with_columns(opened=pl.lit(_LATEST), known=pl.lit(value=True))
     if isinstance(registry, Registry):
         terms = Terms(DEPARTURE_LIMIT, for_customers(reference), reference.manufacturers)
         left = departing(judged, files, registry, terms)
@@ -171,5 +171,7 @@ def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFr
     is_open = pl.lit(tenant_id).is_null()
     other, already = pl.col("REGISTERED_OTHER_TENANT"), pl.col("ALREADY_REGISTERED")
     return decisions.with_columns(
-        REGISTERED_OTHER_TENANT=other & ~is_open, ALREADY_REGISTERED=already | (other & is_open)
+        REGISTERED_OTHER_TENANT=other & ~is_open,
+        ALREADY_REGISTERED=already | (other & is_open),
+        NOT_REGISTERED=pl.col("NOT_REGISTERED") & ~is_open,
     )
