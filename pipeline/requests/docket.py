@@ -11,17 +11,14 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.decide import has_reason
 from pipeline.ingest import Manifest
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.taking_in import Intake, stamp_of
-from pipeline.match import Matches
-from pipeline.match.compare import Verdict
 from pipeline.match.keys import named_key
 from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
 from pipeline.registry.requests import FILE_TYPES, Requests
-from pipeline.rows import ROW, file_of, line_of
+from pipeline.rows import file_of, line_of
 from schemas.kinds import REGISTRATION
 from schemas.requests import DELIVERY, SEEN, WAITING
 
@@ -277,35 +274,3 @@ def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket)
     ]
     more = again.height - len(told)
     return [*told, f"and {more:,} more files were delivered before"] if more else told
-
-
-def with_departed(intake: Intake, registry: Registry, matches: Matches, leaving: pl.Series) -> pl.DataFrame:
-    """The findings, with `DEVICE_LEFT`: the device's registration has ended, and nobody has brought it back.
-
-    The same was asked and carried out before; or the registration ends in this run. Only rows that nothing else rejects
-    are held against the registry.
-
-    Args:
-        intake: the rows that register.
-        registry: without what ends in this run.
-        matches: what matching says of them.
-        leaving: ids of the registrations that end in this run.
-    """
-    left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
-    asked = intake.rows.select("row", "tenant_id", "identity_key").join(
-        left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
-    )
-    leaves = asked["row"].is_in(_leaving(intake.rows, matches, leaving).implode())
-    has_left = (asked["device_id"].is_not_null() | leaves) & ~has_reason(intake.findings)
-    return intake.findings.with_columns(DEVICE_LEFT=has_left)
-
-
-def _leaving(rows: pl.DataFrame, matches: Matches, leaving: pl.Series) -> pl.Series:
-    """Rows that are the same device, by themselves or a mate, as a registration of their tenant that ends."""
-    ends = matches.ended.filter((pl.col("verdict") == Verdict.SAME) & pl.col("device_id").is_in(leaving.implode()))
-    if ends.is_empty():
-        return pl.Series("row", [], ROW)
-    devices = matches.profiles.select("row", "profile", "device")
-    gone = devices.join(ends, on="profile", how="inner").select("device", "tenant_id").unique()
-    placed = devices.join(rows.select("row", "tenant_id"), on="row", how="inner", validate="1:1")
-    return placed.join(gone, on=["device", "tenant_id"], how="semi")["row"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.lab.synthesize import delivery_stories, device_stories
+from pipeline.lab.synthesize import delivery_stories, departure_stories, device_stories
 from pipeline.lab.synthesize.night import Night
 
 Story = Callable[[Night], None]
@@ -29,6 +29,8 @@ STORIES: tuple[Story, ...] = (
     delivery_stories.excluded,
     delivery_stories.bad_records,
     delivery_stories.bad_files,
+    departure_stories.departures,
+    departure_stories.departures_and_returns,
 )
 """Every story; a night tells each at least once."""
 
