@@ -1,14 +1,16 @@
 """Pre-flight of single files: every stage that can be made without registering anything."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from pipeline.decide import decide, has_reason, listed
+from pipeline.config import DEPARTURE_LIMIT
+from pipeline.decide import concluded, decide, has_reason, listed
+from pipeline.departing import Terms, departing, for_customers
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import printable
 from pipeline.intake.judge import Rulebook
@@ -17,7 +19,7 @@ from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, Work, take_in
 from pipeline.listener import Silence
 from pipeline.match import match
-from pipeline.match.existing import NoRecords
+from pipeline.match.existing import ExistingRecords, NoRecords
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
@@ -25,11 +27,15 @@ from pipeline.report.findings import findings
 from pipeline.rows import rows_at
 from pipeline.storage.objects import Location, at_hand
 from schemas.device import COMPONENT_TYPES
+from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
 from schemas.manifest import GUID, NO_TENANT
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
 
 _NOBODY = "partner"
 """Who delivers where neither an option nor a folder says it."""
+
+_LATEST = 1 << 62
+"""A file that is checked has not been delivered yet: whatever is registered is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +91,7 @@ def check(config: CheckConfig) -> Checked:
     with TemporaryDirectory() as folder:
         staging = Staging(Path(folder) / "rows")
         intake = take_in(delivered, rulebook, Work(), staging, Silence())
-        judged = _without_unchecked(intake, config)
-        eligible = intake.rows.filter(~has_reason(judged))
-        matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
-        decisions = _of_open_tenants(decide(intake.rows, judged, matches), intake.rows["tenant_id"])
+        decisions = _of_open_tenants(_decide(intake, config, reference, registry), intake.rows["tenant_id"])
         rows = pl.concat(
             [
                 intake.files[intake.rows["file_no"]].select("source_file"),
@@ -105,11 +108,41 @@ def check(config: CheckConfig) -> Checked:
     return Checked(rows.drop("row"), pl.concat([nothing, *told]))
 
 
+def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry: Registry | NoRecords) -> pl.DataFrame:
+    """What would become of each row: departures, where a registry is named, come first."""
+    judged = replace(intake, findings=_without_unchecked(intake, config))
+    arrivals = judged.of_kind(REGISTRATION)
+    files = intake.files.with_columns(opened=pl.lit(_LATEST), known=pl.lit(value=True))
+    if isinstance(registry, Registry):
+        terms = Terms(DEPARTURE_LIMIT, for_customers(reference), reference.manufacturers)
+        left = departing(judged, files, registry, terms)
+        existing: ExistingRecords = registry.without(left.ended["device_id"])
+        leaving = left.decisions.drop("departing")
+    else:
+        own = judged.of_kind(DEPARTURE)
+        existing = registry
+        leaving = concluded(own.rows, own.rows.select("row"), own.findings, ())
+    eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
+    matches = match(eligible.select("row", *COMPONENT_TYPES), existing)
+    arriving = decide(arrivals.rows, arrivals.findings, matches)
+    return pl.concat([leaving, arriving], how="diagonal").sort("row")
+
+
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
     folders = [folder.name for folder in path.absolute().parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
-    tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
-    return Manifest(path.resolve(), printable(name), config.partner or partner, config.tenant or tenant)
+    # What holds a kind of manifest lies below the partner's or the tenant's folder, and is neither.
+    kinds = [kind_of_folder(folder) for folder in (folders[:1] if at is None else folders[: at + 2])]
+    kind = next((kind for kind in kinds if kind), REGISTRATION)
+    above = [folder for folder in folders[0 if at is None else at + 1 :] if not kind_of_folder(folder)]
+    is_named = at is not None or kind != REGISTRATION
+    return Manifest(
+        path.resolve(),
+        printable(name),
+        config.partner or (above[0] if is_named and above and above[0] else _NOBODY),
+        config.tenant or (None if at is None else folders[at]),
+        kind=kind,
+    )
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:
@@ -139,5 +172,7 @@ def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFr
     is_open = pl.lit(tenant_id).is_null()
     other, already = pl.col("REGISTERED_OTHER_TENANT"), pl.col("ALREADY_REGISTERED")
     return decisions.with_columns(
-        REGISTERED_OTHER_TENANT=other & ~is_open, ALREADY_REGISTERED=already | (other & is_open)
+        REGISTERED_OTHER_TENANT=other & ~is_open,
+        ALREADY_REGISTERED=already | (other & is_open),
+        NOT_REGISTERED=pl.col("NOT_REGISTERED") & ~is_open,
     )

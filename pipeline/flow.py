@@ -1,24 +1,22 @@
 """The flow of a run, from folders to published sets; the only place that knows the order.
 
-There are two barriers. Matching needs the components of all rows at once, and publishing needs all decisions;
-everything before, between and after goes batch by batch.
+There are three barriers. Departures, which come first, need the components of all rows that name a registration,
+matching needs those of all others at once, and publishing needs all decisions; everything before, between and after
+goes batch by batch.
 """
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
-from pipeline.departing import Terms, departing, for_customers
-from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
+from pipeline.departing import Terms, departed, departing, for_customers
+from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
@@ -27,7 +25,6 @@ from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, Work, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import Matches, match
-from pipeline.publish.records import ENDING
 from pipeline.publish.sets import Stamp, publish_sets, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
@@ -42,27 +39,18 @@ from pipeline.report import (
     tell_cases,
     write_history,
 )
-from pipeline.requests.docket import (
-    Docket,
-    delivered_again,
-    deliveries,
-    departed,
-    docket_of,
-    due,
-    identified,
-    known_sheets,
-    seen,
-)
+from pipeline.requests.docket import Docket, delivered_again, deliveries, docket_of, due, identified, known_sheets, seen
+from pipeline.requests.opening import registry_of, with_what_runs_knew
 from pipeline.requests.settling import settle
-from pipeline.requests.takeover import take_over
 from pipeline.runs.history import count_published, published_runs
 from pipeline.runs.outputs import Output, output_at
-from pipeline.runs.restored import open_registry, remember
+from pipeline.runs.restored import remember
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import MANIFEST, Workspace, workspace
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import REGISTRATION
+from schemas.registry import ENDING
 from schemas.run import RunManifest
 
 _COMMIT_TRIES = 5
@@ -96,8 +84,8 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
         inbox = held.enter_context(inbox_at(*config.inboxes))
         reference = held.enter_context(at_hand(config.reference, is_reference_name))
         tables = load_reference(reference)
-        opened, told = held.enter_context(_opened(config, output))
-        registry = _with_what_runs_knew(config, opened, output)
+        opened, told = held.enter_context(registry_of(config, output))
+        registry = with_what_runs_knew(config, opened, output)
         listener = listener or Silence()
         for notice in (*tables.notices, *inbox.notices, *told, *output.recover(registry)):
             listener.notice(notice)
@@ -204,33 +192,6 @@ def _decide(
         decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
     return _Night(intake, files, leaving, remaining, matches, decisions, decided)
-
-
-@contextmanager
-def _opened(config: RunConfig, output: Output) -> Iterator[tuple[Registry, list[str]]]:
-    """The registry, and what is to be told of it; of a dry run that would make one, one that is gone at the end."""
-    try:
-        opened = open_registry(config, output.folder)
-    except NoRegistryError:
-        if not (config.create_registry and config.dry_run):
-            raise
-        with TemporaryDirectory() as nowhere:
-            yield Registry.open(Path(nowhere) / "registry", create=True), []
-    else:
-        yield opened
-
-
-def _with_what_runs_knew(config: RunConfig, registry: Registry, output: Output) -> Registry:
-    """The registry, with what the published runs of an earlier version knew of requests, once."""
-    if registry.keeps_requests or config.dry_run:
-        return registry
-    known = take_over(output.folder, output.bring, registry)
-    if known.is_empty():
-        return registry
-    with registry.writer() as records:
-        records.record(known)
-        registry.commit(records)
-    return registry.reopened()
 
 
 def _docket(config: RunConfig, registry: Registry, opened: int) -> Docket:

@@ -60,6 +60,23 @@ before all others. An end has `removed_at` and `removal_reason`, and a departure
 `departed_by`, and its request. Columns are only ever added: those that a file of an earlier program lacks are null.
 """
 
+ENDING = (
+    "device_id",
+    "tenant_id",
+    "partner_id",
+    "registered_via",
+    "registered_at",
+    "group_tag",
+    "identity",
+    "hardware_hash_id",
+    "serial_number",
+    "manufacturer",
+    "model",
+    "product_id",
+)
+"""What of a registration stands in the event with which it ends: by this it is known to who waits for it, and those who
+have to act are told."""
+
 _REQUIRED = {"event", "device_id"}
 
 REGISTRY_RECORD = pa.DataFrameSchema(

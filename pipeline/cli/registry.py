@@ -70,22 +70,47 @@ def _tell_lines(file: Path, name: str, lines: tuple[tuple[int, str], ...]) -> No
 
 
 @registry.command()
-@click.argument("device_id", nargs=-1, required=True)
+@click.argument("device_id", nargs=-1)
 @options.option("--reason", required=True, help="Why the registration is removed; kept in the history.")
+@options.option(
+    "--ids",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="CSV file whose column device_id names more of them.",
+)
+@options.option("--tenant", metavar="ID", help="Remove nothing unless all of them are this tenant's.")
+@options.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
 @_registry
 @options.output_format
 @options.config
-def remove(device_id: tuple[str, ...], reason: str, registry: Location, form: str) -> None:
-    """Take the registrations of DEVICE_ID... out: they match nothing any more, and stay in the history."""
-    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
-    from pipeline.registry.removing import remove_devices  # noqa: PLC0415 - heavy
+def remove(  # noqa: PLR0913 - the command's options
+    device_id: tuple[str, ...],
+    *,
+    reason: str,
+    ids: Path | None,
+    tenant: str | None,
+    dry_run: bool,
+    registry: Location,
+    form: str,
+) -> None:
+    """End the registrations of DEVICE_ID...: they match nothing any more, and stay in the history.
 
+    It is the operator's departure: whoever registered the device, and without the limit of a run.
+    """
+    from pipeline.errors import UsageError  # noqa: PLC0415 - with those below
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.removing import read_ids, remove_devices  # noqa: PLC0415 - heavy
+
+    wanted = [*device_id, *(read_ids(ids) if ids else [])]
+    if not wanted:
+        message = "device: none named; give their ids, or --ids with a file of them"
+        raise UsageError(message)
     opened = Registry.open(registry, create=False)
-    removed = remove_devices(opened, list(device_id), reason, datetime.now(UTC))
+    removed = remove_devices(opened, wanted, reason, datetime.now(UTC), tenant=tenant, dry_run=dry_run)
     if form == "json":
         tell_json({"removed": removed})
     else:
-        tell(f"{len(removed):,} removed")
+        tell(f"{len(removed):,} {'would be removed' if dry_run else 'removed'}")
 
 
 @registry.command()

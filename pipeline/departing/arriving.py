@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.departing.candidates import candidates
+from pipeline.departing.candidates import candidates, disagreements
 from pipeline.match.keys import with_keys
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
 
@@ -72,7 +72,11 @@ def stand_in_the_way(
     row_of = new.select("device_id", other="row")
     pairs = (
         pl.concat([found, lost[found["at"]].select("row", own_tenant="tenant_id")], how="horizontal")
-        .filter(pl.col("is_exact") & (pl.col("tenant_id") == pl.col("own_tenant")))
+        .filter(
+            pl.col("is_exact")
+            & ~pl.any_horizontal(disagreements().values())
+            & (pl.col("tenant_id") == pl.col("own_tenant"))
+        )
         .join(row_of, on="device_id", how="inner", validate="m:1")
         .select("row", "other")
     )

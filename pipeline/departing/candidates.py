@@ -9,7 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.match.candidates import pairs_against
-from pipeline.match.compare import Verdict, compare, relations
+from pipeline.match.compare import UNEQUAL, Verdict, compare, relations
 from pipeline.match.damaged import damaged_forms
 from pipeline.match.existing import ExistingRecords
 from pipeline.match.keys import fingerprint, with_blocking_keys
@@ -161,6 +161,22 @@ def _is_exact() -> pl.Expr:
 def _agrees(own: str, registered: str) -> pl.Expr:
     """Whether a cell is empty, or what the registration says."""
     return pl.col(own).is_null() | (pl.col(own) == pl.col(registered)).fill_null(value=False)
+
+
+def disagreements() -> dict[str, pl.Expr]:
+    """In what a row says another thing than a registration, where that says anything: of each pair of `candidates`."""
+    other_serial = pl.col("named_serial") != pl.col("serial_number")
+    other_maker = pl.col("named_serial").is_not_null() & (pl.col("named_maker") != pl.col("maker"))
+    known_serial = pl.col("serial_number").is_not_null()
+    differs = {
+        "serial_differs": known_serial & (other_serial.fill_null(value=False) | other_maker.fill_null(value=False)),
+        "product_id_differs": pl.col("named_product_id") != pl.col("product_id"),
+        # Of a registration without a hash a row's can only be told apart by what that holds.
+        "hash_differs": pl.when("has_hash")
+        .then(pl.col("verdict") != Verdict.SAME)
+        .otherwise((pl.col("serial") == UNEQUAL) | (pl.col("product") == UNEQUAL)),
+    }
+    return {name: value.fill_null(value=False) for name, value in differs.items()}
 
 
 def _told() -> pl.Expr:

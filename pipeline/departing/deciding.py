@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.decide import concluded
-from pipeline.departing.candidates import Registrations, candidates
-from pipeline.match.compare import UNEQUAL, Verdict
+from pipeline.departing.candidates import Registrations, candidates, disagreements
 from schemas.device import COMPONENT_TYPES
 from schemas.reasons import CATALOGUE
 
@@ -95,7 +94,7 @@ def _met(found: pl.DataFrame, told: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     """One row a row: what it met, as codes, and in words."""
     here = pl.col("tenant_id") == pl.col("own_tenant")
     is_hit = pl.col("is_exact") & here & pl.col("is_in_time")
-    judged = found.with_columns(is_hit=is_hit, **_disagreements()).with_columns(told=_in_words())
+    judged = found.with_columns(is_hit=is_hit, **disagreements()).with_columns(told=_in_words())
     summed = (
         judged.sort("row", ~pl.col("is_hit"), ~pl.col("is_exact"), "device_id")
         .group_by("row", maintain_order=True)
@@ -123,22 +122,6 @@ def _met(found: pl.DataFrame, told: pl.DataFrame, terms: Terms) -> pl.DataFrame:
         departing=pl.struct("tenant_id", "serial_number", "manufacturer", "product_id"),
         matched_device_id="device_id",
     )
-
-
-def _disagreements() -> dict[str, pl.Expr]:
-    """In what a row says another thing than the registration that it names, where that says anything."""
-    other_serial = pl.col("named_serial") != pl.col("serial_number")
-    other_maker = pl.col("named_serial").is_not_null() & (pl.col("named_maker") != pl.col("maker"))
-    known_serial = pl.col("serial_number").is_not_null()
-    differs = {
-        "serial_differs": known_serial & (other_serial.fill_null(value=False) | other_maker.fill_null(value=False)),
-        "product_id_differs": pl.col("named_product_id") != pl.col("product_id"),
-        # Of a registration without a hash a row's can only be told apart by what that holds.
-        "hash_differs": pl.when("has_hash")
-        .then(pl.col("verdict") != Verdict.SAME)
-        .otherwise((pl.col("serial") == UNEQUAL) | (pl.col("product") == UNEQUAL)),
-    }
-    return {name: value.fill_null(value=False) for name, value in differs.items()}
 
 
 def _in_words() -> pl.Expr:

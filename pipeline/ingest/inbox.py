@@ -277,10 +277,9 @@ def _folders(entry: _Entry) -> list[str]:
 
 def whose(folders: list[str]) -> tuple[str | None, str | None, str]:
     """Partner, tenant folder and kind of a file by the folders that it lies in, from the partner's on."""
-    below = folders[1:3]
-    kinds = [kind_of_folder(name) for name in below]
+    kinds = [kind_of_folder(name) for name in folders[1:3]]
     kind = next((kind for kind in kinds if kind), REGISTRATION)
-    tenants = below[1:] if kinds and kinds[0] else below
+    tenants = folders[2:] if kinds and kinds[0] else folders[1:]
     return folders[0] if folders else None, tenants[0] if tenants else None, kind
 
 

@@ -90,12 +90,13 @@ def find_opening(text: bytes, forms: Forms, kind: str, *, is_whole: bool) -> Ope
 
 def _without_header(before: list[_Line], kind: str) -> Opening:
     """How a file begins that has none: a list may begin with remarks."""
-    remarks = tuple(at for at, raw in takewhile(lambda line: is_remark(_shown(line[1])), before))
+    remarks = list(takewhile(lambda line: is_remark(_shown(line[1])), before))
     first, raw = before[min(len(remarks), len(before) - 1)]
-    delimiter = guess_delimiter(_shown(raw))
+    told = [found[1] for _, line in remarks if (found := SEPARATOR.fullmatch(_shown(line)))]
+    delimiter = told[-1] if told else guess_delimiter(_shown(raw))
     header = assumed_header(kind, delimiter)
     if header:
-        return Opening(header, delimiter, first, remarks)
+        return Opening(header, delimiter, first, tuple(at for at, _ in remarks))
     lines = [_shown(raw[:RECORD_LIMIT]) for _, raw in before]
     meant = likeliest_header([line for line in lines if not is_remark(line)] or lines)
     return Opening(None, guess_delimiter(lines[0]), before[0][0], meant=meant)

@@ -12,22 +12,6 @@ from schemas.kinds import KINDS
 from schemas.registry import DEREGISTERED, LEARNED, RECORD_TYPES, REGISTERED
 from schemas.requests import CARRIED_OUT
 
-ENDING = (
-    "device_id",
-    "tenant_id",
-    "partner_id",
-    "registered_via",
-    "registered_at",
-    "group_tag",
-    "identity",
-    "hardware_hash_id",
-    "serial_number",
-    "manufacturer",
-    "model",
-    "product_id",
-)
-"""What of a registration stands in the event with which it ends: by this it is known, and its steps are told of."""
-
 _OF_HASH = ("hardware_hash", "hardware_hash_id", "captured_at")
 
 

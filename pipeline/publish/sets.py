@@ -57,7 +57,7 @@ class Stamp:
         profiles: which profile a device gets (`pipeline.reference.profiles`).
         learning: the registrations that learn a hash, as they are, with the columns of
             `schemas.registry.RECORD_TYPES`.
-        ending: the registrations that end, as they are, with the columns of `pipeline.publish.records.ENDING`.
+        ending: the registrations that end, as they are, with the columns of `schemas.registry.ENDING`.
     """
 
     run_id: str

@@ -13,7 +13,7 @@ from pipeline.registry.compacting import COPIES
 from pipeline.registry.copies import FOLDER
 from pipeline.registry.digests import require_sound
 from pipeline.registry.table import Registry
-from schemas.registry import REGISTERED
+from schemas.registry import DEREGISTERED, REGISTERED
 
 _MOST_NAMED = 20
 """Devices named of a kind of finding; the number of all is told."""
@@ -42,7 +42,7 @@ def verify(registry: Registry, output: Path | None = None, staged: Collection[tu
 
 def unpublished(registry: Registry, output: Path) -> list[str]:
     """What is worth knowing and not wrong: runs that are committed, and not in the output, in sentences."""
-    events = registry.scan().filter(pl.col("event") == REGISTERED)
+    events = registry.scan().filter(pl.col("event").is_in([REGISTERED, DEREGISTERED]))
     committed = set(events.select("run_id").drop_nulls().unique().collect(engine="streaming")["run_id"])
     missing = sorted(committed - _published(output))
     told = f"is committed, and not in {output}; it was removed, or published elsewhere"

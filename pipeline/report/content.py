@@ -15,7 +15,7 @@ from pipeline.report.trends import MOST_NIGHTS, Night, night, rejected_share, sh
 from schemas.reasons import CATALOGUE, NOTHING_TO_DO, OUTCOMES, REASON_CODES, Outcome
 from schemas.run import Counts, RunManifest
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Version of the form of report.json, `schemas/report.schema.json`; raised when a reader would have to change."""
 
 _MOST_FILES = 1_000

@@ -9,12 +9,13 @@ import pytest
 from pipeline.cli.main import cli
 from pipeline.lab.synthesize import MATCHING_STORIES
 from pipeline.lab.synthesize.night import Night
-from schemas.columns import COLUMN_NAMES
+from schemas.kinds import KINDS
 from schemas.outcome import (
     BOTH_TYPES,
+    CARRIED_OUT_SETS,
+    DEREGISTERED_TYPES,
     FILE_TYPES,
     MEANINGS,
-    REGISTERED_DEVICE,
     REGISTERED_TYPES,
     REJECTED_ROW,
     REJECTED_TYPES,
@@ -69,8 +70,9 @@ def test_the_readme_s_table_of_scenarios_is_what_the_stories_tell():
 def columns_table():
     lines = ["| file | column | type | |", "| --- | --- | --- | --- |"]
     files = {
-        "both sets": BOTH_TYPES,
+        "all sets": BOTH_TYPES,
         "`registered/`": {name: dtype for name, dtype in REGISTERED_TYPES.items() if name not in BOTH_TYPES},
+        "`deregistered/`": {name: dtype for name, dtype in DEREGISTERED_TYPES.items() if name not in BOTH_TYPES},
         "`rejected/`": {name: dtype for name, dtype in REJECTED_TYPES.items() if name not in BOTH_TYPES},
         "`files.parquet`": FILE_TYPES,
     }
@@ -103,7 +105,7 @@ def test_every_command_and_option_is_documented_and_has_help(name, command):
 
 
 def test_the_readme_names_every_column_that_is_read():
-    assert {name.lower() for names in COLUMN_NAMES.values() for name in names} <= {
+    assert {name.lower() for kind in KINDS.values() for names in kind.columns.values() for name in names} <= {
         cell.strip(" `").lower() for cell in re.split(r"[|,\n]", README)
     }
     assert ",".join(IMPORT_COLUMNS) in README
@@ -135,7 +137,7 @@ def test_every_reason_is_whole():
 
 
 def test_the_models_of_the_sets_are_strict():
-    for model in (REGISTERED_DEVICE, REJECTED_ROW):
+    for model in (*(model for _, model in CARRIED_OUT_SETS.values()), REJECTED_ROW):
         assert model.strict
         assert model.checks
 

@@ -57,7 +57,7 @@ def test_run_prints_the_result_and_nothing_else(delivered):
     done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
     assert (done.returncode, said(done.stderr)) == (0, [])
     assert done.stdout.splitlines() == [
-        "run r1: 1 files, 2 rows read = 0 settled + 1 registered + 1 rejected (1 invalid; 0 wait)",
+        "run r1: 1 files, 2 rows read = 0 settled + 1 registered + 0 deregistered + 1 rejected (1 invalid; 0 wait)",
         "          1  IDENTITY_MISSING",
         f"report: {delivered.home}/runs/r1/report/index.html",
     ]

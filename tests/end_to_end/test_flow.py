@@ -74,7 +74,9 @@ def test_a_night_ends_as_its_truth_says(made_night, seed):
     manifest = json.loads(command(world.home, "run", "inbox", "--as-of", AS_OF, "--run-id", "n", "--format", "json"))
     night = read_published(world.home / "runs" / "n", RunResult(world.home / "runs" / "n", manifest))
     assert wrong_rows(world, night) == []
-    assert night.manifest["rows"]["read"] == night.registered.height + night.rejected.height
+    assert night.manifest["rows"]["read"] == sum(
+        each.height for each in (night.registered, night.deregistered, night.rejected)
+    )
 
 
 def test_neither_file_names_nor_order_of_rows_matter(made_night):
@@ -304,7 +306,7 @@ def test_report_and_manifest_tell_the_same(world):
     assert [{name: line[name] for name in own} for own, line in zip(partners, told, strict=True)] == partners
     assert {reason["code"]: reason["rows"] for reason in report["reasons"]} == night.manifest["reasons"]
     page = (night.result.folder / "report" / "index.html").read_text()
-    assert "3 rows read = 0 settled before + 1 registered + 2 rejected" in page
+    assert "3 rows read = 0 settled before + 1 registered + 0 deregistered + 2 rejected" in page
     assert json.loads((night.result.folder / "run.json").read_text()) == night.manifest
 
 

@@ -22,7 +22,8 @@ def night(world):
     """A run with something in every section."""
     device = world.factory.device()
     record = {"tenant_id": TENANT, "partner_id": "contoso", "registered_via": "partner_center"}
-    world.import_existing(record | {"hardware_hash": capture(device)})
+    leaving = {"serial_number": "PF1A2B3C", "manufacturer": "LENOVO", "model": "T14"}
+    world.import_existing(record | {"hardware_hash": capture(device)}, record | leaving)
     world.deliver(f"contoso/{TENANT}/first.csv", {PRODUCT_ID: "3305123456789", TAG: "=x"}, {TAG: "y"})
     world.run()
     world.deliver(
@@ -33,6 +34,7 @@ def night(world):
         {PRODUCT_ID: "3305123456780"},
     )
     world.deliver(f"contoso/{STRANGER}/third.csv", {PRODUCT_ID: "3305123456781"})
+    world.put(f"contoso/{TENANT}/departures/out.csv", b"PF1A2B3C\nPF1A2B3D\n")
     return world.run()
 
 
@@ -62,6 +64,7 @@ def test_every_section_is_there(night):
     page = render(content(night))
     for title in (
         "Partners",
+        "Departures",
         "Reasons",
         "Rejected rows",
         "From night to night",

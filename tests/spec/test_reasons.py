@@ -88,6 +88,8 @@ def line(device=None):
 
 LEFT = by_hash()
 """Registered in a night before, and removed since."""
+BROKEN = new(HP)
+"""Registered in a night before, and removed since; its board is replaced."""
 
 
 def deliveries():  # noqa: PLR0915 - the whole list
@@ -162,6 +164,26 @@ def deliveries():  # noqa: PLR0915 - the whole list
     device = new()
     made.row("MODEL_MISMATCH", by_hash(**{MODEL: "Model T"}), by_hash(device, **{MODEL: device.model}))
     made.row("MANUFACTURER_SPELLING", by_tuple(new(DELL, maker="Dell")), by_tuple(new(HP, maker="Hewlett-Packard")))
+    leaving = [new() for _ in range(4)]
+    made.existing += [existing(device) for device in leaving]
+    gone = [{"Device Serial Number": device.serial} for device in leaving]
+    departures, named = f"contoso/{TENANT}/departures", ("Device Serial Number", "Departure Reason")
+    made.row(
+        "REASON_TOO_LONG",
+        gone[0] | {named[1]: "x" * 129},
+        gone[1] | {named[1]: "x" * 128},
+        folder=departures,
+        header=named,
+    )
+    made.row("NOT_REGISTERED", {named[0]: "PF3NOBODY"}, gone[2], folder=departures, header=named)
+    many, tenant = [new() for _ in range(21)], tenants("DEPARTURE_LIMIT")
+    made.existing += [existing(device, tenant) for device in many]
+    made.statements.append(f"contoso,{tenant},active,2024-01-01T00:00:00Z,\n")
+    made.tenants.append(f"{tenant},EU,public,\n")
+    made.files.append(
+        (f"contoso/{tenant}/departures/DEPARTURE_LIMIT-bad.csv", "\n".join(one.serial for one in many).encode())
+    )
+    made.rows.append((f"{departures}/DEPARTURE_LIMIT-good.csv", gone[3], named))
     made.row("GROUP_TAG_TOO_LONG", by_hash(**{TAG: "x" * 129}), by_hash(**{TAG: "x" * 128}))
     made.row("USER_FORMAT", by_hash(**{USER: "a@b@contoso.example"}), by_hash(**{USER: "a.b@contoso.example"}))
     made.row("USER_DOMAIN", by_hash(**{USER: "a@elsewhere.example"}), by_hash(**{USER: "a@CONTOSO.example"}))
@@ -218,6 +240,7 @@ def deliveries():  # noqa: PLR0915 - the whole list
     made.row("VIRTUAL_MACHINE", by_hash(new(MICROSOFT, model="Virtual Machine")), by_hash(new(MICROSOFT)))
     device = new(HP)
     made.registered("UUID_COLLISION", device, by_hash(new(HP, uuid=device.uuid)))
+    made.row("DEVICE_REPAIRED", by_hash(devices.with_board(BROKEN, FACTORY)), by_hash())
     device = new()
     made.registered("DISK_OF_REGISTERED_DEVICE", device, by_hash(new(disk=device.disk)))
     return made
@@ -233,7 +256,7 @@ def night(tmp_path_factory):
     world.reference("tenants.csv", TENANTS + "".join(made.tenants))
     world.reference("exclusions.csv", "tenant_id,serial_number,manufacturer,reason\n" + "".join(made.exclusions))
     assert world.import_existing(*made.existing).refused == ()
-    before = world.deliver(f"contoso/{TENANT}/before.csv", LEFT)
+    before = world.deliver(f"contoso/{TENANT}/before.csv", LEFT, by_hash(BROKEN))
     ids = world.run().registered["device_id"].to_list()
     remove_devices(Registry.open(world.registry, create=False), ids, "sold", AS_OF)
     before.unlink()
@@ -276,5 +299,5 @@ def test_warnings_alone_reject_nothing(night):
 
 def test_rows_reconcile(night):
     rows = night.manifest["rows"]
-    assert rows["read"] == rows["registered"] + rows["rejected"] == sum(night.files["rows_read"])
+    assert rows["read"] == rows["registered"] + rows["deregistered"] + rows["rejected"] == sum(night.files["rows_read"])
     assert rows["rejected"] == sum(night.manifest["outcomes"].values()) == sum(night.manifest["reasons"].values())

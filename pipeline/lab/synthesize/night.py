@@ -17,6 +17,7 @@ from schemas.registry import IMPORT_COLUMNS
 
 INTUNE = ("Device Serial Number", "Windows Product ID", "Hardware Hash", "Group Tag", "Assigned User")
 PARTNER_CENTER = ("Device Serial Number", "Windows Product ID", "Hardware Hash", "Manufacturer name", "Device model")
+DEPARTURES = (*PARTNER_CENTER, "Departure Reason")
 
 _ROWS_A_FILE = 450
 """Under Microsoft's limit of 500."""
@@ -45,6 +46,7 @@ class Truth:
     scenario: str
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    wanted: str = "registered"
     later: "Truth | None" = None
 
 
@@ -159,6 +161,23 @@ class Night:
             truth, tenant, serial=device.serial, maker=device.maker, model=device.model, partner=partner
         )
 
+    def leave(  # noqa: PLR0913 - the columns of the layout, mostly left alone
+        self,
+        scenario: str,
+        tenant: str,
+        *reasons: str,
+        serial: str = "",
+        product_id: str = "",
+        hardware_hash: str = "",
+        maker: str = "",
+        model: str = "",
+        why: str = "returned",
+        partner: str = "contoso",
+    ) -> None:
+        """Deliver a row that asks for a departure."""
+        cells = (serial, product_id, hardware_hash, maker, model, why)
+        self._add(partner, tenant, DEPARTURES, cells, Truth(scenario, reasons, wanted="deregistered"))
+
     def line(self, truth: Truth, tenant: str, text: bytes, partner: str = "contoso") -> None:
         """Deliver a line of bytes below a header of Intune."""
         self._sheet(partner, tenant, INTUNE).rows.append((text, truth))
@@ -220,9 +239,10 @@ class Night:
     def _files(self) -> list[tuple[str, list[tuple[tuple[str, ...] | bytes, Truth]], tuple[str, ...]]]:
         files = []
         for (partner, tenant, story, header), sheet in self._sheets.items():
-            layout = "intune" if header is INTUNE else "partner-center"
+            layout = {INTUNE: "intune", DEPARTURES: "out"}.get(header, "partner-center")
+            folder = f"{tenant}/departures" if header is DEPARTURES else tenant
             for part, at in enumerate(range(0, len(sheet.rows), _ROWS_A_FILE), start=1):
-                path = f"{partner}/{tenant}/{story}-{layout}-{part:03}"
+                path = f"{partner}/{folder}/{story}-{layout}-{part:03}"
                 files.append((path, sheet.rows[at : at + _ROWS_A_FILE], header))
         return files
 
@@ -257,7 +277,7 @@ def _write_truths(path: Path, truths: list[tuple[str, int, Truth]]) -> None:
 
 def _truth_row(file: str, line: int, truth: Truth) -> tuple[str, ...]:
     outcome = CATALOGUE[truth.reasons[0]].outcome if truth.reasons else None
-    want = "rejected" if truth.reasons else "registered"
+    want = "rejected" if truth.reasons else truth.wanted
     return file, str(line), truth.scenario, want, "|".join(truth.reasons), outcome or "", "|".join(truth.warnings)
 
 

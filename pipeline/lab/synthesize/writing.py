@@ -4,7 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.lab.synthesize import delivery_stories, device_stories, later_stories, shared_stories
+from pipeline.lab.synthesize import (
+    delivery_stories,
+    departure_stories,
+    device_stories,
+    later_stories,
+    shared_stories,
+)
 from pipeline.lab.synthesize.night import Night
 
 Story = Callable[[Night], None]
@@ -32,11 +38,15 @@ STORIES: tuple[Story, ...] = (
     delivery_stories.excluded,
     delivery_stories.bad_records,
     delivery_stories.bad_files,
+    departure_stories.departures,
+    departure_stories.departures_and_returns,
 )
 """Every story of one night; a night tells each at least once."""
 
+_OF_DEVICES = (device_stories.__name__, shared_stories.__name__)
+
 MATCHING_STORIES: tuple[Story, ...] = (
-    *(story for story in STORIES if story.__module__ != delivery_stories.__name__ and story is not device_stories.oem),
+    *(story for story in STORIES if story.__module__ in _OF_DEVICES and story is not device_stories.oem),
     later_stories.registered_last_night,
     later_stories.named_last_night,
     later_stories.known_by_product_id,
