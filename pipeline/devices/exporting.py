@@ -128,8 +128,11 @@ class _Files:
             group_tag=pl.col("group_tag").fill_null("") if self._layout.by_tag else pl.lit(""),
             line=lines(self._layout),
         )
-        for (tenant_id, tag), own in grouped.group_by("tenant_id", "group_tag", maintain_order=True):
-            self._append((str(tenant_id), str(tag)), own["line"])
+        grouped = grouped.sort("tenant_id", "group_tag", maintain_order=True)
+        first = 0
+        for tenant_id, tag, number in grouped.group_by("tenant_id", "group_tag", maintain_order=True).len().iter_rows():
+            self._append((tenant_id, tag), grouped["line"].slice(first, number))
+            first += number
         self.devices += rows.height
 
     def _append(self, group: tuple[str, str], text: pl.Series) -> None:

@@ -60,6 +60,7 @@ class Layout:
         return row_limit(self.name)
 
 
+_USUAL_CHARACTERS = USUAL_BYTES * 4 // 3
 _KEY = "a product key"
 _BASE = ("serial_number", "windows_product_id", "hardware_hash")
 LAYOUTS = {
@@ -81,8 +82,9 @@ def with_cells(devices: pl.DataFrame) -> pl.DataFrame:
 
 def lines(layout: Layout) -> pl.Expr:
     """The devices' lines, each with its end; hashes are padded to their usual length."""
-    in_hexadecimal = pl.col("hardware_hash").bin.encode("hex").str.pad_end(2 * USUAL_BYTES, "0")
-    padded = in_hexadecimal.str.decode("hex").bin.encode("base64")
+    # In base64 bytes of zero are as many A, and those that a last group of four lacks are its equals signs.
+    encoded = pl.col("hardware_hash").bin.encode("base64").str.strip_chars_end("=")
+    padded = encoded.str.pad_end(_USUAL_CHARACTERS, "A")
     cells = [padded if name == "hardware_hash" else pl.col(name) for name in layout.columns]
     return pl.concat_str([cell.fill_null("") for cell in cells], separator=",") + "\r\n"
 

@@ -99,7 +99,7 @@ def _fitted(cell: pl.Expr, places: int) -> pl.Expr:
     """A cell in so many places: one that is longer ends in a dot for what is missing."""
     shortest = pl.when(cell.str.contains(_WIDE)).then((places - 1) // 2).otherwise(places - 1)
     cut = pl.when(_places(cell) > places).then(cell.str.head(shortest) + "\N{HORIZONTAL ELLIPSIS}").otherwise(cell)
-    return cut + pl.lit(" ").repeat_by(pl.lit(places) - _places(cut)).list.join("")
+    return cut.str.pad_end(places - cut.str.count_matches(_WIDE).cast(pl.Int64))
 
 
 def json_lines(devices: pl.DataFrame) -> Iterator[str]:

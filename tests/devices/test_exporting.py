@@ -1,6 +1,7 @@
 import json
 import random
 import shutil
+from base64 import b64decode
 
 import polars as pl
 import pytest
@@ -113,6 +114,15 @@ def test_what_cannot_be_written_is_listed_with_its_reason(full, tmp_path):
         "PF0TUP01": "model: a comma, a quotation mark or a line break",
         "PF0IMP01": "no hash, no product ID, and not all of serial number, manufacturer and model",
     }
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000, 2_999, 3_000])
+def test_hashes_are_padded_with_zeros(size):
+    blob = bytes(range(1, 256)) * 12
+    types = {name: pl.Binary if name == "hardware_hash" else pl.String for name in CELLS}
+    cells = with_cells(pl.DataFrame([dict.fromkeys(CELLS) | {"hardware_hash": blob[:size]}], types))
+    written = cells.select(lines(LAYOUTS["intune"])).item().split(",")[2]
+    assert b64decode(written, validate=True) == blob[:size].ljust(3_000, b"\0")
 
 
 def test_partner_center_s_files_hold_one_tenant_and_tag(full, tmp_path):
