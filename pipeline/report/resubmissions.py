@@ -193,8 +193,8 @@ class Resubmissions:
         whole = pl.concat([cells, beside, rows.select("at", "book", "in_workbook", came_from())], how="horizontal")
         names = [*(name for name in cells.columns if name not in {"behind", "is_danger"}), *RESENT_TITLES]
         is_long = pl.any_horizontal(
-            *(pl.col(name).str.len_bytes() > LONGEST_CELL for name in names),
-            pl.col("behind").list.eval(pl.element().str.len_bytes() > LONGEST_CELL).list.any(),
+            *(pl.col(name).str.len_chars() > LONGEST_CELL for name in names),
+            pl.col("behind").list.eval(pl.element().str.len_chars() > LONGEST_CELL).list.any(),
         ).fill_null(value=False)
         return whole.select(
             "at",

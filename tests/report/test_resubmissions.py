@@ -315,9 +315,10 @@ def test_a_cell_too_long_for_a_workbook_is_in_the_csv(world):
         world.inbox / HERE / "a.csv", [["PKID", "Group Tag"], ["1", "x" * (workbooks.LONGEST_CELL + 1)], ["2", ""]]
     )
     first = world.run()
-    assert [row[PRODUCT_ID] for row in read_csv(sent(first))[1:]] == ["1", "2"]
+    assert pl.read_csv(sent(first), infer_schema=False)["Windows Product ID"].to_list() == ["1", "2", "3"]
     assert [row[PRODUCT_ID] for row in read_xlsx(sent(first, "resubmit.xlsx"))[1:]] == ["2"]
-    assert [row[15] for row in read_csv(sent(first, "errors.csv"))[1:]] == ["only in the CSV", "yes"]
+    told = [row[15] for row in read_csv(sent(first, "errors.csv"))[1:]]
+    assert told == ["only in the CSV", "yes", "only in the CSV"]
 
 
 def waiting(night):
