@@ -276,15 +276,18 @@ def test_the_wrong_cells_are_marked_the_titles_stand_and_a_sheet_explains(night)
 def test_who_delivered_nothing_wrong_has_all_files_too(world):
     world.deliver(HERE + "a.csv", {"Hardware Hash": capture(world.factory.device())})
     world.put(f"northwind/{TENANT}/b.csv", b"PKID\n1\n")
+    world.put(f"tailspin/{TENANT}/c.csv", b"PKID\n")
     first = world.run()
     names = {"errors.csv", "registered.csv", "open.csv", "resubmit.csv", "resubmit.xlsx", "index.html", "report.json"}
     assert {path.name for path in sent(first).parent.iterdir()} == names
     assert read_csv(sent(first)) == [TITLES]
     assert read_xlsx(sent(first, "resubmit.xlsx")) == [TITLES]
+    assert read_xlsx(sent(first, "resubmit.xlsx", "tailspin")) == [TITLES]
     receipt = read_csv(sent(first, "registered.csv"))
     assert [row[10] for row in receipt[1:]] == first.registered["device_id"].to_list()
     shutil.rmtree(world.inbox / "northwind")
     shutil.rmtree(world.inbox / "contoso")
+    shutil.rmtree(world.inbox / "tailspin")
     second = world.run()
     assert {path.name for path in (second.result.folder / "report").iterdir() if path.is_dir()} == {"northwind"}
     assert {path.name for path in sent(second, partner="northwind").parent.iterdir()} == names
