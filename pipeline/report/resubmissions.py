@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from shutil import copyfile
 
 import polars as pl
 
@@ -76,15 +77,24 @@ class _Book:
             self.marks.append(marks.select(pl.col(name).cast(dtype) for name, dtype in MARK_TYPES.items()))
         self.table.write(rows["line"])
 
-    def finish(self, as_of: datetime) -> list[tuple[str, int]]:
-        """Complete both files: their names, and how many rows they have."""
+    def finish(self, as_of: datetime, empty: dict[tuple[str, ...], Path]) -> list[tuple[str, int]]:
+        """Complete both files: their names, and how many rows they have.
+
+        Of the workbooks without rows, by columns, `empty` has one to copy: to write it anew costs more than all else.
+        """
         if self.table is None:
             return []
         made = [(self.table.name, self.table.rows)]
-        if self.has_workbook:
-            path = self.table.path.with_suffix(".xlsx")
-            marks = pl.concat([pl.DataFrame(schema=MARK_TYPES), *self.marks])
-            made.append((path.name, write_workbook(self.table.path, path, marks, as_of)))
+        if not self.has_workbook:
+            return made
+        path, titles = self.table.path.with_suffix(".xlsx"), tuple(self.columns.values())
+        if not self.table.rows and titles in empty:
+            copyfile(empty[titles], path)
+            return [*made, (path.name, 0)]
+        marks = pl.concat([pl.DataFrame(schema=MARK_TYPES), *self.marks])
+        made.append((path.name, write_workbook(self.table.path, path, marks, as_of)))
+        if not self.table.rows:
+            empty[titles] = path
         return made
 
 
@@ -193,8 +203,8 @@ class Resubmissions:
         whole = pl.concat([cells, beside, rows.select("at", "book", "in_workbook", came_from())], how="horizontal")
         names = [*(name for name in cells.columns if name not in {"behind", "is_danger"}), *RESENT_TITLES]
         is_long = pl.any_horizontal(
-            *(pl.col(name).str.len_bytes() > LONGEST_CELL for name in names),
-            pl.col("behind").list.eval(pl.element().str.len_bytes() > LONGEST_CELL).list.any(),
+            *(pl.col(name).str.len_chars() > LONGEST_CELL for name in names),
+            pl.col("behind").list.eval(pl.element().str.len_chars() > LONGEST_CELL).list.any(),
         ).fill_null(value=False)
         return whole.select(
             "at",
@@ -205,7 +215,9 @@ class Resubmissions:
 
     def finish(self) -> dict[str, list[tuple[str, int]]]:
         """Complete the files: the name of each and how many rows it has, by partner."""
-        return {
-            partner_id: [made for number in own.values() for made in self._books[number].finish(self._as_of)]
-            for (partner_id, _), own in self._of.items()
-        }
+        empty: dict[tuple[str, ...], Path] = {}
+        found: dict[str, list[tuple[str, int]]] = {}
+        for (partner_id, _), own in self._of.items():
+            for number in own.values():
+                found.setdefault(partner_id, []).extend(self._books[number].finish(self._as_of, empty))
+        return found

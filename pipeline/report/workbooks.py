@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.ingest.lines import RECORD_LIMIT
 from schemas.reasons import CATALOGUE
 
 if TYPE_CHECKING:
@@ -50,14 +51,23 @@ def write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetim
     Returns:
         How many rows it has.
     """
-    from xlsxwriter import Workbook  # noqa: PLC0415 - a run without rejected rows has no use for it
+    from xlsxwriter import Workbook  # noqa: PLC0415 - only a run has a use for it
+    from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
 
-    options = {"constant_memory": True, "tmpdir": str(made.parent)}
-    with Workbook(str(made), options) as book, source.open(encoding="utf-8-sig", newline="") as file:
-        book.set_properties({"created": as_of.replace(tzinfo=None)})
-        reader = csv.reader(file)
-        written = _write_rows(book, next(reader), reader, _by_row(marks))
-        _explain(book, marks["code"].unique().to_list())
+    options = {"constant_memory": True, "tmpdir": str(made.parent), "use_zip64": True}
+    usual = csv.field_size_limit(RECORD_LIMIT)  # the longest record is one field, where it could not be cut
+    try:
+        with Workbook(str(made), options) as book, source.open(encoding="utf-8-sig", newline="") as file:
+            book.set_properties({"created": as_of.replace(tzinfo=None)})
+            reader = csv.reader(file)
+            written = _write_rows(book, next(reader), reader, _by_row(marks))
+            _explain(book, marks["code"].unique().to_list())
+    except FileCreateError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error  # a full disk is told as such
+        raise
+    finally:
+        csv.field_size_limit(usual)
     return written
 
 

@@ -276,15 +276,18 @@ def test_the_wrong_cells_are_marked_the_titles_stand_and_a_sheet_explains(night)
 def test_who_delivered_nothing_wrong_has_all_files_too(world):
     world.deliver(HERE + "a.csv", {"Hardware Hash": capture(world.factory.device())})
     world.put(f"northwind/{TENANT}/b.csv", b"PKID\n1\n")
+    world.put(f"tailspin/{TENANT}/c.csv", b"PKID\n")
     first = world.run()
     names = {"errors.csv", "registered.csv", "open.csv", "resubmit.csv", "resubmit.xlsx", "index.html", "report.json"}
     assert {path.name for path in sent(first).parent.iterdir()} == names
     assert read_csv(sent(first)) == [TITLES]
     assert read_xlsx(sent(first, "resubmit.xlsx")) == [TITLES]
+    assert read_xlsx(sent(first, "resubmit.xlsx", "tailspin")) == [TITLES]
     receipt = read_csv(sent(first, "registered.csv"))
     assert [row[10] for row in receipt[1:]] == first.registered["device_id"].to_list()
     shutil.rmtree(world.inbox / "northwind")
     shutil.rmtree(world.inbox / "contoso")
+    shutil.rmtree(world.inbox / "tailspin")
     second = world.run()
     assert {path.name for path in (second.result.folder / "report").iterdir() if path.is_dir()} == {"northwind"}
     assert {path.name for path in sent(second, partner="northwind").parent.iterdir()} == names
@@ -311,13 +314,15 @@ def test_many_rows_are_in_numbered_files_and_in_no_workbook(world, monkeypatch):
 
 
 def test_a_cell_too_long_for_a_workbook_is_in_the_csv(world):
-    write_csv(
-        world.inbox / HERE / "a.csv", [["PKID", "Group Tag"], ["1", "x" * (workbooks.LONGEST_CELL + 1)], ["2", ""]]
-    )
+    lengths = workbooks.LONGEST_CELL + 1, workbooks.LONGEST_CELL, 900_000
+    rows = ([str(number), "x" * length] for number, length in enumerate(lengths, 1))
+    write_csv(world.inbox / HERE / "a.csv", [["PKID", "Group Tag"], *rows])
     first = world.run()
-    assert [row[PRODUCT_ID] for row in read_csv(sent(first))[1:]] == ["1", "2"]
+    lines = sent(first).read_text(encoding="utf-8-sig").splitlines()[1:]
+    assert [line[:7] for line in lines] == ['"","1",', '"","2",', '"","3",']
     assert [row[PRODUCT_ID] for row in read_xlsx(sent(first, "resubmit.xlsx"))[1:]] == ["2"]
-    assert [row[15] for row in read_csv(sent(first, "errors.csv"))[1:]] == ["only in the CSV", "yes"]
+    told = [row[15] for row in read_csv(sent(first, "errors.csv"))[1:]]
+    assert told == ["only in the CSV", "yes", "only in the CSV"]
 
 
 def waiting(night):
