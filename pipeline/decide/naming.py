@@ -32,7 +32,9 @@ def met_rows(
         _mates(devices, found, told),
         _colliding(devices, matches),
     ]
-    ranked = [part.select("row", "met", rank=pl.lit(rank, pl.UInt8)) for rank, part in enumerate(parts)]
+    ranked = [
+        part.select("row", "met", rank=pl.lit(rank, pl.UInt8)) for rank, part in enumerate(parts) if part.height
+    ] or [nearest.with_columns(rank=pl.lit(0, pl.UInt8))]
     return (
         pl.concat(ranked)
         .filter(pl.col("row") != pl.col("met"))
@@ -41,6 +43,10 @@ def met_rows(
         .group_by("row", maintain_order=True)
         .agg(met_rows=pl.col("met").head(MOST_NAMED))
     )
+
+
+def _nobody(devices: pl.DataFrame) -> pl.DataFrame:
+    return devices.clear().select("row", met="row")
 
 
 def _few(pairs: pl.DataFrame, *of: str) -> pl.DataFrame:
@@ -57,6 +63,8 @@ def _rows_of(devices: pl.DataFrame, profiles: pl.Series) -> pl.DataFrame:
 def _conflicting(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """Rows that contradict the row's group or the rows with a hash of its device."""
     edges = conflict_edges(devices, matches)
+    if edges.is_empty():
+        return _nobody(devices)
     met = edges.join(_rows_of(devices, edges["right"]), left_on="right", right_on="profile", how="inner")
     of_group, of_device = _few(met, "group"), _few(met.filter("left_hash"), "device")
     places = devices.select("row", "group", "device")
@@ -75,7 +83,7 @@ def _same_groups(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """
     unplaced = devices.filter(~pl.col("has_hash") & pl.col("in_doubt"))
     if unplaced.is_empty():
-        return devices.select("row", met="row").clear()
+        return _nobody(devices)
     edges = matches.within.filter((pl.col("verdict") == Verdict.SAME) & (pl.col("left") != pl.col("right")))
     sides = pl.concat([edges.select("left", "right"), edges.select(left="right", right="left")])
     bare = unplaced.select("group", left="profile").unique()
@@ -97,6 +105,8 @@ def _same_groups(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
 def _of_one_registration(devices: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     """Rows of other devices that are the same as the registration without a hash that the row's device is."""
     shared = claims.filter(pl.len().over("record") > 1)
+    if shared.is_empty():
+        return _nobody(devices)
     places = devices.filter(pl.col("device").is_in(shared["device"].implode())).select("row", "device")
     first = _few(places.select("device", met="row"), "device")
     met = _few(shared.join(first, on="device", how="inner"), "record")
@@ -116,6 +126,8 @@ def _mates(devices: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> pl
             told["device"],
         ]
     ).unique()
+    if odd.is_empty():
+        return _nobody(devices)
     concerned = devices.filter(pl.col("device").is_in(odd.implode())).select("row", "device")
     mates = _few(concerned.select("device", met="row"), "device")
     return concerned.join(mates, on="device", how="inner").select("row", "met")
@@ -124,6 +136,8 @@ def _mates(devices: pl.DataFrame, found: pl.DataFrame, told: pl.DataFrame) -> pl
 def _colliding(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """Rows of other devices with the row's UUID."""
     edges = colliding_edges(matches)
+    if edges.is_empty():
+        return _nobody(devices)
     met = edges.join(_rows_of(devices, edges["right"]), left_on="right", right_on="profile", how="inner")
     few = _few(met.select(profile="left", met="met"), "profile")
     return devices.select("row", "profile").join(few, on="profile", how="inner").select("row", "met")

@@ -66,7 +66,11 @@ def conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     All rows of such a device go to review: registering one of them would choose between two truths. A row without a
     hash harms only rows without one, those of its own group.
     """
-    edges = conflict_edges(devices, matches).sort("score", "left", "right", descending=[True, False, False])
+    edges = conflict_edges(devices, matches)
+    if edges.is_empty():
+        words = pl.lit(None, pl.String)
+        return devices.clear().select("row", contradicted=pl.lit(value=True), conflict_evidence=words)
+    edges = edges.sort("score", "left", "right", descending=[True, False, False])
     told = pl.format("in this delivery, {}: {}", "verdict", "evidence")
     first = edges.select("group", "device", "left_hash", conflict_evidence=told)
     of_group = first.unique("group", keep="first", maintain_order=True).select("group", own="conflict_evidence")
@@ -89,6 +93,9 @@ def conflict_edges(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
         `group`, `device` and `left_hash` of the harmed, `right`, and the `verdict`, `score` and `evidence`.
     """
     found = matches.within.filter(pl.col("verdict").is_in(CONFLICTING))
+    if found.is_empty():
+        nobody = devices.clear().select("group", "device", left_hash="has_hash", right="profile")
+        return pl.concat([nobody, found.select("verdict", "score", "evidence")], how="horizontal")
     turned = found.select(pl.col("right").alias("left"), pl.col("left").alias("right"), "score", "evidence", "verdict")
     sides = pl.concat([found.select(turned.columns), turned.filter(pl.col("left") != pl.col("right"))])
     involved = devices.filter(pl.col("profile").is_in(sides["left"].implode()))

@@ -32,6 +32,9 @@ def form_devices(
         connects; `device`, its group with all that belong to it; each called by its first row; and `in_doubt`: nobody
         can say which device the row is.
     """
+    if within.is_empty() and has_hash.all():
+        own = pl.col("row")
+        return rows.with_columns(group=own, device=own, has_hash=pl.lit(value=True), in_doubt=pl.lit(value=False))
     edges = _edges(within, has_hash)
     alike = edges.filter(pl.col("left_hash") == pl.col("right_hash"))
     group = connected_components(len(has_hash), alike["left"], alike["right"])

@@ -37,7 +37,6 @@ class Row:
     capture: int
     tag: str
     tenant: str | None = None
-    weak: bool = False
 
 
 @dataclass(frozen=True)

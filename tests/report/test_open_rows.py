@@ -130,3 +130,18 @@ def test_a_corrected_resubmission_registers_and_the_report_says_so(world):
     assert [row["source_line"] for row in told(second)["fixed"]["listed"]] == [2]
     assert told(second)["unfixed"]["rows"] == 1
     assert "Fixed since the last run: 1 row" in (second.result.folder / "report" / "contoso" / "index.html").read_text()
+
+
+def test_what_waits_is_no_longer_open_once_another_row_of_its_device_is_carried_out(world):
+    device = world.factory.device()
+    late = world.deliver(PLACE + "one.csv", {HASH: capture(device), TAG: "x" * 200})
+    assert told(world.run())["unfixed"]["rows"] == 1
+    content = late.read_bytes()
+    late.unlink()
+    world.deliver(PLACE + "two.csv", {HASH: capture(device)})
+    second = told(world.run())
+    assert (second["unfixed"]["rows"], second["fixed"]["of"]) == (0, 1)
+    late.write_bytes(content)
+    third = world.run()
+    assert third.manifest["rows"]["waiting"] == 1
+    assert (told(third)["unfixed"]["rows"], told(third)["fixed"]["of"]) == (0, 0)

@@ -240,7 +240,7 @@ class Play:
             return Row(None, 0, 0, tag, tenant)
         device = self.random.randrange(1, 7)
         if device % WEAK == 0:
-            return Row(device, 0, 0, tag, tenant, weak=True)
+            return Row(device, 0, 0, tag, tenant)
         return Row(device, self.random.choice((0, 0, 0, 1)), self.random.choice((0, 0, 1, 2)), tag, tenant)
 
     def _cells(self, row: Row) -> dict[str, str]:

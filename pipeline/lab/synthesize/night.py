@@ -1,17 +1,15 @@
 """A whole night: reference data, existing records, manifests of several partners, and what must become of each row."""
 
 import csv
-import gzip
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import Device, Factory
+from pipeline.lab.synthesize.forms import encoded
 from schemas.reasons import CATALOGUE
 from schemas.registry import IMPORT_COLUMNS
 
@@ -222,7 +220,7 @@ class Night:
         """Write manifests and reference data, and tell what must become of each row."""
         truths: list[tuple[str, int, Truth]] = []
         for number, (path, sheet_rows, header) in enumerate(self._files()):
-            name, content = _encoded(path, header, [cells for cells, _ in sheet_rows], number)
+            name, content = encoded(path, header, [cells for cells, _ in sheet_rows], number)
             _write_bytes(folder / "inbox" / name, content)
             truths += [(name, at, truth) for at, (_, truth) in enumerate(sheet_rows, start=2)]
         for path, (content, lines) in self._raw.items():
@@ -279,51 +277,6 @@ def _truth_row(file: str, line: int, truth: Truth) -> tuple[str, ...]:
     outcome = CATALOGUE[truth.reasons[0]].outcome if truth.reasons else None
     want = "rejected" if truth.reasons else truth.wanted
     return file, str(line), truth.scenario, want, "|".join(truth.reasons), outcome or "", "|".join(truth.warnings)
-
-
-def _encoded(path: str, header: tuple[str, ...], rows: list[tuple[str, ...] | bytes], number: int) -> tuple[str, bytes]:
-    """A file in one of the forms that manifests come in; every third is what the collector script writes."""
-    delimiter, encoding, ending, suffix = _FORMS[number % len(_FORMS)]
-    if any(isinstance(row, bytes) for row in rows):
-        delimiter, encoding, ending, suffix = ",", "cp1252", "\n", ".csv"
-    lines = [delimiter.join(header).encode(encoding)]
-    lines += [row if isinstance(row, bytes) else _line(row, delimiter).encode(encoding, "replace") for row in rows]
-    mark = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe"}.get(encoding, b"")
-    content = mark + b"".join(line + ending.encode(encoding) for line in lines)
-    return path + suffix, _COMPRESSIONS[suffix](content)
-
-
-def _line(row: tuple[str, ...], delimiter: str) -> str:
-    quoted = ('"' + cell.replace('"', '""') + '"' for cell in row)
-    return delimiter.join(
-        in_quotes if delimiter in cell or '"' in cell else cell for cell, in_quotes in zip(row, quoted, strict=True)
-    )
-
-
-_FORMS = (
-    (",", "cp1252", "\r\n", ".csv"),
-    (",", "utf-16-le", "\r\n", ".csv"),
-    (",", "cp1252", "\n", ".csv.gz"),
-    (";", "utf-8", "\r\n", ".csv"),
-    (",", "utf-16-le", "\r\n", ".CSV"),
-    (",", "cp1252", "\n", ".csv.zst"),
-    ("\t", "utf-8", "\r", ".csv"),
-)
-
-
-def _zstd(content: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(content)
-    return bytes(sink.getvalue())
-
-
-_COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
-    ".csv": lambda content: content,
-    ".CSV": lambda content: content,
-    ".csv.gz": lambda content: gzip.compress(content, mtime=0),
-    ".csv.zst": _zstd,
-}
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
