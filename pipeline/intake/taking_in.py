@@ -115,7 +115,8 @@ class Intake:
 
     def of_kind(self, kind: str) -> "Intake":
         """The same with the rows of one kind of manifest."""
-        return self.only(self.rows["request_kind"] == kind)
+        own = self.rows["request_kind"] == kind
+        return self if own.all() else self.only(own)
 
 
 def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
