@@ -177,10 +177,12 @@ def _decide(
     # Barrier: departures need the components of every row that names a registration.
     with clock("depart"):
         terms = Terms(config.departure_limit, for_customers(reference), reference.manufacturers)
-        left = departing(read.only(due(read, files, docket)), files, registry, terms)
+        intake = read.only(due(read, files, docket))
+        left = departing(intake, files, registry, terms)
         leaving = left.ended["device_id"]
         remaining = registry.without(leaving)
-        intake = read.only(due(read, files, docket.without_waiting_for(left.ended)))
+        if leaving.len():
+            intake = read.only(due(read, files, docket.without_waiting_for(left.ended)))
         arrivals = intake.of_kind(REGISTRATION)
     # Barrier: matching needs the components of every row that may be registered.
     with clock("match"):

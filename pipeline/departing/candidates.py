@@ -62,13 +62,13 @@ def candidates(
         One row a row and live registration: `at` (the position of the row), `device_id`, `tenant_id`,
         `registered_via`, what the registration is (`COMPONENT_TYPES`, and `maker`, its manufacturer as its devices
         report it), what the row names, the `verdict` between its hash and the registration and how both stand in
-        `serial` and `product` ID, null where it has none; `is_exact`, and `told`, what speaks for it in
-        words.
+        `serial` and `product` ID, null where it has none; `is_exact`, and `told`, what speaks for it in words.
     """
     named = asked.with_row_index("at")
-    likely = [_by_likeness(named, existing)] if hints else []
-    pairs = pl.concat([_by_identity(named, existing), *likely])
-    pairs = pairs.sort("at", "record", "is_near").unique(["at", "record"], keep="first", maintain_order=True)
+    pairs = _by_identity(named, existing)
+    if hints:  # of rows of which nothing else was found
+        pairs = pl.concat([pairs, _by_likeness(named.join(pairs, on="at", how="anti"), existing)])
+    pairs = pairs.unique(["at", "record"])
     records = existing.records(pairs["record"].unique())
     found = records.with_columns(_exact(spellings)).join(pairs, on="record", how="inner", validate="1:m")
     placed = found.sort("at", "device_id")

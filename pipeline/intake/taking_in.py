@@ -115,7 +115,8 @@ class Intake:
 
     def of_kind(self, kind: str) -> "Intake":
         """The same with the rows of one kind of manifest."""
-        return self.only(self.rows["request_kind"] == kind)
+        own = self.rows["request_kind"] == kind
+        return self if own.all() else self.only(own)
 
 
 def sheets_passed_over(files: pl.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -66,17 +67,19 @@ def test_run_prints_the_result_and_nothing_else(delivered):
 def test_progress_shows_on_a_terminal_and_only_there(delivered):
     master, slave = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "run", "inbox"],
-        cwd=delivered.home,
-        stdout=subprocess.PIPE,
-        stderr=slave,
-        env=environment,
-        text=True,
-        check=True,
-    )
-    os.close(slave)
-    shown = b"".join(iter(lambda: read_terminal(master), b""))
+    with ThreadPoolExecutor(1) as reader:  # a terminal that nobody reads fills up, and stops who writes to it
+        reading = reader.submit(lambda: b"".join(iter(lambda: read_terminal(master), b"")))
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "run", "inbox"],
+            cwd=delivered.home,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            env=environment,
+            text=True,
+            check=True,
+        )
+        os.close(slave)
+        shown = reading.result()
     os.close(master)
     assert b"\x1b[" in shown
     assert b"starting" in shown or b"ingest" in shown
