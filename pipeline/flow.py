@@ -33,9 +33,11 @@ from pipeline.registry import Registry, RegistryWriter
 from pipeline.report import (
     MOST_LISTED,
     MOST_NIGHTS,
+    Names,
     OpenRows,
     Reporter,
     Tonight,
+    link_to_next,
     summarize,
     tell_cases,
     write_history,
@@ -140,7 +142,9 @@ def _run(
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
                     manifest = manifest_of(config, summary, registry.version, clock)
-                    reporter.finish(manifest, summary, cases, [run.manifest for run in past])
+                    reporter.finish(
+                        manifest, summary, cases, [run.manifest for run in past], Names.of(reference)
+                    )
                     place.seal(manifest, private=not config.shared)
                 try:
                     result = _conclude(config, place, output, registry, records, manifest)
@@ -258,8 +262,18 @@ def _tell_afterwards(
         runs = [run.manifest for run in published_runs(output.folder, MOST_LISTED)]
         name = write_history(output.folder, runs, count_published(output.folder))
         output.show(name)
+        _link_to_this(output, [run["run_id"] for run in runs])
     except (OSError, Fault) as error:
         listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")
+
+
+def _link_to_this(output: Output, runs: list[str]) -> None:
+    """Let the page of the run before lead to this one."""
+    for before in runs[-2:-1]:
+        output.bring(f"{before}/report", f"{before}/report/report.json")
+    name = link_to_next(output.folder, runs)
+    if name is not None:
+        output.show(name)
 
 
 def _finished_before(config: RunConfig, output: Output) -> RunResult:
