@@ -142,9 +142,7 @@ def _run(
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
                     manifest = manifest_of(config, summary, registry.version, clock)
-                    reporter.finish(
-                        manifest, summary, cases, [run.manifest for run in past], Names.of(reference)
-                    )
+                    reporter.finish(manifest, summary, cases, [run.manifest for run in past], Names.of(reference))
                     place.seal(manifest, private=not config.shared)
                 try:
                     result = _conclude(config, place, output, registry, records, manifest)

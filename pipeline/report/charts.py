@@ -20,7 +20,7 @@ Night = dict[str, Any]
 
 
 def round_ticks(most: float, *, whole: bool = False) -> list[float]:
-    """Round numbers from 0 to at least the largest value: steps of 1, 2 or 5 and a power of ten; at least 1 if whole."""
+    """Round numbers from 0 to at least the largest value, in steps of 1, 2 or 5 times a power of ten."""
     if most <= 0:
         return [0, 1]
     power = 10.0 ** math.floor(math.log10(most / MOST_TICKS))

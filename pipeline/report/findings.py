@@ -77,8 +77,8 @@ def findings(
 
     Returns:
         One row a finding, in order, with the columns of `_TYPES`: `level` is `error` or `warning`, `found` is null
-        where there is nothing to show, `meant` the one value that was expected, where it is known, `remedy` is what to do in this case. Assigned users are masked, and hashes are
-        not shown at all.
+        where there is nothing to show, `meant` is the one value that was expected, where it is known, `remedy` is what
+        to do in this case. Assigned users are masked, and hashes are not shown at all.
     """
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _NEEDED.items() if name not in rows.columns]
     listed = codes if codes is not None else pl.concat_list("reasons", "warnings")

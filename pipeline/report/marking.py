@@ -23,9 +23,9 @@ def marked(text: str, other: str | None) -> Markup:
     return _with_mark(text, first, len(text) - last)
 
 
-def expected(text: str, meant: str | None, found: str | None) -> Markup:
+def expected(text: str, meant: str, found: str) -> Markup:
     """What was expected, with the part of the value meant marked in which it differs from the one found."""
-    if meant is None or found is None or not text.startswith(meant):
+    if not text.startswith(meant):
         return escape(text)
     return marked(meant, found) + text[len(meant) :]
 
@@ -38,4 +38,4 @@ def _place(text: str, part: str) -> tuple[int, int]:
 def _with_mark(text: str, first: int, last: int) -> Markup:
     if first >= last:
         return escape(text)
-    return Markup("{}<mark>{}</mark>{}").format(text[:first], text[first:last], text[last:])
+    return escape(text[:first]) + Markup("<mark>") + escape(text[first:last]) + Markup("</mark>") + escape(text[last:])

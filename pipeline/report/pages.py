@@ -17,9 +17,8 @@ from pipeline.errors import Fault
 from pipeline.report.charts import heat_map, labels, round_ticks, stack
 from pipeline.report.content import REPORT_VERSION
 from pipeline.report.grouping import sections
-from pipeline.report.marking import expected, marked
 from pipeline.report.masking import brief_text
-from pipeline.report.telling import said_to_partner, to_you
+from pipeline.report.telling import said_to_partner
 from pipeline.report.trends import night
 from schemas.run import RunManifest
 
@@ -185,14 +184,12 @@ def _environment() -> Environment:
         count=lambda value, noun: f"{value:,} {noun}{'' if value == 1 else 's'}",
         moment=lambda value: f"{value[:10]} {value[11:16]} UTC",
         brief=brief_text,
-        marked=marked,
         changed_first=_changed_first,
-        to_you=to_you,
         said=said_to_partner,
         download=lambda name: next((text for stem, text in DOWNLOADS.items() if name.startswith(stem)), ""),
     )
     environment.globals.update(few=_FEW_PARTNERS, most_partners=_MOST_PARTNERS)
-    environment.globals.update(stack=stack, heat_map=heat_map, labels=labels, round_ticks=round_ticks, expected=expected)
+    environment.globals.update(stack=stack, heat_map=heat_map, labels=labels, round_ticks=round_ticks)
     environment.globals.update(style=_inline("style.css"), script=_inline("page.js"))
     return environment
 

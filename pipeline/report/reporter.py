@@ -66,9 +66,7 @@ class Reporter:
         self._exports.write(told)
         return told
 
-    def finish(
-        self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names
-    ) -> None:
+    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
         """Write `report.json` and the pages; what lies beside them has to be there.
 
         Args:
@@ -96,4 +94,6 @@ class Reporter:
             if folder is not None:
                 write_page(folder, own[partner])
                 own[partner] = {**own[partner], "rejected_rows": None}
-        write_page(self._report, run_content(told, own, run, past, names), Neighbours(past[-1]["run_id"] if past else None))
+        write_page(
+            self._report, run_content(told, own, run, past, names), Neighbours(past[-1]["run_id"] if past else None)
+        )

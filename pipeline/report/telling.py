@@ -1,6 +1,7 @@
 """Words of the pages: who must act, what a partner does first, and the catalogue's sentences said to a partner."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from schemas.reasons import CATALOGUE, Outcome, Owner
@@ -94,6 +95,7 @@ def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
     return {**reason, "sentence": to_you(reason["sentence"]), "remedy": remedy}
 
 
+@lru_cache(maxsize=1_000)
 def to_you(text: str) -> str:
     """A text of the catalogue, said to the partner."""
     for ours, theirs in (_TO_PARTNER | _YOU).items():
