@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.durable import replace_text
 from pipeline.errors import Fault
@@ -185,6 +185,7 @@ def _environment() -> Environment:
         moment=lambda value: f"{value[:10]} {value[11:16]} UTC",
         brief=brief_text,
         changed_first=_changed_first,
+        at_underscores=lambda code: escape(code).replace("_", Markup("_<wbr>")),
         said=said_to_partner,
         download=lambda name: next((text for stem, text in DOWNLOADS.items() if name.startswith(stem)), ""),
     )

@@ -14,7 +14,8 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 RUN, CONTOSO = "night-2/report/index.html", "night-2/report/contoso/index.html"
 PAGES = ("index.html", RUN, CONTOSO)
-OPEN_ONE_OF_A_KIND = """document.querySelectorAll("details:not(.group, .case), .group:first-of-type, .case:first-of-type")
+OPEN_ONE_OF_A_KIND = """document
+  .querySelectorAll("details:not(.group, .case), .group:first-of-type, .case:first-of-type")
   .forEach((one) => { one.open = true })"""
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 OFF_SCREEN = """Array.from(document.querySelectorAll("body *"))

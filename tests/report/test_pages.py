@@ -191,6 +191,7 @@ def test_an_outcome_that_is_new_to_the_pages_stands_on_them(night):
     report["trend"][-1]["outcomes"] |= {"deregistered": 7, "not_registered": 3}
     page = render(report)
     assert "+ 7 deregistered +" in page
+    assert '<span class="tile"><b>7</b> deregistered</span>' in page
     assert "3 not registered" in page
     assert '<rect class="o-deregistered"' in page
     assert '<rect class="o-not_registered"' in page
