@@ -16,7 +16,7 @@ from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig
 from pipeline.decide import decide, has_reason
 from pipeline.errors import Fault, NoRegistryError, RegistryConflict, UsageError
-from pipeline.history import count_published, published_runs
+from pipeline.history import published_runs
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
 from pipeline.intake import Work, take_in
@@ -30,18 +30,7 @@ from pipeline.reading.stage import Delivered
 from pipeline.reference import Reference, load_reference
 from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry, RegistryWriter
-from pipeline.report import (
-    MOST_LISTED,
-    MOST_NIGHTS,
-    Names,
-    OpenRows,
-    Reporter,
-    Tonight,
-    link_to_next,
-    summarize,
-    tell_cases,
-    write_history,
-)
+from pipeline.report import MOST_NIGHTS, Names, OpenRows, Reporter, Tonight, summarize, tell_cases
 from pipeline.requests import (
     Docket,
     delivered_again,
@@ -55,6 +44,7 @@ from pipeline.requests import (
 )
 from pipeline.restored import open_registry, remember
 from pipeline.run_manifest import manifest_of
+from pipeline.run_pages import renew_pages
 from pipeline.settle import settle
 from pipeline.staging import Staging
 from pipeline.takeover import take_over
@@ -257,21 +247,9 @@ def _tell_afterwards(
         return
     _remember(output, registry, config.run_id, listener)
     try:
-        runs = [run.manifest for run in published_runs(output.folder, MOST_LISTED)]
-        name = write_history(output.folder, runs, count_published(output.folder))
-        output.show(name)
-        _link_to_this(output, [run["run_id"] for run in runs])
+        renew_pages(output)
     except (OSError, Fault) as error:
         listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")
-
-
-def _link_to_this(output: Output, runs: list[str]) -> None:
-    """Let the page of the run before lead to this one."""
-    for before in runs[-2:-1]:
-        output.bring(f"{before}/report", f"{before}/report/report.json")
-    name = link_to_next(output.folder, runs)
-    if name is not None:
-        output.show(name)
 
 
 def _finished_before(config: RunConfig, output: Output) -> RunResult:
