@@ -9,8 +9,9 @@ from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
 from pipeline.report.exports import Exports, partner_folder
+from pipeline.report.names import Names
 from pipeline.report.open_rows import OpenRows
-from pipeline.report.pages import REPORT, write_page
+from pipeline.report.pages import REPORT, Neighbours, beside, write_page
 from pipeline.report.repairs import REPAIRS, RepairLog
 from pipeline.report.shown import ShownRows
 from pipeline.report.summary import Summary
@@ -65,23 +66,34 @@ class Reporter:
         self._exports.write(told)
         return told
 
-    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest]) -> None:
-        """Write `report.json` and the pages.
+    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
+        """Write `report.json` and the pages; what lies beside them has to be there.
 
         Args:
             run: what `run.json` will hold.
             summary: the numbers of the run.
             cases: what matching found.
             past: what `run.json` holds of the published runs, the latest last.
+            names: what people call partners and tenants.
         """
         told = Told(
-            summary, self._shown.collected(), self._repairs.collected(), cases, self._open.open(), self._open.fixed()
+            summary,
+            self._shown.collected(),
+            self._shown.waiting(),
+            self._repairs.collected(),
+            cases,
+            self._open.open(),
+            self._open.fixed(),
         )
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}
         for partner, part in told.by_partner().items():
-            own[partner] = partner_content(partner, part, run, before.get(partner, []))
-            if partner is not None:
-                write_page(self._report / partner_folder(partner), own[partner])
+            folder = None if partner is None else self._report / partner_folder(partner)
+            downloads = [] if folder is None else beside(folder)
+            own[partner] = partner_content(partner, part, run, before.get(partner, []), names, downloads)
+            if folder is not None:
+                write_page(folder, own[partner])
                 own[partner] = {**own[partner], "rejected_rows": None}
-        write_page(self._report, run_content(told, own, run, past))
+        write_page(
+            self._report, run_content(told, own, run, past, names), Neighbours(past[-1]["run_id"] if past else None)
+        )

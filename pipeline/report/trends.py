@@ -9,7 +9,8 @@ MOST_NIGHTS = 30
 """Runs that a trend goes back."""
 
 Night = dict[str, Any]
-"""One point of a trend: `run_id`, `finished_at`, `read`, `registered`, `rejected`, `rejected_share`."""
+"""One point of a trend: `run_id`, `as_of`, `finished_at`, `read`, `registered`, `rejected`, `outcomes`,
+`rejected_share`."""
 
 
 def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
@@ -17,10 +18,12 @@ def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
     rows = counts["rows"]
     return {
         "run_id": run["run_id"],
+        "as_of": run["as_of"],
         "finished_at": run["finished_at"],
         "read": rows["read"],
         "registered": rows["registered"],
         "rejected": rows["rejected"],
+        "outcomes": {name: number for name, number in counts["outcomes"].items() if number},
         "rejected_share": rejected_share(dict(rows)),
     }
 
