@@ -71,7 +71,7 @@ def _keys(header: Header) -> dict[int, tuple[str, str]]:
         if column:
             keys[at] = column, name
         elif at in others:
-            taken = compared(name) in RESENT or column_of(name)
+            taken = compared(name) in RESENT or column_of(name, header.kind)
             keys[at] = f"as written, {seen[name]}: {name}", _harmless(f"{name} (as delivered)" if taken else name)
             seen[name] += 1
     return keys
