@@ -29,21 +29,13 @@ from pipeline.publish.sets import Stamp, publish_sets, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
 from pipeline.registry import Registry, RegistryWriter
-from pipeline.report import (
-    MOST_LISTED,
-    MOST_NIGHTS,
-    OpenRows,
-    Reporter,
-    Tonight,
-    summarize,
-    tell_cases,
-    write_history,
-)
+from pipeline.report import MOST_NIGHTS, Names, OpenRows, Reporter, Tonight, summarize, tell_cases
 from pipeline.requests.docket import Docket, delivered_again, deliveries, docket_of, due, identified, known_sheets, seen
 from pipeline.requests.opening import registry_of, with_what_runs_knew
 from pipeline.requests.settling import settle
-from pipeline.runs.history import count_published, published_runs
+from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
+from pipeline.runs.pages import renew_pages
 from pipeline.runs.restored import remember
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import MANIFEST, Workspace, workspace
@@ -127,7 +119,7 @@ def _run(
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
                     manifest = manifest_of(config, summary, registry.version, clock)
-                    reporter.finish(manifest, summary, cases, [run.manifest for run in past])
+                    reporter.finish(manifest, summary, cases, [run.manifest for run in past], Names.of(reference))
                     place.seal(manifest, private=not config.shared)
                 try:
                     result = _conclude(config, place, output, registry, records, manifest)
@@ -266,9 +258,7 @@ def _tell_afterwards(
         return
     _remember(output, registry, config.run_id, listener)
     try:
-        runs = [run.manifest for run in published_runs(output.folder, MOST_LISTED)]
-        name = write_history(output.folder, runs, count_published(output.folder))
-        output.show(name)
+        renew_pages(output)
     except (OSError, Fault) as error:
         listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")
 

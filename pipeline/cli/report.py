@@ -18,7 +18,7 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
 
     Pages are made from each run's report.json; nothing else of a run is touched.
     """
-    from pipeline.report import rebuild_pages, write_history  # noqa: PLC0415 - heavy
+    from pipeline.report import Neighbours, rebuild_pages, write_history  # noqa: PLC0415 - heavy
     from pipeline.runs.history import published_runs  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
@@ -30,9 +30,11 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
             raise UsageError(message)
         wanted = [run.folder.name for run in runs if every or run.folder.name in run_id]
         pages = 0
+        names = [None, *(run.folder.name for run in runs), None]
+        beside = {name: Neighbours(*pair) for name, *pair in zip(names[1:], names, names[2:], strict=False)}
         for name in wanted:
             at_hand.bring(f"{name}/report", "report.json")
-            pages += rebuild_pages(at_hand.folder / name)
+            pages += rebuild_pages(at_hand.folder / name, beside[name])
             at_hand.show(f"{name}/report")
         if at_hand.folder.is_dir():
             at_hand.show(write_history(at_hand.folder, [run.manifest for run in runs], len(runs)))

@@ -9,11 +9,13 @@ from pipeline.match.compare import FEATURES
 from pipeline.report.cases import Cases
 from pipeline.report.folders import partner_folder
 from pipeline.report.masking import brief
+from pipeline.report.names import Names
 from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
+from pipeline.report.telling import first_step, owners, verdict, who
 from pipeline.report.trends import MOST_NIGHTS, Night, night, rejected_share, share
-from schemas.reasons import CATALOGUE, NOTHING_TO_DO, OUTCOMES, REASON_CODES, Outcome
-from schemas.run import Counts, RunManifest
+from schemas.reasons import CATALOGUE, OUTCOMES, REASON_CODES, Outcome
+from schemas.run import RunManifest
 
 REPORT_VERSION = 3
 """Version of the form of report.json, `schemas/report.schema.json`; raised when a reader would have to change."""
@@ -37,6 +39,7 @@ class Told:
     Attributes:
         summary: its numbers.
         shown: the rejected rows that are shown (`pipeline.report.shown`).
+        waiting: how many wait since an earlier run: `partner_id`, `reason`, `rows`.
         repaired: the changes that are shown (`pipeline.report.repairs`).
         cases: what matching found (`pipeline.report.cases`).
         unfixed: what is open, with the columns of `pipeline.report.open_rows.OpenRows.open`.
@@ -45,27 +48,34 @@ class Told:
 
     summary: Summary
     shown: pl.DataFrame
+    waiting: pl.DataFrame
     repaired: pl.DataFrame
     cases: Cases
     unfixed: pl.DataFrame
     fixed: pl.DataFrame
 
+    def tenants(self) -> pl.Series:
+        """Tenants that pages name."""
+        return pl.concat([self.shown["tenant_id"], self.summary.unauthorized["tenant_id"]]).unique()
+
     def by_partner(self, partners: list[str]) -> dict[str | None, "Told"]:
         """The same of each partner alone, and of those named; of the review cases those whose sides are its own."""
         own_cases = self.cases.review.filter("own")
-        frames = [self.shown, self.repaired, own_cases, self.cases.of, self.unfixed, self.fixed]
+        frames = [self.shown, self.waiting, self.repaired, own_cases, self.cases.of, self.unfixed, self.fixed]
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         told = {}
         for partner, summary in self.summary.by_partner(partners).items():
-            shown, repaired, review, of, unfixed, fixed = (
+            shown, waiting, repaired, review, of, unfixed, fixed = (
                 part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)
             )
             cases = Cases(self.cases.histogram.clear(), review, of)
-            told[partner] = Told(summary, shown, repaired, cases, unfixed, fixed)
+            told[partner] = Told(summary, shown, waiting, repaired, cases, unfixed, fixed)
         return told
 
 
-def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, past: list[RunManifest]) -> Content:
+def run_content(
+    told: Told, own: dict[str | None, Content], run: RunManifest, past: list[RunManifest], names: Names
+) -> Content:
     """What the page of a run shows.
 
     Args:
@@ -73,19 +83,23 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
         own: what each partner's page shows.
         run: what `run.json` will hold.
         past: the same of the published runs, the latest last.
+        names: what people call partners and tenants.
     """
     on_page = Told(
         told.summary,
         told.shown.filter("on_run_page"),
+        told.waiting,
         told.repaired.filter("on_run_page"),
         Cases(told.cases.histogram, told.cases.review.filter("on_run_page"), told.cases.of),
         told.unfixed,
         told.fixed,
     )
-    trend = [night(one, one) for one in (*past, run) if one["rows"].get("first_time", one["rows"]["read"])]
+    nights = [one for one in (*past, run) if one["rows"].get("first_time", one["rows"]["read"])]
+    trend = [{**night(one, one), "reasons": one["reasons"]} for one in nights]
     partners = [{**counts, **_score(own[counts["partner_id"]])} for counts in run["partners"]]
     return {
         **_content("run", on_page, run, trend),
+        "tenant_names": names.of_tenants(on_page.tenants()),
         "ignored": told.summary.ignored,
         "partners": partners,
         "seconds": run["seconds"],
@@ -93,29 +107,45 @@ def run_content(told: Told, own: dict[str | None, Content], run: RunManifest, pa
 
 
 def partner_content(
-    partner_id: str | None, told: Told, run: RunManifest, trend: list[Night], made: list[dict[str, str | int]]
+    partner_id: str | None,
+    told: Told,
+    run: RunManifest,
+    trend: list[Night],
+    names: Names,
+    made: list[dict[str, str | int]],
 ) -> Content:
     """What the page of one partner shows; nothing of others. `made` are the files beside it, with their rows."""
     counts = told.summary.counts()
     whole = [*trend, night(run, counts)] if counts["rows"]["first_time"] else trend
-    return {**_content("partner", told, run, whole), "partner_id": partner_id, "downloads": made}
+    return {
+        **_content("partner", told, run, whole),
+        "partner_id": partner_id,
+        "partner_name": None if partner_id is None else names.partners.get(partner_id),
+        "tenant_names": names.of_tenants(told.tenants(), partner_id),
+        "first": first_step(counts, [str(one["file"]) for one in made if one["rows"]], told.unfixed.height),
+        "downloads": made,
+    }
 
 
 def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     counts = told.summary.counts()
     rows = counts["rows"]
+    again = dict(told.waiting.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
     files = told.summary.files.sort("rows_rejected", "source_file", descending=[True, False]).head(_MOST_FILES)
     return {
         "report_version": REPORT_VERSION,
         "page": page,
         **{name: run[name] for name in ("run_id", "as_of", "started_at", "finished_at", "dry_run")},
-        "verdict": _verdict(counts),
+        "verdict": verdict(counts),
         **counts,
         "reconciles": rows["read"]
         == rows["settled"] + rows["registered"] + rows["deregistered"] + rows["rejected"]
         == rows["settled"] + sum(counts["outcomes"].values()) + rows["registered"] + rows["deregistered"],
-        "owners": _owners(counts["reasons"]),
-        "reasons": [_reason(code, number, rows["read"]) for code, number in counts["reasons"].items()],
+        "owners": owners(counts["reasons"]),
+        "reasons": [
+            {**_reason(code, number, rows["read"]), "who": who(code), "again": again.get(code, 0)}
+            for code, number in counts["reasons"].items()
+        ],
         "warnings": [_reason(code, number, rows["read"]) for code, number in told.summary.warning_counts().items()],
         "departures": _departures(told.summary),
         "unauthorized": _listed(
@@ -135,33 +165,6 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
     }
 
 
-def _verdict(counts: Counts) -> str:
-    """What to think of a night, in one line."""
-    rows = counts["rows"]
-    decided = rows["registered"] + rows["deregistered"] + rows["rejected"]
-    leaving = f", {rows['deregistered']:,} deregistered" if rows["deregistered"] else ""
-    if not decided:
-        return "No file held a row that had to be decided."
-    if not rows["rejected"] and not leaving:
-        return f"All {decided:,} rows that had to be decided were registered."
-    if not rows["rejected"]:
-        return (
-            f"All {decided:,} rows that had to be decided were carried out: {rows['registered']:,} registered{leaving}."
-        )
-    owners = _owners(counts["reasons"])
-    parts = [
-        f"{number:,} {told}"
-        for number, told in (
-            (owners["partner"], "for the partner to mend"),
-            (owners["customer"], "for the customer to act on"),
-            (owners["operator"], "for an operator to decide"),
-            (owners["nobody"], "with nothing to do"),
-        )
-        if number
-    ]
-    return f"{rows['registered']:,} of {decided:,} rows were registered{leaving}; the others are {', '.join(parts)}."
-
-
 def _departures(summary: Summary) -> Content:
     """What became of the rows that asked for a departure."""
     by_reason = dict(summary.departures.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
@@ -170,14 +173,6 @@ def _departures(summary: Summary) -> Content:
         "deregistered": by_reason.get(None, 0),
         "reasons": {code: by_reason[code] for code in REASON_CODES if code in by_reason},
     }
-
-
-def _owners(reasons: dict[str, int]) -> dict[str, int]:
-    """Rejected rows by who must act."""
-    owners = {"partner": 0, "customer": 0, "operator": 0, "nobody": 0}
-    for code, number in reasons.items():
-        owners["nobody" if code in NOTHING_TO_DO else CATALOGUE[code].owner.value] += number
-    return owners
 
 
 def _reason(code: str, rows: int, read: int) -> Content:
@@ -240,6 +235,8 @@ def _score(own: Content) -> Content:
     worst = max(own["reasons"], key=lambda reason: reason["rows"], default=None)
     return {
         "folder": None if partner is None else partner_folder(partner),
+        "name": own["partner_name"],
+        "downloads": own["downloads"],
         "rejected_share": now,
         "change": round(now - last[0]["rejected_share"], 4) if last else None,
         "top_reason": worst and worst["code"],

@@ -13,6 +13,7 @@ from pipeline.report.folders import partner_folder
 from pipeline.report.listings import ERRORS, OPEN, REGISTERED, Listings
 from pipeline.report.open_rows import Tonight
 from pipeline.report.resubmissions import Resubmissions
+from schemas.kinds import REGISTRATION
 from schemas.reasons import CATALOGUE
 
 _SENTENCES = {code: reason.sentence for code, reason in CATALOGUE.items()}
@@ -60,13 +61,13 @@ class Exports:
             for sink in self._sinks:
                 sink.begin(partner_id, folder)
 
-    def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> None:
-        """Take some rows of both sets, in order, with their decoded fields and what becomes of their requests."""
+    def write(self, done: pl.DataFrame, rejected: pl.DataFrame) -> None:
+        """Take some rows, carried out and not, in order, with decoded fields and what becomes of their requests."""
         said = _said(rejected, self._spellings)
         first = said.unique("at", keep="first").select("at", "field", "found", "expected", "remedy")
         told = rejected.with_columns(in_resubmit=self._resubmissions.write(rejected, said)).with_row_index("at")
         self._errors.write(told.join(first, on="at", how="left", maintain_order="left", validate="1:1"))
-        self._registered.write(registered)
+        self._registered.write(done.filter(request_kind=REGISTRATION))
 
     def finish(self, unfixed: pl.DataFrame) -> dict[str, list[dict[str, str | int]]]:
         """Complete them.

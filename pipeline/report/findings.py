@@ -50,6 +50,7 @@ _TYPES = {
     "field": pl.String(),
     "found": pl.String(),
     "expected": pl.String(),
+    "meant": pl.String(),
     "remedy": pl.String(),
 }
 _NEEDED = {
@@ -83,8 +84,8 @@ def findings(
 
     Returns:
         One row a finding, in order, with the columns of `_TYPES`: `level` is `error` or `warning`, `found` is null
-        where there is nothing to show, `remedy` is what to do in this case. Assigned users are masked, and hashes are
-        not shown at all.
+        where there is nothing to show, `meant` is the one value that was expected, where it is known, `remedy` is what
+        to do in this case. Assigned users are masked, and hashes are not shown at all.
     """
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _NEEDED.items() if name not in rows.columns]
     listed = codes if codes is not None else pl.concat_list("reasons", "warnings")
@@ -111,6 +112,7 @@ def findings(
         field=pl.coalesce(*(_of(reason, _field(reason)) for reason in present), nothing),
         found=pl.coalesce(*(_of(reason, _found(reason, value)) for reason in present), nothing),
         expected=pl.coalesce(*(_of(reason, _expected(reason, value)) for reason in present), nothing),
+        meant=pl.coalesce(*(_of(reason, _meant(reason, value)) for reason in present), nothing),
         remedy=pl.coalesce(
             *(_of(reason, remedy(reason.code, reason.remedy, _cell(reason))) for reason in present), nothing
         ),
@@ -119,7 +121,7 @@ def findings(
 
 def _shown(name: str) -> pl.Expr:
     """A column of findings; what comes from cells is no longer than may be shown, what is said of headers by itself."""
-    if name not in {"found", "expected"}:
+    if name not in {"found", "expected", "meant"}:
         return pl.col(name)
     return pl.when(pl.col("code") == "FILE_HEADER_UNKNOWN").then(name).otherwise(brief(pl.col(name))).alias(name)
 
@@ -218,15 +220,22 @@ def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     return special.get(reason.code, usual.get(reason.field, pl.lit(None, pl.String)))
 
 
+def _meant(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
+    """The one value that should stand there, as far as it is known; what is expected begins with it."""
+    if reason.code == "MANUFACTURER_SPELLING":
+        return pl.col("meant")
+    inside = _INSIDE_HASH.get(reason.code)
+    return pl.lit(None, pl.String) if inside is None else value[inside]
+
+
 def _expected(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     usual = pl.lit(reason.expected)
     if reason.code == "MANUFACTURER_SPELLING":
-        return pl.coalesce(pl.format("{}; did you mean that?", "meant"), usual)
+        return pl.coalesce(pl.format("{}; did you mean that?", _meant(reason, value)), usual)
     if reason.code == "COLUMN_UNCLEAR":
         return pl.coalesce("column_meaning", usual)
-    inside = _INSIDE_HASH.get(reason.code)
-    if inside is None:
+    if reason.code not in _INSIDE_HASH:
         return usual
-    other = pl.format("{}, as inside the hash", value[inside])
+    other = pl.format("{}, as inside the hash", _meant(reason, value))
     where = pl.format("{}; they differ from character {} on", other, "first_difference")
     return pl.coalesce(where, other, usual)

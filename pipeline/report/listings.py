@@ -8,7 +8,8 @@ import polars as pl
 
 from pipeline.report.masking import masked, masked_user
 from pipeline.report.tables import Table, lines, safe
-from schemas.reasons import CATALOGUE, NOTHING_TO_DO, Waits
+from pipeline.report.telling import who
+from schemas.reasons import CATALOGUE, REASON_CODES, Waits
 
 WAITS_FOR = {
     Waits.REFERENCE: "consent, or another entry of the operator's lists",
@@ -28,9 +29,7 @@ def _of_reason(texts: Mapping[str, str]) -> pl.Expr:
 _SENTENCE = _of_reason({code: reason.sentence for code, reason in CATALOGUE.items()})
 _REMEDY = _of_reason({code: reason.remedy for code, reason in CATALOGUE.items()})
 _MICROSOFT = _of_reason({code: reason.microsoft for code, reason in CATALOGUE.items()})
-_OWNER = _of_reason(
-    {code: "nobody" if code in NOTHING_TO_DO else reason.owner.value for code, reason in CATALOGUE.items()}
-)
+_WHO = _of_reason({code: who(code) for code in REASON_CODES})
 _WAITS_FOR = pl.col("waits_for").list.eval(
     pl.element().replace_strict({what.value: text for what, text in WAITS_FOR.items()}, return_dtype=pl.String)
 )
@@ -69,7 +68,7 @@ ERRORS = Listing(
         "Found": pl.col("found"),
         "Expected": pl.col("expected"),
         "What to do": pl.coalesce("remedy", _REMEDY),
-        "Who must act": _OWNER,
+        "Who must act": _WHO,
         "Nights": pl.col("nights"),
         "Waits": _IS_WAITING,
         "Waits for": _WAITS_FOR.list.join(", "),
@@ -109,7 +108,7 @@ OPEN = Listing(
         "Reason": pl.col("reason"),
         "What is wrong": _SENTENCE,
         "What to do": _REMEDY,
-        "Who must act": _OWNER,
+        "Who must act": _WHO,
         "Open since": pl.col("since").dt.strftime(_MOMENT),
         "Nights": pl.col("nights"),
         "First run": pl.col("first_run"),

@@ -10,8 +10,9 @@ from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
 from pipeline.report.exports import Exports
 from pipeline.report.folders import partner_folder
+from pipeline.report.names import Names
 from pipeline.report.open_rows import OpenRows
-from pipeline.report.pages import REPORT, write_page
+from pipeline.report.pages import REPORT, Neighbours, write_page
 from pipeline.report.repairs import REPAIRS, RepairLog
 from pipeline.report.shown import ShownRows
 from pipeline.report.summary import Summary
@@ -69,23 +70,35 @@ class Reporter:
         self._exports.write(registered, told)
         return told
 
-    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest]) -> None:
-        """Write `report.json` and the pages.
+    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
+        """Write `report.json`, the pages and what lies beside them.
 
         Args:
             run: what `run.json` will hold.
             summary: the numbers of the run.
             cases: what matching found.
             past: what `run.json` holds of the published runs, the latest last.
+            names: what people call partners and tenants.
         """
         unfixed = self._open.open()
         made = self._exports.finish(unfixed)
-        told = Told(summary, self._shown.collected(), self._repairs.collected(), cases, unfixed, self._open.fixed())
+        told = Told(
+            summary,
+            self._shown.collected(),
+            self._shown.waiting(),
+            self._repairs.collected(),
+            cases,
+            unfixed,
+            self._open.fixed(),
+        )
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}
         for partner, part in told.by_partner(self._partners).items():
-            own[partner] = partner_content(partner, part, run, before.get(partner, []), made.get(partner or "", []))
+            beside = made.get(partner or "", [])
+            own[partner] = partner_content(partner, part, run, before.get(partner, []), names, beside)
             if partner is not None:
                 write_page(self._report / partner_folder(partner), own[partner])
                 own[partner] = {**own[partner], "rejected_rows": None}
-        write_page(self._report, run_content(told, own, run, past))
+        write_page(
+            self._report, run_content(told, own, run, past, names), Neighbours(past[-1]["run_id"] if past else None)
+        )

@@ -4,6 +4,7 @@ import polars as pl
 
 from pipeline.report.findings import findings
 from pipeline.report.masking import brief, masked
+from schemas.reasons import CATALOGUE
 
 MOST_ROWS = 1_000
 """Rows on a page: more load slowly and are not read; errors.csv has all."""
@@ -15,15 +16,22 @@ _TYPES = {
     "partner_id": pl.String(),
     "source_file": pl.String(),
     "source_line": pl.UInt32(),
+    "tenant_id": pl.String(),
     "serial": pl.String(),
     "code": pl.String(),
     "others": pl.List(pl.String),
     "field": pl.String(),
     "found": pl.String(),
     "expected": pl.String(),
+    "meant": pl.String(),
+    "remedy": pl.String(),
     "nights": pl.UInt32(),
+    "waits": pl.Boolean(),
+    "again": pl.Boolean(),
     "on_run_page": pl.Boolean(),
 }
+_WAITING_TYPES = {"partner_id": pl.String(), "reason": pl.String(), "rows": pl.UInt32()}
+_REMEDIES = {code: reason.remedy for code, reason in CATALOGUE.items()}
 
 
 def fairly(rows: pl.DataFrame, most: int, *groups: str, within: str | None = None) -> pl.Series:
@@ -65,9 +73,16 @@ class ShownRows:
         )
         self._chosen = chosen.filter(pl.col("on_run_page") | pl.col("on_own_page")).drop("on_own_page")
         self._parts = [pl.DataFrame(schema=_TYPES)]
+        self._waiting = [pl.DataFrame(schema=_WAITING_TYPES)]
 
     def write(self, rejected: pl.DataFrame) -> None:
-        """Take what is chosen of some rejected rows: columns of the rejected set, decoded fields, `row`, `nights`."""
+        """Take what is chosen of some rejected rows, and count all of them that wait since an earlier run.
+
+        Args:
+            rejected: columns of the rejected set, decoded fields, `row`, `nights`, `is_waiting`.
+        """
+        rejected = rejected.with_columns(again=pl.col("is_waiting") & (pl.col("first_run") != pl.col("run_id")))
+        self._waiting.append(rejected.filter("again").group_by("partner_id", "reason").agg(rows=pl.len()))
         mine = rejected.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
         if mine.is_empty():
             return
@@ -76,15 +91,24 @@ class ShownRows:
         own = mine.select(
             "partner_id",
             "source_line",
+            "tenant_id",
             "nights",
             "on_run_page",
+            "again",
+            waits="is_waiting",
             source_file=brief(pl.col("source_file")),
             serial=masked(pl.coalesce("serial_number", "hash_serial_number")),
             others=pl.col("reasons").list.slice(1),
         )
+        usual = pl.col("code").replace_strict(_REMEDIES, return_dtype=pl.String)
+        told = told.with_columns(remedy=pl.when(pl.col("remedy") != usual).then("remedy"))
         both = pl.concat([own, told], how="horizontal")
         self._parts.append(both.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items()))
 
     def collected(self) -> pl.DataFrame:
         """One row a shown row, with the columns of `_TYPES`."""
         return pl.concat(self._parts)
+
+    def waiting(self) -> pl.DataFrame:
+        """Rows that wait since an earlier run, by `partner_id` and primary `reason`: `rows`."""
+        return pl.concat(self._waiting).group_by("partner_id", "reason").agg(pl.col("rows").sum())

@@ -9,7 +9,7 @@ MOST_NIGHTS = 30
 """Runs that a trend goes back."""
 
 Night = dict[str, Any]
-"""One point of a trend: `run_id`, `finished_at`, `read`, `registered`, `deregistered`, `rejected`,
+"""One point of a trend: `run_id`, `as_of`, `finished_at`, `read`, `registered`, `deregistered`, `rejected`, `outcomes`,
 `rejected_share`."""
 
 
@@ -18,11 +18,13 @@ def night(run: RunManifest, counts: Counts | RunManifest) -> Night:
     rows = counts["rows"]
     return {
         "run_id": run["run_id"],
+        "as_of": run["as_of"],
         "finished_at": run["finished_at"],
         "read": rows["read"],
         "registered": rows["registered"],
         "deregistered": dict(rows).get("deregistered", 0),  # runs of earlier versions knew of no departures
         "rejected": rows["rejected"],
+        "outcomes": {name: number for name, number in counts["outcomes"].items() if number},
         "rejected_share": rejected_share(dict(rows)),
     }
 

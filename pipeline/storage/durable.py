@@ -1,6 +1,7 @@
 """Makes files last through a power cut, appear at once, and belong to their owner alone."""
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -49,7 +50,12 @@ def _sync(path: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file that others may read meanwhile: they see the old one or the new one, never half of either."""
+    """Write a file that others may read meanwhile: they see the old one or the new one, never half of either.
+
+    Who may read the old one may read the new one.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
+    if path.exists():
+        shutil.copymode(path, unfinished)
     unfinished.replace(path)

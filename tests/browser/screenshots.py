@@ -6,23 +6,27 @@ from tempfile import TemporaryDirectory
 from tests.browser.chromium import browser
 from tests.browser.nights import ROOT, publish_nights
 
-PICTURES = {
-    "run": ("night-2/report/index.html", "h1"),
-    "partner": ("night-2/report/contoso/index.html", "#rows"),
-    "history": ("index.html", "h1"),
+NIGHTS = 6
+PAGES = {
+    "run": f"night-{NIGHTS}/report/index.html",
+    "partner": f"night-{NIGHTS}/report/contoso/index.html",
+    "history": "index.html",
 }
+SCREENS = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
 def main():
     folder = ROOT / "data" / "screenshots"
     folder.mkdir(exist_ok=True)
     with TemporaryDirectory() as home, browser() as chromium:
-        output = publish_nights(Path(home))
-        page = chromium.new_page(viewport={"width": 1100, "height": 700}, color_scheme="light")
-        for name, (path, place) in PICTURES.items():
-            page.goto((output / path).as_uri())
-            page.locator(place).first.evaluate("element => element.scrollIntoView()")
-            page.screenshot(path=folder / f"{name}.png")
+        output = publish_nights(Path(home), NIGHTS)
+        for screen, size in SCREENS.items():
+            for scheme in ("light", "dark"):
+                page = chromium.new_page(viewport=size, color_scheme=scheme)
+                for name, path in PAGES.items():
+                    page.goto((output / path).as_uri())
+                    page.evaluate("for (const one of document.querySelectorAll('.group')) { one.open = true; break }")
+                    page.screenshot(path=folder / f"{name}-{screen}-{scheme}.png")
 
 
 if __name__ == "__main__":

@@ -279,6 +279,7 @@ def test_who_delivered_nothing_wrong_has_all_files_too(world):
     world.put(f"tailspin/{TENANT}/c.csv", b"PKID\n")
     first = world.run()
     names = {"errors.csv", "registered.csv", "open.csv", "resubmit.csv", "resubmit.xlsx", "index.html", "report.json"}
+    names |= {"departures-resubmit.csv", "departures-resubmit.xlsx"}
     assert {path.name for path in sent(first).parent.iterdir()} == names
     assert read_csv(sent(first)) == [TITLES]
     assert read_xlsx(sent(first, "resubmit.xlsx")) == [TITLES]
@@ -293,7 +294,7 @@ def test_who_delivered_nothing_wrong_has_all_files_too(world):
     assert {path.name for path in sent(second, partner="northwind").parent.iterdir()} == names
     opened = read_csv(sent(second, "open.csv", "northwind"))
     assert [(row[1], row[3], row[8], row[9]) for row in opened[1:]] == [("2", "PRODUCT_ID_FORMAT", "2", "run-1")]
-    assert "(1 row)" in sent(second, "index.html", "northwind").read_text()
+    assert "open.csv</a> 1 row" in sent(second, "index.html", "northwind").read_text()
 
 
 def test_many_rows_are_in_numbered_files_and_in_no_workbook(world, monkeypatch):

@@ -1,0 +1,124 @@
+"""Words of the pages: who must act, what a partner does first, and the catalogue's sentences said to a partner."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from schemas.reasons import CATALOGUE, NOTHING_TO_DO, Outcome, Owner
+from schemas.run import Counts, RowCounts
+
+WHO = ("partner", "customer", "operator", "nobody")
+"""Who must act on a rejected row, in the order of the pages."""
+
+_NOBODY = (*NOTHING_TO_DO, "AUTH_NOT_YET_VALID")
+
+_OURS = "Nothing for you to do: this is ours to look into, and you need not send the rows again."
+_TO_PARTNER = {
+    "a folder named as a partner of partners.csv": "the folder of a known partner",
+    "at most as many characters as --group-tag-limit allows": "a shorter group tag",
+    "departures of a share of the customer's devices within --departure-limit": "fewer departures at once",
+    "an operator has to look at the devices named in the evidence": "we look into it",
+}
+"""What pages of a partner say in place of a text that is about our side."""
+_YOU = {
+    "this partner's": "your",
+    "This partner's": "Your",
+    "the partner's": "your",
+    "this partner": "you",
+    "the partner": "you",
+    "the customer": "your customer",
+    "The customer": "Your customer",
+    "<partner_id>/<tenant_id>/": "a folder that is named as your customer's tenant ID",
+}
+
+
+def who(code: str) -> str:
+    """Who must act on a row that was rejected for this reason, one of `WHO`."""
+    reason = CATALOGUE[code]
+    if code in _NOBODY or reason.outcome is Outcome.STRUCTURE:
+        return "nobody"
+    return reason.owner.value
+
+
+def owners(reasons: Mapping[str, int]) -> dict[str, int]:
+    """Rejected rows by who must act."""
+    found = dict.fromkeys(WHO, 0)
+    for code, rows in reasons.items():
+        found[who(code)] += rows
+    return found
+
+
+def verdict(counts: Counts) -> str:
+    """What to think of a night, in one line."""
+    rows = counts["rows"]
+    decided = rows["registered"] + rows["deregistered"] + rows["rejected"]
+    if not decided:
+        return "No file held a row that had to be decided."
+    if not rows["rejected"] and not rows["deregistered"]:
+        return f"All {decided:,} rows that had to be decided were registered."
+    if not rows["rejected"]:
+        return f"All {decided:,} rows that had to be decided were carried out: {_done(rows)}."
+    by_who = owners(counts["reasons"])
+    told = {
+        "partner": "for the partner to mend",
+        "customer": "for the customer to act on",
+        "operator": "for an operator to decide",
+        "nobody": "with nothing to do",
+    }
+    parts = ", ".join(f"{by_who[name]:,} {text}" for name, text in told.items() if by_who[name])
+    done = f"{rows['registered']:,} of {decided:,} rows were registered{_left(rows)}"
+    return f"{done}; the others are {parts}."
+
+
+def first_step(counts: Counts, files: Iterable[str], unfixed: int) -> str:
+    """What a partner does first, in one line.
+
+    Args:
+        counts: what became of its rows.
+        files: names of the files beside its page that have rows.
+        unfixed: rows that are open, those of earlier runs included.
+    """
+    by_who = owners(counts["reasons"])
+    names = sorted(files, reverse=True)  # the workbook before CSV, numbered or not
+    to_correct = next((name for name in names if "resubmit" in name), "your file")
+    if by_who["partner"]:
+        return f"First: put {_rows(by_who['partner'])} right; correct those in {to_correct} and send it back."
+    if by_who["customer"]:
+        return f"First: ask your customer to act on {_rows(by_who['customer'])}; there is nothing to send."
+    if by_who["operator"]:
+        return f"Nothing for you to do: {_rows(by_who['operator'])} {_be(by_who['operator'])} with us."
+    if unfixed:
+        return f"Nothing new to do: {_rows(unfixed)} of earlier deliveries {_be(unfixed)} still open."
+    return f"Nothing to do: {_done(counts['rows'])}."
+
+
+def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
+    """A reason of `report.json` as a partner's page says it: to "you", and what is ours to mend said so."""
+    ours = reason["owner"] == Owner.OPERATOR and reason["outcome"] is not None
+    remedy = _OURS if ours else to_you(reason["remedy"])
+    return {**reason, "sentence": to_you(reason["sentence"]), "remedy": remedy}
+
+
+@lru_cache(maxsize=1_000)
+def to_you(text: str) -> str:
+    """A text of the catalogue, said to the partner."""
+    for ours, theirs in (_TO_PARTNER | _YOU).items():
+        text = text.replace(ours, theirs)
+    return text
+
+
+def _done(rows: RowCounts) -> str:
+    registered = rows["registered"]
+    return f"{_rows(registered)} {'was' if registered == 1 else 'were'} registered{_left(rows)}"
+
+
+def _left(rows: RowCounts) -> str:
+    return f", {rows['deregistered']:,} deregistered" if rows["deregistered"] else ""
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _be(number: int) -> str:
+    return "is" if number == 1 else "are"
