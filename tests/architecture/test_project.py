@@ -7,6 +7,7 @@ import click
 import pytest
 
 from pipeline.cli.main import cli
+from pipeline.settings import Kind, settings_of
 from pipeline.synthesize import MATCHING_STORIES
 from pipeline.synthesize.night import Night
 from schemas.columns import COLUMN_NAMES
@@ -80,6 +81,19 @@ def columns_table():
 
 def test_the_readme_s_table_of_columns_is_the_schema():
     assert README.split("<!-- columns -->\n")[1].split("<!-- /columns -->")[0] == columns_table()
+
+
+def options_table():
+    lines = ["| option | default | meaning |", "| --- | --- | --- |"]
+    for setting in settings_of("run"):
+        values = setting.values.replace("|", "\\|")
+        usual = "off" if setting.kind is Kind.FLAG else setting.usual or "none"
+        lines.append(f"| `--{setting.name}{' ' if values else ''}{values}` | {usual} | {setting.meaning} |")
+    return "\n".join([*lines, "| `--config FILE` | `intake.toml`, if present | settings named as the options |", ""])
+
+
+def test_the_readme_s_table_of_options_is_that_of_the_settings():
+    assert README.split("<!-- options -->\n")[1].split("<!-- /options -->")[0] == options_table()
 
 
 def commands(group, path=()):
