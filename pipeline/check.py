@@ -1,9 +1,10 @@
 """Pre-flight of single files: every stage that can be made without registering anything."""
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 import polars as pl
@@ -105,10 +106,16 @@ def check(config: CheckConfig) -> Checked:
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
-    folders = [folder.name for folder in path.absolute().parents]
+    partner, tenant = told_by(path.absolute())
+    called = printable(name.replace(os.sep, "/"))
+    return Manifest(path.resolve(), called, config.partner or partner, config.tenant or tenant)
+
+
+def told_by(path: PurePath) -> tuple[str, str | None]:
+    """The partner and the tenant that the folders of an absolute path name."""
+    folders = [folder.name for folder in path.parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
-    tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
-    return Manifest(path.resolve(), printable(name), config.partner or partner, config.tenant or tenant)
+    return (_NOBODY, None) if at is None else (folders[at + 1] or _NOBODY, folders[at])
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:

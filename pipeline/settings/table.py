@@ -34,7 +34,7 @@ SETTINGS = (
         "registry",
         Kind.LOCATION,
         ("run",),
-        "existing device records",
+        "existing device records; made at the default place where no published run knows of one",
         otherwise="beside the first inbox",
         example='"registry"',
     ),
