@@ -203,6 +203,17 @@ def _home(inboxes: tuple[Location, ...], *, is_needed: bool) -> Location:
     return inboxes[0] if home is None else home
 
 
+def require_config(config: object) -> None:
+    """Refuse what is no configuration of a run.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(config, RunConfig):
+        message = f"run of {type(config).__name__}: expected a RunConfig, such as RunConfig.beside(Path('inbox'))"
+        raise UsageError(message)
+
+
 def parse_moment(text: str) -> datetime:
     """An RFC 3339 timestamp, in UTC.
 

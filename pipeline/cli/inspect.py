@@ -29,11 +29,9 @@ def inspect(hash_: str, row: int, unmask: bool, form: str) -> int:  # noqa: FBT0
     Give the hash itself, - for standard input, or a FILE: a manifest, an OA3 XML file, or a file of the hash alone.
     What a device is recognised by is marked with *, and shown in part; its serial number is shown.
     """
-    from pipeline.hardware_hash.describe import describe  # noqa: PLC0415 - heavy
-    from pipeline.report.inspection import masked  # noqa: PLC0415 - heavy
+    from pipeline.report.inspection import inspect as inspect_hash  # noqa: PLC0415 - heavy
 
-    described = describe(_read(hash_, row))
-    described = described if unmask else masked(described)
+    described = inspect_hash(_read(hash_, row), unmask=unmask)
     if form == "json":
         tell_json(described)
     else:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.errors import UsageError
+from pipeline.hardware_hash.describe import describe
 from pipeline.hardware_hash.layout import Record
 from pipeline.report.masking import masked_text
 
@@ -17,6 +19,22 @@ _SECRET_RECORDS = (
 )
 _SECRET_PARTS = ("id", "mac", "serial")
 """Parts of a record that identify what they belong to."""
+
+
+def inspect(hash_: str, *, unmask: bool = False) -> dict[str, Any]:
+    """What a hardware hash, given alone, holds; identities in part, unless asked for whole.
+
+    Returns:
+        What `pipeline.hardware_hash.describe` tells: `fault`, and where the hash is verified `identity` and `records`.
+
+    Raises:
+        UsageError: it is no text.
+    """
+    if not isinstance(hash_, str) or not isinstance(unmask, bool):
+        message = f"hash of type {type(hash_).__name__}, unmask {unmask!r}: expected text, and true or false"
+        raise UsageError(message)
+    described = describe(hash_)
+    return described if unmask else masked(described)
 
 
 def masked(described: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from schemas.outcome import (
     REJECTED_TYPES,
 )
 from schemas.reasons import CATALOGUE, REASONS, WARNINGS
-from schemas.registry import IMPORT_COLUMNS
+from schemas.registry import IMPORT_COLUMNS, RECORD_MEANINGS, RECORD_TYPES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,6 +96,16 @@ def test_the_readme_s_table_of_options_is_that_of_the_settings():
     assert README.split("<!-- options -->\n")[1].split("<!-- /options -->")[0] == options_table()
 
 
+def registry_table():
+    lines = ["| column | type | |", "| --- | --- | --- |"]
+    lines += [f"| `{name}` | {dtype!r} | {RECORD_MEANINGS[name]} |" for name, dtype in RECORD_TYPES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_s_table_of_the_registry_is_the_schema():
+    assert README.split("<!-- registry -->\n")[1].split("<!-- /registry -->")[0] == registry_table()
+
+
 def commands(group, path=()):
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
@@ -123,11 +133,11 @@ def test_the_readme_names_every_column_that_is_read():
 
 
 def test_the_readme_s_example_runs(tmp_path):
-    example = README.split("```python\n")[1].split("```")[0]
+    example = README.split("```python\nfrom pathlib")[1].split("```")[0]
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "inbox").symlink_to(ROOT / "data" / "inbox")
     (tmp_path / "data" / "reference").symlink_to(ROOT / "data" / "reference")
-    script = example.replace(
+    script = f"from pathlib{example}".replace(
         'Path("data/inbox")', f'Path("data/inbox"), output=Path({str(tmp_path / "runs")!r})'
     ).replace("dry_run=True", f"dry_run=True, registry=Path({str(tmp_path / 'registry')!r}), create_registry=True")
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
