@@ -30,9 +30,10 @@ def inspect(hash_: str, *, unmask: bool = False) -> dict[str, Any]:
     Raises:
         UsageError: it is no text.
     """
-    if not isinstance(hash_, str) or not isinstance(unmask, bool):
-        message = f"hash of type {type(hash_).__name__}, unmask {unmask!r}: expected text, and true or false"
-        raise UsageError(message)
+    for name, value, kind in (("hash", hash_, str), ("unmask", unmask, bool)):
+        if not isinstance(value, kind):
+            message = f"{name} of type {type(value).__name__}: expected {kind.__name__}"
+            raise UsageError(message)
     described = describe(hash_)
     return described if unmask else masked(described)
 

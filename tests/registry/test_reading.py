@@ -53,6 +53,6 @@ def test_sql_tells_them_too(devices):
 
 def test_duckdb_tells_them_too(devices):
     duckdb = pytest.importorskip("duckdb")
-    table = pl.scan_delta("registry").select([*COLUMNS, "version"]).collect().to_arrow()  # noqa: F841 - named in the query
-    told = duckdb.sql(SQL.replace("delta_scan('registry')", "table")).fetchall()
+    stored = pl.scan_delta("registry").select([*COLUMNS, "version"]).collect().to_arrow()  # noqa: F841 - named in the query
+    told = duckdb.sql(SQL.replace("delta_scan('registry')", "stored")).fetchall()
     assert sorted(row[:3] for row in told) == devices
