@@ -1,14 +1,18 @@
 """Pre-flight of single files: every stage that can be made without registering anything."""
 
+import os
 import re
+import sys
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import polars as pl
 
 from pipeline.decide import decide, has_reason, listed
+from pipeline.errors import UsageError
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import printable
 from pipeline.intake.judge import Rulebook
@@ -23,6 +27,7 @@ from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
 from pipeline.rows import rows_at
+from pipeline.settings import GROUP_TAG_LIMIT, settings_of
 from pipeline.storage.objects import Location, at_hand
 from schemas.device import COMPONENT_TYPES
 from schemas.manifest import GUID, NO_TENANT
@@ -53,7 +58,37 @@ class CheckConfig:
     reference: Location | None
     registry: Location | None
     as_of: datetime
-    group_tag_limit: int
+    group_tag_limit: int = GROUP_TAG_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse values of another type."""
+        files: object = self.files
+        if not isinstance(files, dict) or not all(isinstance(path, Path) for path in files.values()):
+            message = f"files {files!r}: expected paths by their names"
+            raise UsageError(message)
+        for setting in settings_of("check"):
+            value = getattr(self, setting.parameter, setting.default)
+            if not setting.accepts(value):
+                message = f"{setting.parameter} {value!r}: expected {setting.expected}"
+                raise UsageError(message)
+        if self.as_of is None or self.as_of.tzinfo is None:
+            message = f"as_of {self.as_of}: has no time zone; give a moment in UTC"
+            raise UsageError(message)
+
+    @classmethod
+    def of(
+        cls,
+        *files: Path,
+        partner: str | None = None,
+        tenant: str | None = None,
+        reference: Location | None = None,
+        registry: Location | None = None,
+        as_of: datetime | None = None,
+        group_tag_limit: int = GROUP_TAG_LIMIT,
+    ) -> "CheckConfig":
+        """A check of files that are called by their paths, now."""
+        moment = datetime.now(UTC) if as_of is None else as_of
+        return cls({str(file): file for file in files}, partner, tenant, reference, registry, moment, group_tag_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +109,11 @@ def check(config: CheckConfig) -> Checked:
     """Judge every row of some files; writes nothing that outlasts it.
 
     Raises:
+        UsageError: it is given something else than a configuration.
         UsageError: reference data is wrong.
         RegistryError: the registry cannot be read.
     """
+    _require_config(config)
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     manifests = with_sheets((_manifest(name, path, config) for name, path in config.files.items()), lambda _: ())
     reference = _reference(config, {one.partner_id or _NOBODY for one in manifests})
@@ -106,10 +143,16 @@ def check(config: CheckConfig) -> Checked:
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
-    folders = [folder.name for folder in path.absolute().parents]
+    partner, tenant = told_by(path.absolute())
+    called = printable(name.replace(os.sep, "/"))
+    return Manifest(path.resolve(), called, config.partner or partner, config.tenant or tenant)
+
+
+def told_by(path: PurePath) -> tuple[str, str | None]:
+    """The partner and the tenant that the folders of an absolute path name."""
+    folders = [folder.name for folder in path.parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
-    tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
-    return Manifest(path.resolve(), printable(name), config.partner or partner, config.tenant or tenant)
+    return (_NOBODY, None) if at is None else (folders[at + 1] or _NOBODY, folders[at])
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:
@@ -141,3 +184,19 @@ def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFr
     return decisions.with_columns(
         REGISTERED_OTHER_TENANT=other & ~is_open, ALREADY_REGISTERED=already | (other & is_open)
     )
+
+
+def _require_config(config: object) -> None:
+    if not isinstance(config, CheckConfig):
+        message = f"check of {type(config).__name__}: expected a CheckConfig, such as CheckConfig.of(Path('a.csv'))"
+        raise UsageError(message)
+
+
+class _Callable(ModuleType):
+    """This module as its one verb: `pipeline.check` names both, whichever of them was loaded first."""
+
+    def __call__(self, config: CheckConfig) -> Checked:
+        return check(config)
+
+
+sys.modules[__name__].__class__ = _Callable
