@@ -4,7 +4,6 @@ A setting stands at the top, for every command that knows it, or in a table that
 Its scope may leave it the table only, or neither.
 """
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +44,8 @@ def load(path: Path | None) -> SettingFile | None:
     given = path or DEFAULT
     if path is None and not given.exists():
         return None
+    import tomllib  # noqa: PLC0415 - where there is no file, help answers sooner
+
     try:
         said = tomllib.loads(given.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
