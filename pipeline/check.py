@@ -1,16 +1,19 @@
 """Pre-flight of single files: every stage that can be made without registering anything."""
 
+import os
 import re
+import sys
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import polars as pl
 
-from pipeline.config import DEPARTURE_LIMIT
 from pipeline.decide import concluded, decide, has_reason, listed
 from pipeline.departing import Terms, departing, for_customers
+from pipeline.errors import UsageError
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import printable
 from pipeline.intake.judge import Rulebook
@@ -25,6 +28,7 @@ from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
 from pipeline.rows import rows_at
+from pipeline.settings import DEPARTURE_LIMIT, GROUP_TAG_LIMIT, settings_of
 from pipeline.storage.objects import Location, at_hand
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
@@ -59,7 +63,37 @@ class CheckConfig:
     reference: Location | None
     registry: Location | None
     as_of: datetime
-    group_tag_limit: int
+    group_tag_limit: int = GROUP_TAG_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse values of another type."""
+        files: object = self.files
+        if not isinstance(files, dict) or not all(isinstance(path, Path) for path in files.values()):
+            message = f"files {files!r}: expected paths by their names"
+            raise UsageError(message)
+        for setting in settings_of("check"):
+            value = getattr(self, setting.parameter, setting.default)
+            if not setting.accepts(value):
+                message = f"{setting.parameter} {value!r}: expected {setting.expected}"
+                raise UsageError(message)
+        if self.as_of is None or self.as_of.tzinfo is None:
+            message = f"as_of {self.as_of}: has no time zone; give a moment in UTC"
+            raise UsageError(message)
+
+    @classmethod
+    def of(
+        cls,
+        *files: Path,
+        partner: str | None = None,
+        tenant: str | None = None,
+        reference: Location | None = None,
+        registry: Location | None = None,
+        as_of: datetime | None = None,
+        group_tag_limit: int = GROUP_TAG_LIMIT,
+    ) -> "CheckConfig":
+        """A check of files that are called by their paths, now."""
+        moment = datetime.now(UTC) if as_of is None else as_of
+        return cls({str(file): file for file in files}, partner, tenant, reference, registry, moment, group_tag_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +114,11 @@ def check(config: CheckConfig) -> Checked:
     """Judge every row of some files; writes nothing that outlasts it.
 
     Raises:
+        UsageError: it is given something else than a configuration.
         UsageError: reference data is wrong.
         RegistryError: the registry cannot be read.
     """
+    _require_config(config)
     registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
     manifests = with_sheets((_manifest(name, path, config) for name, path in config.files.items()), lambda _: ())
     reference = _reference(config, {one.partner_id or _NOBODY for one in manifests})
@@ -129,20 +165,22 @@ def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry:
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
-    folders = [folder.name for folder in path.absolute().parents]
+    partner, tenant, kind = told_by(path.absolute())
+    called = printable(name.replace(os.sep, "/"))
+    return Manifest(path.resolve(), called, config.partner or partner, config.tenant or tenant, kind=kind)
+
+
+def told_by(path: PurePath) -> tuple[str, str | None, str]:
+    """The partner, the tenant and the kind of manifest that the folders of an absolute path name."""
+    folders = [folder.name for folder in path.parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
     # What holds a kind of manifest lies below the partner's or the tenant's folder, and is neither.
     kinds = [kind_of_folder(folder) for folder in (folders[:1] if at is None else folders[: at + 2])]
     kind = next((kind for kind in kinds if kind), REGISTRATION)
     above = [folder for folder in folders[0 if at is None else at + 1 :] if not kind_of_folder(folder)]
     is_named = at is not None or kind != REGISTRATION
-    return Manifest(
-        path.resolve(),
-        printable(name),
-        config.partner or (above[0] if is_named and above and above[0] else _NOBODY),
-        config.tenant or (None if at is None else folders[at]),
-        kind=kind,
-    )
+    partner = above[0] if is_named and above and above[0] else _NOBODY
+    return partner, None if at is None else folders[at], kind
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:
@@ -176,3 +214,19 @@ def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFr
         ALREADY_REGISTERED=already | (other & is_open),
         NOT_REGISTERED=pl.col("NOT_REGISTERED") & ~is_open,
     )
+
+
+def _require_config(config: object) -> None:
+    if not isinstance(config, CheckConfig):
+        message = f"check of {type(config).__name__}: expected a CheckConfig, such as CheckConfig.of(Path('a.csv'))"
+        raise UsageError(message)
+
+
+class _Callable(ModuleType):
+    """This module as its one verb: `pipeline.check` names both, whichever of them was loaded first."""
+
+    def __call__(self, config: CheckConfig) -> Checked:
+        return check(config)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,34 +1,22 @@
 """Everything that a run can be told, in one frozen value. Nothing below the command line reads anything else."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import permutations, product
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.settings import DEPARTURE_LIMIT, FILE_LIMIT, GROUP_TAG_LIMIT, INBOX, ROW_LIMIT, WAIT_DAYS, settings_of
 from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 DRY_RUNS = "dry-run"
 """Folder of the output that holds dry runs, hence no id of a run."""
 
-GROUP_TAG_LIMIT = 128
-"""Characters of a group tag: nothing is documented, and public validators use 64 or 128."""
-
-
-WAIT_DAYS = 90
-"""Days that a request waits for consent, settings or the registry: a quarter, in which such things are settled."""
-
-DEPARTURE_LIMIT = 0.25
-"""Largest share of a tenant's registrations that one run ends: a quarter of a customer's devices do not leave in a
-night, and a list that says so may be another list."""
-
-FILE_LIMIT = 8 << 30
-"""Bytes of text of the largest manifest: two million rows, or what a decompression bomb has grown to."""
-
-ROW_LIMIT = 5_000_000
-"""Lines of the longest manifest: a row of one letter costs as much memory as any other, and compresses to nothing."""
+_RUN = {setting.parameter: setting for setting in settings_of("run")}
+_NAMED = ("reference", "registry", "output", "as_of", "run_id")
+"""Settings of which something holds wherever nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +77,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        self._require_types()
         if not self.inboxes:
             message = "no inbox given; name the folder that holds <partner_id>/ folders"
             raise UsageError(message)
@@ -108,6 +97,18 @@ class RunConfig:
         """Whether the registry is at its default place."""
         home = parent(self.inboxes[0])
         return home is not None and _resolved(self.registry) == below(home, "registry")
+
+    def _require_types(self) -> None:
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        inboxes, limits = given.pop("inboxes"), given.pop("limits")
+        if not isinstance(inboxes, tuple) or not isinstance(limits, Limits):
+            message = f"inboxes {inboxes!r}, limits {limits!r}: expected a tuple of locations, and Limits"
+            raise UsageError(message)
+        _require_types(inboxes, given | {"file_limit": limits.text, "row_limit": limits.rows})
+        for name in _NAMED:
+            if given[name] is None:
+                message = f"{name}: not given; expected {_RUN[name].expected}"
+                raise UsageError(message)
 
     def _require_apart(self) -> None:
         if lies_in(self.output, self.registry) or lies_in(self.registry, self.output):
@@ -147,6 +148,9 @@ class RunConfig:
         departure_limit: float = DEPARTURE_LIMIT,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
+        _require_types(inboxes, {"reference": reference, "registry": registry, "output": output, "as_of": as_of})
+        inboxes = tuple(_placed(inbox) for inbox in inboxes)
+        reference, registry, output = (place and _placed(place) for place in (reference, registry, output))
         now = datetime.now(UTC)
         home = _home(inboxes, is_needed=not (reference and registry and output))
         beside = below(home, "registry")
@@ -171,6 +175,23 @@ class RunConfig:
         )
 
 
+def _require_types(inboxes: tuple[object, ...], given: dict[str, object]) -> None:
+    """Refuse values of another type than a setting's, before anything is done with them."""
+    for place in inboxes:
+        if place is None or not INBOX.accepts(place):
+            message = f"inbox {place!r}: expected {INBOX.expected}"
+            raise UsageError(message)
+    for name, value in given.items():
+        if not _RUN[name].accepts(value):
+            message = f"{name} {value!r}: expected {_RUN[name].expected}"
+            raise UsageError(message)
+
+
+def _placed(location: Location) -> Location:
+    """A location, of which text that is no URI is a folder here."""
+    return location if is_uri(location) else Path(location)
+
+
 def _resolved(location: Location) -> Location:
     return location if is_uri(location) else Path(location).resolve()
 
@@ -184,6 +205,17 @@ def _home(inboxes: tuple[Location, ...], *, is_needed: bool) -> Location:
         message = f"inbox {inboxes[0]}: nothing lies beside it; name --reference, --registry and --output"
         raise UsageError(message)
     return inboxes[0] if home is None else home
+
+
+def require_config(config: object) -> None:
+    """Refuse what is no configuration of a run.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(config, RunConfig):
+        message = f"run of {type(config).__name__}: expected a RunConfig, such as RunConfig.beside(Path('inbox'))"
+        raise UsageError(message)
 
 
 def parse_moment(text: str) -> datetime:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.clock import Clock
-from pipeline.config import DRY_RUNS, RunConfig
+from pipeline.config import DRY_RUNS, RunConfig, require_config
 from pipeline.decide import decide, has_reason
 from pipeline.departing import Terms, departed, departing, for_customers
 from pipeline.errors import Fault, RegistryConflict, UsageError
@@ -71,6 +71,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
         UsageError: configuration or reference data is wrong; nothing was done.
         Fault: store, disk or another run got in the way; nothing of this run was published.
     """
+    require_config(config)
     with ExitStack() as held:
         output = held.enter_context(output_at(config.output))
         inbox = held.enter_context(inbox_at(*config.inboxes))

@@ -77,11 +77,50 @@ ENDING = (
 """What of a registration stands in the event with which it ends: by this it is known to who waits for it, and those who
 have to act are told."""
 
+RECORD_MEANINGS: dict[str, str] = {
+    "event": "what happened; `registered`, `changed`, `learned` and `restored` carry the whole registration",
+    "device_id": "the device's key, the same in all its events",
+    "tenant_id": "whose device it is, a lower-case GUID",
+    "partner_id": "who registered it; null where that is not known",
+    "registered_via": "`partner_center`, `oem_direct_api`, `intune`, `microsoft_365` or `store`",
+    "run_id": "the run that recorded the event; null for an import",
+    "registered_at": "when it was registered",
+    "group_tag": "as delivered",
+    "assigned_user": "as delivered",
+    "identity": "what it is registered by: `hash`, `product_id` or `tuple`",
+    "hardware_hash": "the decoded hash without its padding",
+    "hardware_hash_id": "SHA-256 of the hash's signed part, in hex",
+    "captured_at": "when the hash was captured, by the device's own clock",
+    "has_hash": "whether it is known by a hash; this and the next eight are what devices are compared by",
+    "tpm_ek_id": "SHA-256 of the TPM's endorsement key, in hex",
+    "smbios_uuid": "lower-case GUID",
+    "serial_number": "null without a manufacturer",
+    "manufacturer": "null without a serial number",
+    "model": "the model",
+    "product_id": "13 digits",
+    "mac_addresses": "network cards, as `AA:BB:CC:DD:EE:FF`",
+    "disk_serials": "disks",
+    "tpm_key": "a fingerprint, by which records are found; so are the next five",
+    "uuid_key": "of the UUID",
+    "serial_key": "of manufacturer and serial number",
+    "product_id_key": "of the product ID",
+    "folded_serial_key": "of the serial number with look-alike characters taken for one another",
+    "disk_keys": "of the disks",
+    "removed_at": "of an end: when",
+    "removal_reason": "of an end: why",
+    "departed_by": "of a departure: the partner that asked for it",
+    "departure_request": "of a departure: the request that asked for it",
+    "version": "the registry's version that the event made; null stands before all others",
+}
+"""What each column of a record holds."""
+
 _REQUIRED = {"event", "device_id"}
 
 REGISTRY_RECORD = pa.DataFrameSchema(
     {
-        name: pa.Column(dtype, nullable=name not in _REQUIRED, unique=name == "device_id")
+        name: pa.Column(
+            dtype, nullable=name not in _REQUIRED, unique=name == "device_id", description=RECORD_MEANINGS[name]
+        )
         for name, dtype in RECORD_TYPES.items()
     },
     checks=[

@@ -29,17 +29,7 @@ _STANDARD_INPUT = "-"
 
 @click.command()
 @click.argument("file", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, allow_dash=True))
-@options.option("--partner", help="Who would deliver the files [the folder above the tenant's].")
-@options.option(
-    "--tenant",
-    help="Whose devices they hold, for files without a tenant column [the nearest folder that is a GUID].",
-)
-@options.reference
-@options.registry_beside
-@options.as_of
-@options.group_tag_limit
-@options.findings_format
-@options.config
+@options.of("check")
 def check(  # noqa: PLR0913, PLR0917 - the command's options
     file: tuple[str, ...],
     partner: str | None,

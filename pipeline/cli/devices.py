@@ -2,10 +2,10 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
     from pipeline.devices.choosing import Choice
 
 _FINDINGS = 1
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-_FILTERS = {
-    "tenant": "Only devices of this tenant.",
-    "partner": "Only devices that this partner registered.",
-    "serial-number": "Only devices with this serial number.",
-    "manufacturer": "Only devices of this manufacturer.",
-    "model": "Only devices of this model.",
-    "group-tag": "Only devices with this group tag; '' for those without one.",
-    "profile": "Only devices that get this deployment profile.",
-}
 _SORTED_BY = {
     "serial-number": "serial_number",
     "manufacturer": "manufacturer",
@@ -44,51 +33,8 @@ _SORTED_BY = {
 }
 
 
-def _chosen(command: _Command) -> _Command:
-    """The options that say which devices are meant."""
-    since = options.option("--since", metavar="TIMESTAMP", help="Only devices registered then or later, RFC 3339.")
-    command = since(command)
-    for name, told in reversed(_FILTERS.items()):
-        command = options.option(f"--{name}", help=told)(command)
-    return command
-
-
-_registry = options.option(
-    "--registry", type=options.LOCATION, default=Path("registry"), show_default=True, help="Existing device records."
-)
-_reference = options.option(
-    "--reference",
-    type=options.LOCATION,
-    help="Folder whose profiles.csv says which profile a device gets [reference/ beside the registry, if present].",
-)
-
-
 @click.command("list")
-@_chosen
-@options.option(
-    "--sort",
-    type=click.Choice(list(_SORTED_BY)),
-    default="serial-number",
-    show_default=True,
-    help="What the devices are sorted by.",
-)
-@options.option("--descending", is_flag=True, help="Sort the other way round.")
-@options.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "csv", "parquet"]),
-    default="text",
-    show_default=True,
-    help="What is written; json is one object a line.",
-)
-@options.option(
-    "--to",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="New file for csv or parquet [csv: standard output].",
-)
-@_registry
-@_reference
-@options.config
+@options.of("registry list")
 def list_(
     registry: Location,
     reference: Location | None,
@@ -142,17 +88,7 @@ def _require_place(form: str, to: Path | None) -> None:
 
 @click.command()
 @click.argument("folder", type=options.FOLDER)
-@options.option(
-    "--layout",
-    type=click.Choice(["intune", "partner_center"]),
-    required=True,
-    help="The portal that the files are for.",
-)
-@_chosen
-@_registry
-@_reference
-@options.output_format
-@options.config
+@options.of("registry export")
 def export(
     folder: Path, layout: str, registry: Location, reference: Location | None, form: str, **filters: str | None
 ) -> int:

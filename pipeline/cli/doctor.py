@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
-from typing import Any, TypeVar
 
 import click
 
@@ -16,8 +15,6 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError
 from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _FINDINGS = 1
 _PACKAGES = ("autopilot-intake", "polars", "pandera", "pyarrow", "deltalake", "rapidfuzz")
@@ -28,18 +25,8 @@ _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock that is before this is wrong, and would misjudge authorizations."""
 
 
-def _folder(name: str, told: str, option: str | None = None) -> Callable[[_Command], _Command]:
-    return options.option(
-        option or f"--{name}", type=options.LOCATION, default=Path(name), show_default=True, help=told
-    )
-
-
 @click.command()
-@_folder("reference", "Partners, authorizations, tenants, exclusions.")
-@_folder("registry", "Existing device records.")
-@_folder("runs", "Where runs are published.", option="--output")
-@options.output_format
-@options.config
+@options.of("doctor")
 def doctor(reference: Location, registry: Location, output: Location, form: str) -> int:
     """Check that a run could work here: versions, clock, reference data, registry, output, free disk."""
     checks: dict[str, Callable[[], str]] = {

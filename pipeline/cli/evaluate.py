@@ -13,20 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.option(
-    "--rows",
-    type=click.IntRange(min=1),
-    default=2_000,
-    show_default=True,
-    help="Rows of a night and its second, about.",
-)
-@options.option("--existing", type=click.IntRange(min=0), default=2_000, show_default=True, help="Registered devices.")
-@options.option("--seed", type=int, default=1, show_default=True, help="Seed of the first night; the others follow it.")
-@options.option(
-    "--nights", type=click.IntRange(min=1), default=1, show_default=True, help="How many nights, each with a second."
-)
-@options.output_format
-@options.config
+@options.of("evaluate")
 def evaluate(rows: int, existing: int, seed: int, nights: int, form: str) -> None:
     """Measure how well devices are told apart, on made-up nights whose truth is known.
 

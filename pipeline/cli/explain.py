@@ -15,10 +15,7 @@ from schemas.reasons import CATALOGUE, Reason
 
 @click.command()
 @click.argument("code", required=False)
-@options.option("--run", "run_id", metavar="RUN_ID", help="Explain the reasons and warnings of this published run.")
-@options.output_beside
-@options.output_format
-@options.config
+@options.of("explain")
 def explain(code: str | None, run_id: str | None, output: Location, form: str) -> None:
     """Explain a reason CODE, or those of a run, or list all of them."""
     if code is not None:

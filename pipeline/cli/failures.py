@@ -37,6 +37,9 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return Failure(f"{where}{error.strerror or type(error).__name__}", Fault.exit_code)
+    if isinstance(error, ModuleNotFoundError) and error.name == "fcntl":
+        message = "this command needs Linux or macOS; check, inspect and explain run on Windows, others in WSL"
+        return Failure(message, UsageError.exit_code)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents]
     where = "".join(f" at {Path(frame.filename).name}:{frame.lineno}" for frame in own[-1:])

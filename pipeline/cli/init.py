@@ -1,27 +1,25 @@
 """`init`: a working folder to begin with."""
 
 from pathlib import Path
+from textwrap import wrap
 
 import click
 
 from pipeline.cli import options
 from pipeline.cli.printing import tell
 from pipeline.errors import UsageError
+from pipeline.settings import COMMANDS, Scope, Setting, settings_of
 
-_FILES = {
-    "intake.toml": """\
+_HEAD = """\
 # Settings of autopilot-intake, named as the options of its commands. Flags win over the environment
 # (AUTOPILOT_INTAKE_...), the environment over this file. To set one, take the mark before it away.
+# A setting here at the top is for every command that knows it; below, for the command of its table alone.
 
-# reference = "reference"          # partners, authorizations, tenants, exclusions
-# registry = "registry"            # existing device records
-# output = "runs"                  # where runs are published
-# max-reject-rate = 0.2            # exit 1 when a larger share of the rows was rejected
-# group-tag-limit = 128            # most characters of a group tag
-# workers = 2                      # processes that read manifests
-# file-limit = 8589934592          # most bytes of text of one manifest
-# row-limit = 5000000              # most lines of one manifest
-""",
+inbox = "inbox"
+# ^ where partners deliver; `run` may then be called without arguments
+"""
+
+_FILES = {
     "reference/partners.csv": "partner_id,name,partner_type,channel,region,provider_id\n",
     "reference/authorizations.csv": "partner_id,tenant_id,status,granted_at,revoked_at\n",
     "reference/README.md": """\
@@ -56,9 +54,34 @@ def init(folder: Path) -> None:
         message = f"folder {folder}: not empty; name a new one"
         raise UsageError(message)
     (folder / "inbox").mkdir(parents=True, exist_ok=True)
-    for name, text in _FILES.items():
+    for name, text in {"intake.toml": explained(), **_FILES}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         tell(str(path))
-    tell(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run inbox`")
+    tell(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run`")
+
+
+def explained() -> str:
+    """The file of settings, all of them with what they do; only where partners deliver is set."""
+    lines = [_HEAD]
+    of_run = settings_of("run")
+    for setting in of_run:
+        lines += _lines(setting)
+    for command in COMMANDS:
+        own = [setting for setting in settings_of(command) if setting not in of_run and _is_own(setting)]
+        if own and command != "run":
+            lines += ["", f'# ["{command}"]' if " " in command else f"# [{command}]", ""]
+            lines += [line for setting in own for line in _lines(setting)]
+    return "\n".join(lines)
+
+
+def _lines(setting: Setting) -> list[str]:
+    usual = f" [{setting.usual}]" if setting.default is None and setting.usual else ""
+    told = wrap(f"{setting.meaning}{usual}", 110, initial_indent="# ", subsequent_indent="#   ")
+    return [*told, f"# {setting.name} = {setting.written}", ""]
+
+
+def _is_own(setting: Setting) -> bool:
+    """Whether a file may say it, and it is none that a command takes as `run` does but for what is usual."""
+    return setting.scope is not Scope.FLAG and setting.name not in {"reference", "registry", "output", "format"}

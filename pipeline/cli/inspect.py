@@ -10,8 +10,8 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
-from pipeline.config import FILE_LIMIT
 from pipeline.errors import UsageError
+from pipeline.settings import FILE_LIMIT
 
 _FINDINGS = 1
 _WIDEST = 120
@@ -22,23 +22,16 @@ _LONGEST_NAME = 4_096
 
 @click.command()
 @click.argument("hash_", metavar="HASH|-|FILE")
-@options.option("--row", type=click.IntRange(min=1), default=1, show_default=True, help="Which row of a manifest.")
-@options.option(
-    "--unmask", is_flag=True, help="Show identities whole: keys, UUIDs, addresses, serial numbers of parts."
-)
-@options.output_format
-@options.config
+@options.of("inspect")
 def inspect(hash_: str, row: int, unmask: bool, form: str) -> int:  # noqa: FBT001 - a flag
     """Show what a hardware hash holds.
 
     Give the hash itself, - for standard input, or a FILE: a manifest, an OA3 XML file, or a file of the hash alone.
     What a device is recognised by is marked with *, and shown in part; its serial number is shown.
     """
-    from pipeline.decode.describe import describe  # noqa: PLC0415 - heavy
-    from pipeline.report.inspection import masked  # noqa: PLC0415 - heavy
+    from pipeline.report.inspection import inspect as inspect_hash  # noqa: PLC0415 - heavy
 
-    described = describe(_read(hash_, row))
-    described = described if unmask else masked(described)
+    described = inspect_hash(_read(hash_, row), unmask=unmask)
     if form == "json":
         tell_json(described)
     else:

@@ -6,7 +6,6 @@ Nothing here imports polars, pandera or pyarrow: `--help` answers at once, and e
 import io
 import os
 import sys
-from importlib.metadata import version
 
 import click
 
@@ -46,7 +45,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(version("autopilot-intake"), prog_name="autopilot-intake")
+@click.version_option(package_name="autopilot-intake", prog_name="autopilot-intake")
 def cli() -> None:
     """Take in device manifests for Windows Autopilot: validate, authorize, match, publish."""
 

@@ -1,7 +1,6 @@
-"""Options that several commands share."""
+"""Options of the command line, made of the table of settings, and where their values come from."""
 
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,66 +8,13 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from pipeline.config import FILE_LIMIT, GROUP_TAG_LIMIT, ROW_LIMIT
-from pipeline.errors import UsageError
+from pipeline.cli import setting_files
+from pipeline.settings import ENVIRONMENT, INBOX, Kind, Setting, parse_size, settings_of
 from pipeline.storage.objects import Location, is_uri
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-
-def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401 - click's own settings
-    """An option that the environment can set too, under its long name."""
-    long = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "AUTOPILOT_INTAKE_" + long.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
-
-
-DEFAULT_CONFIG = Path("intake.toml")
-
-
-def _load_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
-    """Make the settings of a configuration file the defaults of the command."""
-    given = path or DEFAULT_CONFIG
-    if path is None and not given.exists():
-        return
-    try:
-        settings = tomllib.loads(given.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"configuration {given}: {error}; expected TOML with settings named as the options"
-        raise UsageError(message) from error
-    known = _option_names(context.find_root().command)
-    for name in settings:
-        if name.replace("_", "-") not in known:
-            message = f"configuration {given}: {name}: no such setting; expected some of {', '.join(sorted(known))}"
-            raise UsageError(message)
-    by_option = {long_name(option): option.name for option in context.command.params if option.name}
-    named = {by_option.get(name.replace("_", "-")): value for name, value in settings.items()}
-    context.default_map = {name: value for name, value in named.items() if name}
-
-
-def _option_names(command: click.Command) -> set[str]:
-    """Long names of all options of a command and those below it."""
-    own = {long_name(option) for option in command.params if isinstance(option, click.Option)}
-    below = command.commands.values() if isinstance(command, click.Group) else ()
-    return own.union(*(_option_names(inner) for inner in below)) - {"config", "version"}
-
-
-def long_name(option: click.Parameter) -> str:
-    """An option's name without its dashes."""
-    return max(option.opts, key=len).lstrip("-")
-
-
-config = option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    is_eager=True,
-    expose_value=False,
-    callback=_load_config,
-    help="TOML file with settings named as the options [intake.toml in the working folder, if present].",
-)
-
 FOLDER = click.Path(file_okay=False, path_type=Path)
-
 
 _OTHER_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """Begins what was meant as a URI, and would become folders of odd names."""
@@ -91,59 +37,91 @@ class _Location(click.ParamType[Location]):
         return FOLDER.shell_complete(ctx, param, incomplete)
 
 
+class _Size(click.ParamType[int]):
+    """Bytes, as a number or with a unit."""
+
+    name = "size"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            size = parse_size(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return click.IntRange(min=1).convert(size, param, ctx)
+
+
+class _Inboxes(click.Argument):
+    """The inboxes of a run; one of them may come from the environment, whatever blanks are in its name."""
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        value = self.resolve_envvar_value(ctx)
+        return None if value is None else (value,)
+
+
 LOCATION = _Location()
 
-reference = option(
-    "--reference",
-    type=LOCATION,
-    help="Partners, authorizations, tenants, exclusions, profiles [beside the first inbox].",
-)
-registry_beside = option("--registry", type=LOCATION, help="Existing device records [beside the first inbox].")
-output_beside = option(
-    "--output", type=LOCATION, default=Path("runs"), show_default=True, help="Where runs are published."
-)
-as_of = option("--as-of", metavar="TIMESTAMP", help="Moment at which authorization is decided, RFC 3339 [now].")
-output_format = option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What goes to standard output.",
-)
-findings_format = option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "jsonl", "junit", "sarif"]),
-    default="text",
-    show_default=True,
-    help="What goes to standard output; jsonl, junit and sarif tell each finding, for other programs.",
-)
-group_tag_limit = option(
-    "--group-tag-limit",
-    type=click.IntRange(min=1),
-    default=GROUP_TAG_LIMIT,
-    show_default=True,
-    help="Most characters of a group tag.",
-)
-workers = option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes that read manifests; 1 for none but this one [one a processor where the files are large].",
-)
-file_limit = option(
-    "--file-limit",
-    type=click.IntRange(min=1),
-    default=FILE_LIMIT,
-    show_default=True,
-    metavar="BYTES",
-    help="Most bytes of text of one manifest, once decompressed; a larger one is not read.",
-)
-row_limit = option(
-    "--row-limit",
-    type=click.IntRange(min=1),
-    default=ROW_LIMIT,
-    show_default=True,
-    metavar="ROWS",
-    help="Most lines of one manifest below its first; a longer one is not read.",
+
+def of(command: str) -> Callable[[_Command], _Command]:
+    """All options of a command, as the table of settings has them, and `--config`."""
+
+    def decorate(function: _Command) -> _Command:
+        function = config(function)
+        for setting in reversed(settings_of(command)):
+            function = _option(setting)(function)
+        return function
+
+    return decorate
+
+
+def inboxes(function: _Command) -> _Command:
+    """The inboxes of a run, which its settings may give."""
+    made = click.argument("inbox", nargs=-1, type=LOCATION, cls=_Inboxes, envvar=INBOX.variable)
+    return made(function)
+
+
+def _option(setting: Setting) -> Callable[[_Command], _Command]:
+    said: dict[str, Any] = {"envvar": setting.variable, "show_envvar": True, "required": setting.is_required}
+    note = f" [{setting.otherwise}]" if setting.otherwise else ""
+    said["help"] = f"{setting.meaning[0].upper()}{setting.meaning[1:]}{note}."
+    if setting.kind is Kind.FLAG:
+        said["is_flag"] = True
+    else:
+        said["type"] = _type(setting)
+        said["metavar"] = None if setting.kind in {Kind.CHOICE, Kind.SHARE} else setting.values
+        if setting.default is not None:
+            default = setting.usual if setting.kind is Kind.SIZE else setting.default
+            said |= {"default": default, "show_default": True}
+    return click.option(f"--{setting.name}", setting.parameter, **said)
+
+
+def _type(setting: Setting) -> click.ParamType[Any]:
+    types: dict[Kind, click.ParamType[Any]] = {
+        Kind.CHOICE: click.Choice(setting.choices),
+        Kind.COUNT: click.IntRange(min=setting.least),
+        Kind.SEED: click.INT,
+        Kind.SHARE: click.FloatRange(0, 1),
+        Kind.SIZE: _Size(),
+        Kind.FILE: click.Path(dir_okay=False, path_type=Path),
+        Kind.LOCATION: LOCATION,
+    }
+    return types.get(setting.kind, click.STRING)
+
+
+def _load(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Make the settings of a configuration file the defaults of the command."""
+    loaded = setting_files.load(path)
+    if loaded is not None:
+        context.meta[setting_files.SOURCE] = loaded.path
+        context.default_map = setting_files.defaults(loaded, context)
+
+
+config = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_load,
+    envvar=f"{ENVIRONMENT}CONFIG",
+    show_envvar=True,
+    help="TOML file with settings named as the options [intake.toml in the working folder, if present].",
 )

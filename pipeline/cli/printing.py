@@ -96,6 +96,8 @@ def is_heard() -> bool:
     stream = sys.__stdout__
     if stream is None:
         return False
+    if not hasattr(select, "poll"):  # Windows, where nothing but writing tells
+        return True
     asked = select.poll()
     asked.register(stream.fileno(), select.POLLOUT)
     if any(told & select.POLLERR for _, told in asked.poll(0)):

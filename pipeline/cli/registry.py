@@ -16,10 +16,6 @@ _FINDINGS = 1
 _MOST_LINES = 50
 """Refused and listed records shown in text, of each kind; JSON has all."""
 
-_registry = options.option(
-    "--registry", type=options.LOCATION, default=Path("registry"), show_default=True, help="Existing device records."
-)
-
 
 @click.group()
 def registry() -> None:
@@ -28,15 +24,7 @@ def registry() -> None:
 
 @registry.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
-@_registry
-@options.option(
-    "--reference",
-    type=options.LOCATION,
-    help="Folder whose manufacturers.csv says how manufacturers are spelled [what is built in].",
-)
-@options.option("--restore", is_flag=True, help="Removed registrations that stand in the file are live again.")
-@options.output_format
-@options.config
+@options.of("registry import")
 def import_(file: Path, registry: Location, reference: Location | None, form: str, *, restore: bool) -> int:
     """Add the records of a CSV or Parquet FILE; the registry is created where there is none.
 
@@ -71,18 +59,7 @@ def _tell_lines(file: Path, name: str, lines: tuple[tuple[int, str], ...]) -> No
 
 @registry.command()
 @click.argument("device_id", nargs=-1)
-@options.option("--reason", required=True, help="Why the registration is removed; kept in the history.")
-@options.option(
-    "--ids",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    metavar="FILE",
-    help="CSV file whose column device_id names more of them.",
-)
-@options.option("--tenant", metavar="ID", help="Remove nothing unless all of them are this tenant's.")
-@options.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
-@_registry
-@options.output_format
-@options.config
+@options.of("registry remove")
 def remove(  # noqa: PLR0913 - the command's options
     device_id: tuple[str, ...],
     *,
@@ -114,9 +91,7 @@ def remove(  # noqa: PLR0913 - the command's options
 
 
 @registry.command()
-@_registry
-@options.output_format
-@options.config
+@options.of("registry stats")
 def stats(registry: Location, form: str) -> None:
     """Count the records, by tenant and by the way they were registered."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
@@ -133,9 +108,7 @@ def stats(registry: Location, form: str) -> None:
 
 
 @registry.command()
-@_registry
-@options.output_format
-@options.config
+@options.of("registry compact")
 def compact(registry: Location, form: str) -> None:
     """Merge small data files and make look-ups of large ones, so that matching stays quick.
 
@@ -156,18 +129,7 @@ def compact(registry: Location, form: str) -> None:
 
 
 @registry.command()
-@options.option(
-    "--older-than",
-    type=click.IntRange(min=1),
-    default=24,
-    show_default=True,
-    metavar="HOURS",
-    help="Leave what was needed within so many hours: longer than any run takes.",
-)
-@options.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
-@_registry
-@options.output_format
-@options.config
+@options.of("registry vacuum")
 def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> None:
     """Remove files that the registry does not name any more: of dead runs, and those that compact replaced."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
@@ -182,10 +144,7 @@ def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> 
 
 
 @registry.command()
-@_registry
-@options.option("--output", type=options.LOCATION, help="Published runs, to be held against the registry.")
-@options.output_format
-@options.config
+@options.of("registry verify")
 def verify(registry: Location, output: Location | None, form: str) -> int:
     """Check the registry: its files, look-ups, devices that are there twice, and the published runs."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
@@ -207,9 +166,7 @@ def verify(registry: Location, output: Location | None, form: str) -> int:
 
 @registry.command()
 @click.argument("value", metavar="SERIAL|DEVICE_ID")
-@_registry
-@options.output_format
-@options.config
+@options.of("registry find")
 def find(value: str, registry: Location, form: str) -> int:
     """Find the registrations of a device by its serial number or device ID; removed ones too."""
     return _tell_events(value, registry, form, latest=True)
@@ -217,9 +174,7 @@ def find(value: str, registry: Location, form: str) -> int:
 
 @registry.command()
 @click.argument("value", metavar="SERIAL|DEVICE_ID")
-@_registry
-@options.output_format
-@options.config
+@options.of("registry history")
 def history(value: str, registry: Location, form: str) -> int:
     """Tell everything that happened to a device, by its serial number or device ID."""
     return _tell_events(value, registry, form, latest=False)

@@ -10,9 +10,7 @@ from pipeline.storage.objects import Location, below
 
 @click.command()
 @click.argument("run_id", nargs=-1)
-@options.output_beside
-@options.option("--all", "every", is_flag=True, help="Make the pages of every run anew, too.")
-@options.config
+@options.of("report")
 def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
     """Make the page of all published runs anew, and the pages of the runs RUN_ID...
 

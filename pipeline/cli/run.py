@@ -12,8 +12,8 @@ from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
 from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
 from pipeline.cli.progress import listening
-from pipeline.config import DEPARTURE_LIMIT, DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
-from pipeline.errors import IntakeError
+from pipeline.config import DRY_RUNS, RunConfig, parse_moment
+from pipeline.errors import IntakeError, UsageError
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.run import RunManifest
 
@@ -24,70 +24,13 @@ if TYPE_CHECKING:
     from pipeline.listener import Listener
 
 _FINDINGS = 1
+_OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "engine"})
+"""Parameters of the command that a run is not told: they say what is shown of it; and there is one engine."""
 
 
 @click.command()
-@click.argument("inbox", nargs=-1, required=True, type=options.LOCATION)
-@options.reference
-@options.registry_beside
-@options.option("--create-registry", is_flag=True, help="Create the registry where there is none.")
-@options.option(
-    "--accept-restored",
-    is_flag=True,
-    help="Go on with a registry that is older than published runs know, or gone, and say what is lost.",
-)
-@options.option("--output", type=options.LOCATION, help="Where runs are published [runs/ beside the first inbox].")
-@options.as_of
-@options.option("--run-id", metavar="ID", help="Name of the run; one that was committed is not run again [the clock].")
-@options.option(
-    "--engine",
-    type=click.Choice(["polars"]),
-    default="polars",
-    show_default=True,
-    expose_value=False,
-    help="Where the work runs.",
-)
-@options.option("--reprocess", is_flag=True, help="Decide again what was final; what was carried out stays so.")
-@options.option(
-    "--wait-days",
-    type=click.IntRange(min=1),
-    default=WAIT_DAYS,
-    show_default=True,
-    help="How long a request waits for consent, settings or the registry; then it is final.",
-)
-@options.option(
-    "--departure-limit",
-    type=click.FloatRange(0, 1),
-    default=DEPARTURE_LIMIT,
-    show_default=True,
-    help="Largest share of a tenant's registrations that one run ends; what would be more waits.",
-)
-@options.option("--dry-run", is_flag=True, help="Do everything but register; the result is under dry-run/.")
-@options.option(
-    "--max-reject-rate",
-    type=click.FloatRange(0, 1),
-    help="Exit with 1 when more than this share of the rows decided for the first time was rejected.",
-)
-@options.group_tag_limit
-@options.workers
-@options.file_limit
-@options.row_limit
-@options.option("--shared", is_flag=True, help="Let the umask decide who may read what is published [its owner alone].")
-@options.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What goes to standard error: text, or one JSON object a line.",
-)
-@options.option(
-    "--metrics",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write figures for Prometheus to this file, at once.",
-)
-@options.findings_format
-@options.config
+@options.inboxes
+@options.of("run")
 def run(
     inbox: tuple[Location, ...],
     *,
@@ -102,9 +45,7 @@ def run(
     An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. What lies in a
     folder `departures` below the partner's or tenant's asks for devices to be deregistered.
     """
-    moment = settings.pop("as_of")
-    as_of = None if moment is None else parse_moment(moment)
-    config = RunConfig.beside(*inbox, as_of=as_of, **settings)
+    config = configured(inbox, settings)
     result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config)
     try:
         if metrics and not config.dry_run:
@@ -116,6 +57,22 @@ def run(
     if excess and log_format == "text":
         warn(f"findings: {excess}")
     return _FINDINGS if excess else 0
+
+
+def configured(inbox: tuple[Location, ...], settings: dict[str, Any]) -> RunConfig:
+    """What is run, of the values of the command's options that a run is told.
+
+    Raises:
+        UsageError: a value cannot be used, or there is no inbox.
+    """
+    if not inbox:
+        message = (
+            "Missing argument 'INBOX...'; name the folder that holds <partner_id>/ folders, or set inbox in intake.toml"
+        )
+        raise UsageError(message)
+    of_run = {name: value for name, value in settings.items() if name not in _OF_COMMAND}
+    moment = of_run.pop("as_of")
+    return RunConfig.beside(*inbox, as_of=None if moment is None else parse_moment(moment), **of_run)
 
 
 def _excess(result: "RunResult", most: float | None) -> str | None:

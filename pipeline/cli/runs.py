@@ -16,9 +16,7 @@ def runs() -> None:
 
 
 @runs.command("list")
-@options.output_beside
-@options.output_format
-@options.config
+@options.of("runs list")
 def list_(output: Location, form: str) -> None:
     """List the published runs, the latest first."""
     found = sorted(_published(output), key=lambda run: str(run["finished_at"]), reverse=True)
@@ -36,9 +34,7 @@ def list_(output: Location, form: str) -> None:
 
 @runs.command()
 @click.argument("run_id")
-@options.output_beside
-@options.output_format
-@options.config
+@options.of("runs show")
 def show(run_id: str, output: Location, form: str) -> None:
     """Show what the run RUN_ID did."""
     manifest = next((run for run in _published(output) if run["run_id"] == run_id), None)
@@ -52,17 +48,7 @@ def show(run_id: str, output: Location, form: str) -> None:
 
 
 @runs.command()
-@options.option(
-    "--older-than",
-    type=click.IntRange(min=0),
-    required=True,
-    metavar="DAYS",
-    help="Remove runs that were finished more than so many days ago.",
-)
-@options.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
-@options.output_beside
-@options.output_format
-@options.config
+@options.of("runs prune")
 def prune(older_than: int, output: Location, form: str, *, dry_run: bool) -> None:
     """Remove published runs. Devices stay registered, and nothing is read or registered again for it."""
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy

@@ -10,10 +10,7 @@ from pipeline.cli.printing import tell
 
 @click.command()
 @click.argument("folder", type=options.FOLDER)
-@options.option("--rows", type=click.IntRange(min=1), default=1_000, show_default=True, help="About how many rows.")
-@options.option("--existing", type=click.IntRange(min=0), default=200, show_default=True, help="Registered devices.")
-@options.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same night.")
-@options.config
+@options.of("synthesize")
 def synthesize(folder: Path, rows: int, existing: int, seed: int) -> None:
     """Write a made-up night into FOLDER: inbox/, reference/, existing_devices.csv, and truth.csv.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from pipeline.config import ROW_LIMIT
 from pipeline.ingest.cells import read_cells
 from pipeline.ingest.encoding import UNREADABLE, read_mixed, read_open
 from pipeline.ingest.inbox import Manifest
@@ -19,6 +18,7 @@ from pipeline.ingest.states import state_of, state_of_open
 from pipeline.ingest.survey import Survey, survey, unread
 from pipeline.ingest.workbook import Sheet, is_workbook
 from pipeline.ingest.wrapping import unwrapped
+from pipeline.settings import ROW_LIMIT
 
 
 @dataclass(slots=True)

@@ -5,9 +5,6 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe is not waited for
-
 
 def open_regular(path: Path, root: Path | None) -> BinaryIO:
     """Open a regular file that is reached without a link.
@@ -20,18 +17,50 @@ def open_regular(path: Path, root: Path | None) -> BinaryIO:
         OSError: it is something else, or cannot be opened.
     """
     home = root or path.parent
-    *folders, name = path.relative_to(home).parts
-    folder = os.open(home, _FOLDER)
+    parts = path.relative_to(home).parts
+    file = _opened(home, parts) if os.open in os.supports_dir_fd else _looked_at(home, parts)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise _no_file(path)
+    return file
+
+
+def _opened(home: Path, parts: tuple[str, ...]) -> BinaryIO:
+    """The file, each folder opened in the one before."""
+    *folders, name = parts
+    in_folder = os.O_RDONLY | os.O_DIRECTORY
+    folder = os.open(home, in_folder)
     try:
         for inner in folders:
-            below = os.open(inner, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            below = os.open(inner, in_folder | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = below
-        handle = os.open(name, _FILE, dir_fd=folder)
+        # A pipe is not waited for.
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     finally:
         os.close(folder)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        message = f"{path}: no regular file"
-        raise OSError(message)
     return os.fdopen(handle, "rb")
+
+
+def _looked_at(home: Path, parts: tuple[str, ...]) -> BinaryIO:
+    """The same where a system cannot open one thing in another: what was opened must be what was looked at."""
+    path = home
+    for name in parts:
+        path /= name
+        found = path.lstat()
+        is_link = stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) in _LINKS
+        if is_link or not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+            raise _no_file(path)
+    file = path.open("rb")
+    if not os.path.samestat(found, os.fstat(file.fileno())):
+        file.close()
+        raise _no_file(path)
+    return file
+
+
+_LINKS = frozenset({0xA0000003, 0xA000000C})
+"""Tags of what leads elsewhere on NTFS: mount points and symbolic links."""
+
+
+def _no_file(path: Path) -> OSError:
+    return OSError(f"{path}: no regular file")

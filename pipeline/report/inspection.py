@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from pipeline.decode.describe import describe
 from pipeline.decode.layout import Record
+from pipeline.errors import UsageError
 from pipeline.report.masking import masked_text
 
 _SHOWN_IDENTITY = ("hash_serial_number", "hash_manufacturer", "hash_model", "captured_at")
@@ -17,6 +19,23 @@ _SECRET_RECORDS = (
 )
 _SECRET_PARTS = ("id", "mac", "serial")
 """Parts of a record that identify what they belong to."""
+
+
+def inspect(hash_: str, *, unmask: bool = False) -> dict[str, Any]:
+    """What a hardware hash, given alone, holds; identities in part, unless asked for whole.
+
+    Returns:
+        What `pipeline.decode.describe` tells: `fault`, and where the hash is verified `identity` and `records`.
+
+    Raises:
+        UsageError: it is no text.
+    """
+    for name, value, kind in (("hash", hash_, str), ("unmask", unmask, bool)):
+        if not isinstance(value, kind):
+            message = f"{name} of type {type(value).__name__}: expected {kind.__name__}"
+            raise UsageError(message)
+    described = describe(hash_)
+    return described if unmask else masked(described)
 
 
 def masked(described: dict[str, Any]) -> dict[str, Any]:

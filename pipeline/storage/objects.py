@@ -5,7 +5,6 @@ credential: neither a command line, nor a log, nor a message.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -260,6 +259,8 @@ def _entry(listed: dict[str, Any]) -> Entry:
 
 def _each(do: Callable[[_T], _R], items: list[_T]) -> None:
     """Do something with each of many, some at once; the first fault ends it."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only stores need it, and help loads this module
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(do, items):
             pass

@@ -1,6 +1,5 @@
 """Folders for what is brought near from object stores: of one process alone, and gone with it, however it ends."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -40,7 +39,10 @@ def _made() -> tuple[Path, int]:
         if lock is not None:
             return path, lock
         shutil.rmtree(path, ignore_errors=True)
-    message = f"{tempfile.gettempdir()}: folders cannot be locked there; let TMPDIR name one on a local disk"
+    message = (
+        f"{tempfile.gettempdir()}: folders cannot be locked there; let TMPDIR name one on a local disk, and use "
+        "Linux or macOS"
+    )
     raise Fault(message)
 
 
@@ -52,7 +54,11 @@ def _remove_abandoned() -> None:
 
 
 def _locked(folder: Path) -> int | None:
-    """The lock of a folder of this user's; None where another process holds it, or the folder is gone."""
+    """The lock of a folder of this user's; None where another process holds it, it is gone, or there are no locks."""
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none, and nothing else here needs it
+    except ImportError:
+        return None
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:

@@ -9,6 +9,7 @@ import pytest
 from pipeline.cli.main import cli
 from pipeline.lab.synthesize import MATCHING_STORIES
 from pipeline.lab.synthesize.night import Night
+from pipeline.settings import ENVIRONMENT, Kind, settings_of
 from schemas.kinds import KINDS
 from schemas.outcome import (
     BOTH_TYPES,
@@ -21,7 +22,7 @@ from schemas.outcome import (
     REJECTED_TYPES,
 )
 from schemas.reasons import CATALOGUE, REASONS, WARNINGS
-from schemas.registry import IMPORT_COLUMNS
+from schemas.registry import IMPORT_COLUMNS, RECORD_MEANINGS, RECORD_TYPES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,6 +86,29 @@ def test_the_readme_s_table_of_columns_is_the_schema():
     assert README.split("<!-- columns -->\n")[1].split("<!-- /columns -->")[0] == columns_table()
 
 
+def options_table():
+    lines = ["| option | default | meaning |", "| --- | --- | --- |"]
+    for setting in settings_of("run"):
+        values = setting.values.replace("|", "\\|")
+        usual = "off" if setting.kind is Kind.FLAG else setting.usual or "none"
+        lines.append(f"| `--{setting.name}{' ' if values else ''}{values}` | {usual} | {setting.meaning} |")
+    return "\n".join([*lines, "| `--config FILE` | `intake.toml`, if present | settings named as the options |", ""])
+
+
+def test_the_readme_s_table_of_options_is_that_of_the_settings():
+    assert README.split("<!-- options -->\n")[1].split("<!-- /options -->")[0] == options_table()
+
+
+def registry_table():
+    lines = ["| column | type | |", "| --- | --- | --- |"]
+    lines += [f"| `{name}` | {dtype!r} | {RECORD_MEANINGS[name]} |" for name, dtype in RECORD_TYPES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_s_table_of_the_registry_is_the_schema():
+    assert README.split("<!-- registry -->\n")[1].split("<!-- /registry -->")[0] == registry_table()
+
+
 def commands(group, path=()):
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
@@ -97,11 +121,12 @@ def commands(group, path=()):
 def test_every_command_and_option_is_documented_and_has_help(name, command):
     assert f"| `{name} " in README or f"| `{name}`" in README
     assert command.help
+    variables = {f"--{one.name}": one.variable for one in settings_of(name)} | {"--config": f"{ENVIRONMENT}CONFIG"}
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help
             assert option.opts[0] in README
-            assert option.envvar == "AUTOPILOT_INTAKE_" + option.opts[0].strip("-").replace("-", "_").upper()
+            assert option.envvar == variables[option.opts[0]]
 
 
 def test_the_readme_names_every_column_that_is_read():
@@ -112,11 +137,11 @@ def test_the_readme_names_every_column_that_is_read():
 
 
 def test_the_readme_s_example_runs(tmp_path):
-    example = README.split("```python\n")[1].split("```")[0]
+    example = README.split("```python\nfrom pathlib")[1].split("```")[0]
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "inbox").symlink_to(ROOT / "data" / "inbox")
     (tmp_path / "data" / "reference").symlink_to(ROOT / "data" / "reference")
-    script = example.replace(
+    script = f"from pathlib{example}".replace(
         'Path("data/inbox")', f'Path("data/inbox"), output=Path({str(tmp_path / "runs")!r})'
     ).replace("dry_run=True", f"dry_run=True, registry=Path({str(tmp_path / 'registry')!r}), create_registry=True")
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -162,7 +187,9 @@ def test_modules_stay_small():
 
 
 def test_every_room_stands_in_the_readme_and_few_modules_stand_outside():
-    places = {path.stem for path in (ROOT / "pipeline").iterdir() if not path.name.startswith("_")}
+    places = {
+        path.stem for path in (ROOT / "pipeline").iterdir() if not path.name.startswith("_") and path.name != "py.typed"
+    }
     section = README.split("| place | holds |\n")[1].split("\n\n")[0]
     told = {word for line in section.splitlines()[1:] for word in re.findall(r"`(\w+)`", line.split("|")[1])}
     assert told == places
