@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from pipeline.config import WAIT_DAYS
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import printable
@@ -22,7 +23,10 @@ from pipeline.reference import Reference, load_reference, no_reference
 from pipeline.reference_files import is_reference_name
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
+from pipeline.requests import docket
+from pipeline.requests import identified as known_files
 from pipeline.staging import Staging, rows_at
+from pipeline.words import no_words, words_on
 from schemas.device import COMPONENT_TYPES
 from schemas.manifest import GUID, NO_TENANT
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
@@ -87,7 +91,8 @@ def check(config: CheckConfig) -> Checked:
         judged = _without_unchecked(intake, config)
         eligible = intake.rows.filter(~has_reason(judged))
         matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
-        decisions = _of_open_tenants(decide(intake.rows, judged, matches), intake.rows["tenant_id"])
+        words = _words(intake, registry, config.as_of)
+        decisions = _of_open_tenants(decide(intake.rows, judged, matches, words), intake.rows["tenant_id"])
         rows = pl.concat(
             [
                 intake.files[intake.rows["file_no"]].select("source_file"),
@@ -102,6 +107,14 @@ def check(config: CheckConfig) -> Checked:
             for wide in staging.batches()
         ]
     return Checked(rows.drop("row"), pl.concat([nothing, *told]))
+
+
+def _words(intake: Intake, registry: Registry | NoRecords, as_of: datetime) -> pl.DataFrame:
+    """What operators have said of these rows, were they delivered as they are."""
+    if isinstance(registry, NoRecords):
+        return no_words()
+    night = docket(registry, as_of, WAIT_DAYS, reprocess=False)
+    return words_on(intake, known_files(intake, night), night.requests.decisions, registry)
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
