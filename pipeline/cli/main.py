@@ -26,7 +26,7 @@ from pipeline.cli import (
     runs,
     synthesize,
 )
-from pipeline.cli.failures import failure
+from pipeline.cli.failures import end_when_asked, failure
 from pipeline.cli.printing import finish, is_heard, ready, warn
 from pipeline.errors import Fault, UsageError
 
@@ -73,6 +73,7 @@ for command in (
 def main() -> None:
     """Run the command line and exit with the documented code."""
     ready()
+    end_when_asked()
     sys.exit(_exit_code())
 
 
