@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.config import WAIT_DAYS
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest, with_sheets
-from pipeline.ingest.names import printable
+from pipeline.ingest.names import is_manifest_name, printable
 from pipeline.intake import Intake, Work, take_in
 from pipeline.judge import Rulebook
 from pipeline.listener import Silence
@@ -67,10 +67,12 @@ class Checked:
         rows: one row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would
             be registered), `warnings`.
         findings: one row a finding, with the columns of `pipeline.report.findings`.
+        tenants_unknown: files with rows of which neither a folder, an option nor a column says whose devices they are.
     """
 
     rows: pl.DataFrame
     findings: pl.DataFrame
+    tenants_unknown: tuple[str, ...]
 
 
 def check(config: CheckConfig) -> Checked:
@@ -106,7 +108,8 @@ def check(config: CheckConfig) -> Checked:
             findings(_with_cells(rows, wide), mask_identity=False, spellings=reference.manufacturers)
             for wide in staging.batches()
         ]
-    return Checked(rows.drop("row"), pl.concat([nothing, *told]))
+    unknown = intake.files.filter(_is_open(intake) & (pl.col("rows_read") > 0))["source_file"]
+    return Checked(rows.drop("row"), pl.concat([nothing, *told]), tuple(unknown))
 
 
 def _words(intake: Intake, registry: Registry | NoRecords, as_of: datetime) -> pl.DataFrame:
@@ -121,7 +124,9 @@ def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
     folders = [folder.name for folder in path.absolute().parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
     tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
-    return Manifest(path.resolve(), printable(name), config.partner or partner, config.tenant or tenant)
+    refused = None if is_manifest_name(path.name) else "FILE_TYPE_UNKNOWN"
+    whose = config.partner or partner, config.tenant or tenant
+    return Manifest(path.resolve(), printable(name), *whose, refused=refused)
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:
@@ -139,11 +144,16 @@ def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
 def _without_unchecked(intake: Intake, config: CheckConfig) -> pl.DataFrame:
     """The findings but those about what is left open: a file without a tenant column, of which no folder is one."""
     codes = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
-    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
-    is_open = (intake.files["tenant_folder"].is_null() & ~in_cells).gather(intake.rows["file_no"])
+    is_open = _is_open(intake).gather(intake.rows["file_no"])
     return intake.findings.with_columns(
         *(pl.lit(value=False).alias(code) for code in codes), TENANT_MISSING=pl.col("TENANT_MISSING") & ~is_open
     )
+
+
+def _is_open(intake: Intake) -> pl.Series:
+    """Of which files nobody says whose devices they hold."""
+    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
+    return intake.files["tenant_folder"].is_null() & ~in_cells
 
 
 def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFrame:
