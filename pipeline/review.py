@@ -7,11 +7,12 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any
 
 import polars as pl
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from pipeline.errors import UsageError
 from pipeline.history import PublishedRun, published_runs
@@ -78,8 +79,8 @@ def run_of(output: Output, run_id: str | None) -> PublishedRun:
     return found[-1]
 
 
-def cases_of(run: PublishedRun, registry: Registry) -> pl.DataFrame:
-    """The rejected rows of a run, with what has been said of those that are review cases.
+def cases_of(run: PublishedRun, registry: Registry, place: str = "") -> pl.DataFrame:
+    """The review cases of a run, and the rejected row at a place, `FILE:LINE`, whatever it is; what was said of them.
 
     Returns:
         One row a rejected row: the columns of the set that tell of it, `serial_number` masked, `identity_key`;
@@ -87,9 +88,17 @@ def cases_of(run: PublishedRun, registry: Registry) -> pl.DataFrame:
         where somebody has decided it since the run.
     """
     rows = pl.scan_parquet(sorted((run.folder / "rejected").glob("*.parquet")), glob=False)
-    rejected = rows.select(
-        *_COLUMNS, *_CELLS, has_hash=pl.col("hardware_hash_id").is_not_null(), line=pl.col("source_line").cast(pl.Int64)
-    ).collect()
+    here = pl.format("{}:{}", "source_file", "source_line") == place
+    rejected = (
+        rows.filter((pl.col("outcome") == Outcome.REVIEW) | here)
+        .select(
+            *_COLUMNS,
+            *_CELLS,
+            has_hash=pl.col("hardware_hash_id").is_not_null(),
+            line=pl.col("source_line").cast(pl.Int64),
+        )
+        .collect()
+    )
     files = pl.read_parquet(run.folder / "files.parquet", columns=["source_file", "sha256"])
     requests = registry.requests()
     place = ["partner_id", "tenant_id", "sha256", "line"]
@@ -129,7 +138,7 @@ def case_at(cases: pl.DataFrame, run_id: str, place: str) -> dict[str, Any]:
     if here.is_empty():
         review = cases.filter(pl.col("outcome") == Outcome.REVIEW)
         places = review.select(pl.format("{}:{}", "source_file", "source_line")).to_series().to_list()
-        near = get_close_matches(place, places, n=1, cutoff=0.0)
+        near = process.extractOne(place, places, scorer=OSA.distance)
         message = f"{place}: no review case of run {run_id}; " + (
             f"the nearest is {near[0]}" if near else "it has none, as `review list` says"
         )

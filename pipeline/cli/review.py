@@ -79,7 +79,7 @@ def show(run_id: str, place: str, output: Location, registry: Location, form: st
     opened = _opened(registry)
     with output_at(output) as at_hand:
         run = run_of(at_hand, run_id)
-        case = case_at(cases_of(run, opened), run_id, place)
+        case = case_at(cases_of(run, opened, place), run_id, place)
         parts = components(run, case)
     if form == "json":
         tell_json({**_told(case, run_id), "registrations": registrations_met(case), "components": parts})
@@ -131,7 +131,7 @@ def decide(  # noqa: PLR0913, PLR0917 - the command's options
     opened = _opened(registry)
     word = Word(chosen[0], by, device.strip().lower() if device else None, datetime.now(UTC))
     with output_at(output) as at_hand:
-        case = case_at(cases_of(run_of(at_hand, run_id), opened), run_id, place)
+        case = case_at(cases_of(run_of(at_hand, run_id), opened, place), run_id, place)
     done = decide_case(opened, case, run_id, word)
     if form == "json":
         tell_json({"run_id": run_id, "source_file": case["source_file"], "source_line": case["source_line"], **done})
