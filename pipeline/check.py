@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from pipeline.config import WAIT_DAYS
 from pipeline.decide import decide, has_reason, listed
 from pipeline.ingest import Manifest, with_sheets
-from pipeline.ingest.names import printable
+from pipeline.ingest.names import is_manifest_name, printable
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.staging import Staging
@@ -22,8 +23,11 @@ from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
+from pipeline.requests.docket import docket
+from pipeline.requests.docket import identified as known_files
 from pipeline.rows import rows_at
 from pipeline.storage.objects import Location, at_hand
+from pipeline.words import no_words, words_on
 from schemas.device import COMPONENT_TYPES
 from schemas.manifest import GUID, NO_TENANT
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
@@ -64,10 +68,12 @@ class Checked:
         rows: one row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would
             be registered), `warnings`.
         findings: one row a finding, with the columns of `pipeline.report.findings`.
+        tenants_unknown: files with rows of which neither a folder, an option nor a column says whose devices they are.
     """
 
     rows: pl.DataFrame
     findings: pl.DataFrame
+    tenants_unknown: tuple[str, ...]
 
 
 def check(config: CheckConfig) -> Checked:
@@ -88,7 +94,8 @@ def check(config: CheckConfig) -> Checked:
         judged = _without_unchecked(intake, config)
         eligible = intake.rows.filter(~has_reason(judged))
         matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
-        decisions = _of_open_tenants(decide(intake.rows, judged, matches), intake.rows["tenant_id"])
+        words = _words(intake, registry, config.as_of)
+        decisions = _of_open_tenants(decide(intake.rows, judged, matches, words), intake.rows["tenant_id"])
         rows = pl.concat(
             [
                 intake.files[intake.rows["file_no"]].select("source_file"),
@@ -102,14 +109,25 @@ def check(config: CheckConfig) -> Checked:
             findings(_with_cells(rows, wide), mask_identity=False, spellings=reference.manufacturers)
             for wide in staging.batches()
         ]
-    return Checked(rows.drop("row"), pl.concat([nothing, *told]))
+    unknown = intake.files.filter(_is_open(intake) & (pl.col("rows_read") > 0))["source_file"]
+    return Checked(rows.drop("row"), pl.concat([nothing, *told]), tuple(unknown))
+
+
+def _words(intake: Intake, registry: Registry | NoRecords, as_of: datetime) -> pl.DataFrame:
+    """What operators have said of these rows, were they delivered as they are."""
+    if isinstance(registry, NoRecords):
+        return no_words()
+    night = docket(registry, as_of, WAIT_DAYS, reprocess=False)
+    return words_on(intake, known_files(intake, night), night.requests.decisions, registry)
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
     folders = [folder.name for folder in path.absolute().parents]
     at = next((at for at, folder in enumerate(folders) if re.match(GUID, folder) and folder != NO_TENANT), None)
     tenant, partner = (None, _NOBODY) if at is None else (folders[at], folders[at + 1] or _NOBODY)
-    return Manifest(path.resolve(), printable(name), config.partner or partner, config.tenant or tenant)
+    refused = None if is_manifest_name(path.name) else "FILE_TYPE_UNKNOWN"
+    whose = config.partner or partner, config.tenant or tenant
+    return Manifest(path.resolve(), printable(name), *whose, refused=refused)
 
 
 def _reference(config: CheckConfig, partners: set[str]) -> Reference:
@@ -127,11 +145,16 @@ def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
 def _without_unchecked(intake: Intake, config: CheckConfig) -> pl.DataFrame:
     """The findings but those about what is left open: a file without a tenant column, of which no folder is one."""
     codes = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
-    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
-    is_open = (intake.files["tenant_folder"].is_null() & ~in_cells).gather(intake.rows["file_no"])
+    is_open = _is_open(intake).gather(intake.rows["file_no"])
     return intake.findings.with_columns(
         *(pl.lit(value=False).alias(code) for code in codes), TENANT_MISSING=pl.col("TENANT_MISSING") & ~is_open
     )
+
+
+def _is_open(intake: Intake) -> pl.Series:
+    """Of which files nobody says whose devices they hold."""
+    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
+    return intake.files["tenant_folder"].is_null() & ~in_cells
 
 
 def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFrame:

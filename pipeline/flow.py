@@ -57,6 +57,7 @@ from pipeline.runs.restored import open_registry, remember
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import MANIFEST, Workspace, workspace
 from pipeline.storage.objects import Location, at_hand, below
+from pipeline.words import heeded, words_on
 from schemas.device import COMPONENT_TYPES
 from schemas.run import RunManifest
 
@@ -121,7 +122,8 @@ def _run(
                 matches = match(eligible.select("row", *COMPONENT_TYPES), registry)
             # Barrier: publishing needs every decision.
             with clock("decide"):
-                decisions = decide(intake.rows, with_departed(intake, registry), matches)
+                words = words_on(intake, files, night.requests.decisions, registry)
+                decisions = decide(intake.rows, with_departed(intake, registry, words), matches, words)
                 decided = settle(intake.rows, decisions, matches, files, night, config.as_of)
                 summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
                 cases = tell_cases(intake.rows, intake.files, decisions, matches, registry)
@@ -137,6 +139,7 @@ def _run(
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, night, config.run_id))
                     records.record(open_rows.events())
+                    records.record(heeded(words, config.run_id))
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
                     manifest = manifest_of(config, summary, registry.version, clock)

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.decide.heeding import heed
 from pipeline.decide.naming import met_rows
 from pipeline.decide.registered import claims_on_bare, pointing, registrations, rivals, warnings
 from pipeline.decide.within import conflicts, duplicates
@@ -38,13 +39,16 @@ def has_reason(findings: pl.DataFrame) -> pl.Series:
     return findings.select(rejected=pl.any_horizontal(pl.lit(value=False), *reasons))["rejected"]
 
 
-def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+def decide(
+    rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches, words: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Turn what was found about each row into what becomes of it.
 
     Args:
         rows: one row a record: `row` (ascending by file name and line), `tenant_id`, `identity`, `captured_at`.
         findings: for each of them, in order, a Boolean column for each code found before matching.
         matches: what matching says of the rows without such reasons.
+        words: what operators have said of rows (`pipeline.words`); None where nobody has.
 
     Returns:
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
@@ -58,6 +62,9 @@ def decide(rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches) -> pl.D
         .join(_codes(found), on="row", how="left", maintain_order="left", validate="1:1")
         .with_columns(pl.col(_MATCH_CODES).fill_null(value=False))
     )
+    if words is not None and not words.is_empty():
+        matched = words.join(matches.profiles, on="row", how="semi")
+        judged = heed(judged, found, matched, _CUSTOMER_PORTALS)
     known = set(findings.columns)
     complete = pl.concat([judged, findings], how="horizontal").with_columns(
         pl.lit(value=False).alias(code) for code in CATALOGUE if code not in known and code not in _MATCH_CODES

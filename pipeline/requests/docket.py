@@ -20,7 +20,7 @@ from pipeline.registry import Registry
 from pipeline.registry.identifiers import request_id
 from pipeline.registry.requests import FILE_TYPES, Requests
 from pipeline.rows import file_of, line_of
-from schemas.requests import DELIVERY, REGISTRATION, SEEN, WAITING
+from schemas.requests import DELIVERY, DIFFERENT, REGISTRATION, REJECT, SAME, SEEN, WAITING
 
 REPAIR = "repair"
 """A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
@@ -42,13 +42,15 @@ class Docket:
 
     Attributes:
         requests: what the registry knows.
-        waiting: those of its requests that are decided again, with the columns of `requests.pending`.
-        carried_out: ids of the requests that are not decided again although all others are; None where none is.
+        again: those of its requests that are decided again, since they wait or an operator has decided them: one row
+            each, with the columns of `DELIVERY` and `line`.
+        settled: ids of the requests that are not decided again although all others are, since they were carried out
+            or an operator has refused them; None where not all others are.
     """
 
     requests: Requests
-    waiting: pl.DataFrame
-    carried_out: pl.Series | None
+    again: pl.DataFrame
+    settled: pl.Series | None
 
 
 def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bool) -> Docket:
@@ -64,9 +66,12 @@ def docket(registry: Registry, as_of: datetime, wait_days: int, *, reprocess: bo
     ended = registry.removals().filter(~pl.col("removal_reason").str.to_lowercase().str.contains(REPAIR, literal=True))
     since = pl.lit(as_of, pl.Datetime("us", "UTC")) - timedelta(days=wait_days)
     waiting = requests.pending.filter((pl.col("event") == WAITING) & (pl.col("waits_from") > since))
-    over = _waiting_for(waiting, ended)
+    refused = requests.decisions.filter(pl.col("decision") == REJECT)["request_id"]
+    over = pl.concat([_waiting_for(waiting, ended), refused])
     waiting = waiting.filter(~pl.col("request_id").is_in(over.implode()))
-    return Docket(requests, waiting, registry.carried_out() if reprocess else None)
+    decided = requests.decisions.filter(~pl.col("is_heeded") & (pl.col("decision") != REJECT))
+    again = pl.concat([frame.select(*DELIVERY, "line") for frame in (waiting, decided)]).unique()
+    return Docket(requests, again, pl.concat([registry.carried_out(), refused]) if reprocess else None)
 
 
 def _waiting_for(waiting: pl.DataFrame, ended: pl.DataFrame) -> pl.Series:
@@ -129,10 +134,10 @@ def known_sheets(night: Docket) -> Callable[[Manifest], tuple[str, ...]]:
 
 def _settled(found: pl.DataFrame, night: Docket) -> pl.DataFrame:
     """`number` and `sha256`: of each file the digests that it may have and need not be read again."""
-    if night.carried_out is not None:
+    if night.settled is not None:
         return pl.DataFrame(schema={"number": pl.UInt32, "sha256": pl.List(pl.String)})
     known = night.requests.files.drop_nulls("sha256").unique([*DELIVERY, "bytes"])
-    done = known.join(night.waiting, on=DELIVERY, how="anti", nulls_equal=True).select(*DELIVERY, "bytes")
+    done = known.join(night.again, on=DELIVERY, how="anti", nulls_equal=True).select(*DELIVERY, "bytes")
     may_be = found.join(done, on=["partner_id", "bytes"], how="inner", nulls_equal=True)
     is_there = pl.col("tenant_folder").is_null() | (pl.col("tenant_folder") == pl.col("folder"))
     return may_be.filter(is_there.fill_null(value=False)).group_by("number").agg("sha256")
@@ -190,12 +195,12 @@ def due(intake: Intake, files: pl.DataFrame, night: Docket) -> pl.Series:
     again = files.with_row_index("file_no").with_columns(
         twice=pl.col("sha256").is_not_null() & ~pl.struct(DELIVERY).is_first_distinct()
     )
-    if night.carried_out is not None:
+    if night.settled is not None:
         ids = request_ids(rows["row"], files)
-        return ~again["twice"].gather(rows["file_no"]) & ~ids.is_in(night.carried_out.implode())
+        return ~again["twice"].gather(rows["file_no"]) & ~ids.is_in(night.settled.implode())
     read_before = again.filter(pl.col("known") & pl.col("sha256").is_not_null())
     waiting = (
-        read_before.join(night.waiting.select(*DELIVERY, "line"), on=DELIVERY, how="inner", nulls_equal=True)
+        read_before.join(night.again, on=DELIVERY, how="inner", nulls_equal=True)
         .select("file_no", "line")
         .join(rows, on=["file_no", "line"], how="inner")["row"]
     )
@@ -248,14 +253,25 @@ def delivered_again(files: pl.DataFrame, dispositions: pl.Series, night: Docket)
     return [*told, f"and {more:,} more files were delivered before"] if more else told
 
 
-def with_departed(intake: Intake, registry: Registry) -> pl.DataFrame:
+def with_departed(intake: Intake, registry: Registry, words: pl.DataFrame) -> pl.DataFrame:
     """The findings, with `DEVICE_LEFT`: the same was asked and carried out before, and that registration has ended.
 
-    Only rows that nothing else rejects are held against the registry.
+    Only rows that nothing else rejects are held against the registry. One that an operator has called another device
+    than those that have left has not; one that is a registration, by an operator's word, has left with that.
     """
     left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
     asked = intake.rows.select("tenant_id", "identity_key").join(
         left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
     )
-    has_left = asked["device_id"].is_not_null() & ~has_reason(intake.findings)
-    return intake.findings.with_columns(DEVICE_LEFT=has_left)
+    said = words.select("row", "decision", "decided_on", "registered_via")
+    heard = asked.with_columns(intake.rows["row"]).join(
+        said, on="row", how="left", maintain_order="left", validate="1:1"
+    )
+    is_another = (pl.col("decision") == DIFFERENT) & (
+        pl.col("device_ids").list.set_difference("decided_on").list.len() == 0
+    )
+    is_one_that_left = (pl.col("decision") == SAME) & pl.col("registered_via").is_null()
+    has_left = (pl.col("device_ids").is_not_null() & ~is_another.fill_null(value=False)) | is_one_that_left
+    return intake.findings.with_columns(
+        DEVICE_LEFT=heard.select(has_left.fill_null(value=False)).to_series() & ~has_reason(intake.findings)
+    )
