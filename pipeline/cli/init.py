@@ -61,4 +61,4 @@ def init(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         tell(str(path))
-    tell(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run inbox`")
+    tell(f"next: fill {folder / 'reference'}, then `cd {folder} && autopilot-intake run`")

@@ -22,11 +22,12 @@ from pipeline.cli import (
     inspect,
     registry,
     report,
+    review,
     run,
     runs,
     synthesize,
 )
-from pipeline.cli.failures import failure
+from pipeline.cli.failures import end_when_asked, failure
 from pipeline.cli.printing import finish, is_heard, ready, warn
 from pipeline.errors import Fault, UsageError
 
@@ -61,6 +62,7 @@ for command in (
     evaluate.evaluate,
     runs.runs,
     report.report,
+    review.review,
     init.init,
     doctor.doctor,
     config.config_group,
@@ -74,6 +76,7 @@ registry.registry.add_command(devices.export)
 def main() -> None:
     """Run the command line and exit with the documented code."""
     ready()
+    end_when_asked()
     sys.exit(_exit_code())
 
 

@@ -10,10 +10,11 @@ import click
 from pipeline.cli import options
 from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
-from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
+from pipeline.cli.printing import Unheard, tell_coloured, tell_document, tell_json, warn
 from pipeline.cli.progress import listening
+from pipeline.cli.summary import summary
 from pipeline.config import DEPARTURE_LIMIT, DRY_RUNS, WAIT_DAYS, RunConfig, parse_moment
-from pipeline.errors import IntakeError
+from pipeline.errors import IntakeError, UsageError
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.run import RunManifest
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from pipeline.listener import Listener
 
 _FINDINGS = 1
+_INBOX = Path("inbox")
 
 
 @click.command()
-@click.argument("inbox", nargs=-1, required=True, type=options.LOCATION)
+@click.argument("inbox", nargs=-1, type=options.LOCATION)
 @options.reference
 @options.registry_beside
 @options.option("--create-registry", is_flag=True, help="Create the registry where there is none.")
@@ -86,12 +88,14 @@ _FINDINGS = 1
     metavar="FILE",
     help="Write figures for Prometheus to this file, at once.",
 )
+@options.option("--quiet", is_flag=True, help="Say nothing but errors, and what is beyond --max-reject-rate.")
 @options.findings_format
 @options.config
 def run(
     inbox: tuple[Location, ...],
     *,
     form: str,
+    quiet: bool,
     max_reject_rate: float | None,
     log_format: str,
     metrics: Path | None,
@@ -99,17 +103,19 @@ def run(
 ) -> int:
     """Take in the manifests of one or more INBOX folders and publish what was registered, what left, and what not.
 
-    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. What lies in a
-    folder `departures` below the partner's or tenant's asks for devices to be deregistered.
+    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. Where none is
+    named it is inbox/ in the working folder. What lies in a folder `departures` below the partner's or tenant's asks
+    for devices to be deregistered.
     """
     moment = settings.pop("as_of")
     as_of = None if moment is None else parse_moment(moment)
-    config = RunConfig.beside(*inbox, as_of=as_of, **settings)
-    result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config)
+    config = RunConfig.beside(*(inbox or _usual_inbox()), as_of=as_of, **settings)
+    result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config, quiet=quiet)
     try:
         if metrics and not config.dry_run:
             _measure(metrics, result.manifest)
-        _tell(result.manifest, result.folder, form)
+        if not (quiet and form == "text"):
+            _tell(result.manifest, result.folder, form)
     except (Unheard, KeyboardInterrupt) as error:
         warn(f"notice: {failure(error).message}; run {config.run_id} is published in {result.folder}")
     excess = _excess(result, max_reject_rate)
@@ -130,12 +136,22 @@ def _excess(result: "RunResult", most: float | None) -> str | None:
     )
 
 
-def _shown(config: RunConfig) -> "RunResult":
+def _usual_inbox() -> tuple[Location, ...]:
+    """The inbox of a working folder that `init` made."""
+    if not _INBOX.is_dir():
+        message = (
+            f"INBOX: none is named, and there is no {_INBOX}/ here; name one, or make a working folder with `init`"
+        )
+        raise UsageError(message)
+    return (_INBOX,)
+
+
+def _shown(config: RunConfig, *, quiet: bool) -> "RunResult":
     from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
-    with listening() as listener:
+    with listening(quiet=quiet) as listener:
         result = _published(run_flow, config, listener)
-    if result.repeated:
+    if result.repeated and not quiet:
         warn(f"notice: run {config.run_id} was committed before; it is published and not run again")
     return result
 
@@ -192,7 +208,7 @@ def _measure(path: Path, manifest: RunManifest) -> None:
 
 def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     if form == "text":
-        tell_text(told(manifest, folder))
+        tell_coloured(summary(manifest, folder))
     elif form == "json":
         tell_json(manifest)
     else:
@@ -200,18 +216,3 @@ def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
 
         for part in FORMATS[form](published_findings(folder)):
             tell_document(part, ESCAPES[form])
-
-
-def told(manifest: RunManifest, folder: Location) -> str:
-    """What a run did, in lines."""
-    rows, files = manifest["rows"], manifest["files"]
-    outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)
-    lines = [
-        f"run {manifest['run_id']}{' (dry run)' if manifest['dry_run'] else ''}: {files['found']:,} files, "
-        f"{rows['read']:,} rows read = {rows['settled']:,} settled + {rows['registered']:,} registered + "
-        f"{dict(rows).get('deregistered', 0):,} deregistered + {rows['rejected']:,} rejected"
-        + (f" ({outcomes}; {rows['waiting']:,} wait)" if outcomes else ""),
-        *(f"  {number:>9,}  {code}" for code, number in manifest["reasons"].items()),
-        f"report: {below(folder, 'report/index.html')}",
-    ]
-    return "\n".join(lines)
