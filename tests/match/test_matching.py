@@ -51,6 +51,9 @@ class Registrations:
             "record", "device_id", "tenant_id", "partner_id", "registered_via", *COMPONENT_TYPES
         )
 
+    def ended_records(self, positions):
+        return self.records(positions.clear()).with_columns(ended_in=pl.lit(None, pl.Int64))
+
 
 def batch(records):
     return pl.DataFrame(records, dict(COMPONENT_TYPES)).with_row_index("row")

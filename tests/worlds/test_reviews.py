@@ -133,6 +133,7 @@ def test_of_several_registrations_the_one_that_the_row_is_has_to_be_named(world)
     assert night.rejected.select("reason", "matched_device_id").rows() == [("ALREADY_REGISTERED", ids[1])]
 
 
+@pytest.mark.long
 def test_a_customers_own_registration_is_said_to_be_the_customers(world):
     world.import_existing(
         {
@@ -159,6 +160,7 @@ def test_a_refused_request_is_final(world):
         assert night.registered.is_empty()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "ends"), [(("different", "same"), "ALREADY_REGISTERED"), (("same", "different"), None)]
 )
@@ -172,6 +174,7 @@ def test_of_two_words_the_later_counts(world, words, ends):
         say(world, "reject", run=run)
 
 
+@pytest.mark.long
 def test_what_was_refused_may_be_decided_otherwise(world):
     board_replaced(world)
     run = f"run-{world.runs}"
@@ -190,6 +193,7 @@ def test_no_word_overrules_authorization_and_it_is_kept_until_there_is_one(world
     assert codes(world.run()) == {CASE: None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [{TAG: "x" * 129}, {USER: "a@fabrikam.example"}])
 def test_no_word_overrules_another_reason(world, fault):
     board_replaced(world)
@@ -206,6 +210,7 @@ def test_no_word_overrules_another_reason(world, fault):
     assert codes(world.run())[place] in {"GROUP_TAG_TOO_LONG", "USER_DOMAIN"}
 
 
+@pytest.mark.long
 def test_new_evidence_stops_the_request_again(world):
     probable(world)
     say(world, "different")
@@ -217,6 +222,7 @@ def test_new_evidence_stops_the_request_again(world):
     assert codes(world.run()) == {CASE: None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("reason", ["sold", "repair: board"])
 def test_the_same_as_a_registration_that_has_ended_since_never_registers(world, reason):
     device = probable(world)
@@ -227,6 +233,7 @@ def test_the_same_as_a_registration_that_has_ended_since_never_registers(world, 
     assert "has ended" in refused(world, "same", place=CASE) if listed(world) else True
 
 
+@pytest.mark.long
 def test_another_device_registers_though_that_registration_has_ended(world):
     device = board_replaced(world)
     say(world, "different")
@@ -252,6 +259,7 @@ def test_claims_of_two_tenants_are_only_ever_refused(world):
     assert codes(world.run()) == {f"contoso/{OTHER_TENANT}/b.csv:2": None}
 
 
+@pytest.mark.long
 def test_rows_of_one_delivery_that_contradict_each_other_are_not_told_apart(world):
     device = world.factory.device()
     boards = [{HASH: capture(with_board(device, world.factory))} for _ in range(2)]
@@ -260,6 +268,7 @@ def test_rows_of_one_delivery_that_contradict_each_other_are_not_told_apart(worl
     assert "stand against each other" in refused(world, "different")
 
 
+@pytest.mark.long
 def test_a_word_on_one_request_lets_no_other_register(world):
     device = world.factory.device()
     world.deliver(HERE + "a.csv", {HASH: capture(device)})
@@ -273,6 +282,7 @@ def test_a_word_on_one_request_lets_no_other_register(world):
     assert night.registered.filter(pl.col("source_file") != HERE + "b.csv").is_empty()
 
 
+@pytest.mark.long
 def test_a_word_outlives_compaction_and_a_moved_file(world):
     board_replaced(world)
     say(world, "different")
@@ -281,6 +291,7 @@ def test_a_word_outlives_compaction_and_a_moved_file(world):
     assert codes(world.run()) == {HERE + "moved.csv:2": None}
 
 
+@pytest.mark.long
 def test_a_word_waits_for_its_file_to_lie_in_the_inbox(world):
     board_replaced(world)
     say(world, "different")
@@ -319,6 +330,7 @@ def test_what_is_no_case_cannot_be_decided(world):
     assert "--device" in refused(world, "different", "--device", "x")
 
 
+@pytest.mark.long
 def test_of_two_that_decide_at_once_one_is_told(world, monkeypatch):
     board_replaced(world)
     stale = Registry.open(world.registry, create=False)
@@ -336,6 +348,7 @@ def test_check_reads_what_was_decided(world):
     assert "1 accepted + 0 rejected" in done.stdout
 
 
+@pytest.mark.long
 def test_two_processes_decide_one_case(world):
     board_replaced(world)
     given = ["--by", "Ada", "--registry", str(world.registry), "--output", str(world.home / "runs")]
