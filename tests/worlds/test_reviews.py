@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pipeline.cli.main import cli
 from pipeline.errors import RegistryConflict, UsageError
 from pipeline.lab.synthesize.capture import capture
-from pipeline.lab.synthesize.devices import with_board
+from pipeline.lab.synthesize.devices import recaptured, with_board
 from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
@@ -238,6 +238,26 @@ def test_another_device_registers_though_that_registration_has_ended(world):
     device = board_replaced(world)
     say(world, "different")
     remove(world, [device])
+    assert codes(world.run()) == {CASE: None}
+
+
+@pytest.mark.parametrize(("word", "ends"), [("same", "DEVICE_LEFT"), ("different", None)])
+def test_a_word_counts_in_the_night_in_which_its_registration_departs(world, word, ends):
+    device = probable(world)
+    say(world, word)
+    world.deliver(f"contoso/{TENANT}/departures/out.csv", {"Device ID": device}, header=("Device ID",))
+    assert codes(world.run())[CASE] == ends
+
+
+def test_another_device_than_the_one_that_left_in_that_night_is_registered(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    world.run()
+    world.deliver(HERE + "departures/out.csv", {HASH: capture(device)}, header=(HASH,))
+    world.deliver(HERE + "b.csv", {HASH: capture(recaptured(device, world.factory))})
+    assert codes(world.run())[CASE] == "DEVICE_LEFT"
+    assert "has ended" in refused(world, "same")
+    say(world, "different")
     assert codes(world.run()) == {CASE: None}
 
 
