@@ -15,7 +15,7 @@ from pipeline.decide import concluded, decide, has_reason, listed
 from pipeline.departing import Terms, departing, for_customers
 from pipeline.errors import UsageError
 from pipeline.ingest import Manifest, with_sheets
-from pipeline.ingest.names import printable
+from pipeline.ingest.names import is_manifest_name, printable
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.staging import Staging
@@ -27,8 +27,10 @@ from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
 from pipeline.report.findings import findings
+from pipeline.requests.docket import docket_of, identified
+from pipeline.requests.words import words_on
 from pipeline.rows import rows_at
-from pipeline.settings import DEPARTURE_LIMIT, GROUP_TAG_LIMIT, settings_of
+from pipeline.settings import DEPARTURE_LIMIT, GROUP_TAG_LIMIT, WAIT_DAYS, settings_of
 from pipeline.storage.objects import Location, at_hand
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
@@ -104,10 +106,12 @@ class Checked:
         rows: one row a record: `source_file`, `source_line`, `reasons` (codes, primary first; empty where the row would
             be registered), `warnings`.
         findings: one row a finding, with the columns of `pipeline.report.findings`.
+        tenants_unknown: files with rows of which neither a folder, an option nor a column says whose devices they are.
     """
 
     rows: pl.DataFrame
     findings: pl.DataFrame
+    tenants_unknown: tuple[str, ...]
 
 
 def check(config: CheckConfig) -> Checked:
@@ -141,7 +145,14 @@ def check(config: CheckConfig) -> Checked:
             findings(_with_cells(rows, wide), mask_identity=False, spellings=reference.manufacturers)
             for wide in staging.batches()
         ]
-    return Checked(rows.drop("row"), pl.concat([nothing, *told]))
+    unknown = intake.files.filter(_is_open(intake) & (pl.col("rows_read") > 0))["source_file"]
+    return Checked(rows.drop("row"), pl.concat([nothing, *told]), tuple(unknown))
+
+
+def _words(intake: Intake, arrivals: Intake, registry: Registry, as_of: datetime) -> pl.DataFrame:
+    """What operators have said of the rows that register, were they delivered as they are."""
+    docket = docket_of(registry, as_of, WAIT_DAYS, registry.version, reprocess=False)
+    return words_on(arrivals, identified(intake, docket), docket.requests.decisions, registry)
 
 
 def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry: Registry | NoRecords) -> pl.DataFrame:
@@ -152,22 +163,26 @@ def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry:
     if isinstance(registry, Registry):
         terms = Terms(DEPARTURE_LIMIT, for_customers(reference), reference.manufacturers)
         left = departing(judged, files, registry, terms)
-        existing: ExistingRecords = registry.without(left.ended["device_id"])
+        remaining = registry.without(left.ended["device_id"])
+        existing: ExistingRecords = remaining
+        words: pl.DataFrame | None = _words(intake, arrivals, remaining, config.as_of)
         leaving = left.decisions.drop("departing")
     else:
         own = judged.of_kind(DEPARTURE)
-        existing = registry
+        existing, words = registry, None
         leaving = concluded(own.rows, own.rows.select("row"), own.findings, ())
     eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
     matches = match(eligible.select("row", *COMPONENT_TYPES), existing)
-    arriving = decide(arrivals.rows, arrivals.findings, matches)
+    arriving = decide(arrivals.rows, arrivals.findings, matches, words=words)
     return pl.concat([leaving, arriving], how="diagonal").sort("row")
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:
     partner, tenant, kind = told_by(path.absolute())
     called = printable(name.replace(os.sep, "/"))
-    return Manifest(path.resolve(), called, config.partner or partner, config.tenant or tenant, kind=kind)
+    refused = None if is_manifest_name(path.name) else "FILE_TYPE_UNKNOWN"
+    whose = config.partner or partner, config.tenant or tenant
+    return Manifest(path.resolve(), called, *whose, refused=refused, kind=kind)
 
 
 def told_by(path: PurePath) -> tuple[str, str | None, str]:
@@ -198,11 +213,16 @@ def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
 def _without_unchecked(intake: Intake, config: CheckConfig) -> pl.DataFrame:
     """The findings but those about what is left open: a file without a tenant column, of which no folder is one."""
     codes = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
-    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
-    is_open = (intake.files["tenant_folder"].is_null() & ~in_cells).gather(intake.rows["file_no"])
+    is_open = _is_open(intake).gather(intake.rows["file_no"])
     return intake.findings.with_columns(
         *(pl.lit(value=False).alias(code) for code in codes), TENANT_MISSING=pl.col("TENANT_MISSING") & ~is_open
     )
+
+
+def _is_open(intake: Intake) -> pl.Series:
+    """Of which files nobody says whose devices they hold."""
+    in_cells = pl.Series([any("tenant" in one.columns for one in own) for own in intake.headers], dtype=pl.Boolean)
+    return intake.files["tenant_folder"].is_null() & ~in_cells
 
 
 def _of_open_tenants(decisions: pl.DataFrame, tenant_id: pl.Series) -> pl.DataFrame:

@@ -33,6 +33,7 @@ from pipeline.report import MOST_NIGHTS, Names, OpenRows, Reporter, Tonight, sum
 from pipeline.requests.docket import Docket, delivered_again, deliveries, docket_of, due, identified, known_sheets, seen
 from pipeline.requests.opening import registry_of, with_what_runs_knew
 from pipeline.requests.settling import settle
+from pipeline.requests.words import heeded, words_on
 from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.pages import renew_pages
@@ -94,7 +95,7 @@ def _run(
     _require_free(config, output)
     with workspace(output.folder, config.run_id, registry) as place:
         with clock("ingest"):
-            docket = _docket(config, registry, registry.version)
+            docket = docket_of(registry, config.as_of, config.wait_days, registry.version, reprocess=config.reprocess)
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             staging = Staging(place.rows)
             read = take_in(_brought(inbox, docket), rulebook, Work(config.workers, config.limits), staging, listener)
@@ -117,6 +118,7 @@ def _run(
                     publish_sets(reporter, stamp, decided, files, staging, records)
                     records.record(seen(files, docket, config.run_id))
                     records.record(open_rows.events())
+                    records.record(heeded(night.words, config.run_id))
                 with clock("report"):
                     write_files(reporter.folder, summary.files)
                     manifest = manifest_of(config, summary, registry.version, clock)
@@ -132,7 +134,7 @@ def _run(
                     _tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()
-            docket = _docket(config, registry, docket.opened)
+            docket = docket_of(registry, config.as_of, config.wait_days, docket.opened, reprocess=config.reprocess)
             if registry.committed(config.run_id) is not None:
                 return _finished_before(config, output)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
@@ -149,6 +151,7 @@ class _Night:
         leaving: ids of the registrations that end.
         remaining: the registry without those.
         matches: what matching says of the rows that register.
+        words: what operators have said of those.
         decisions: of each row, in order.
         decided: the same, and what becomes of its request.
     """
@@ -158,6 +161,7 @@ class _Night:
     leaving: pl.Series
     remaining: Registry
     matches: Matches
+    words: pl.DataFrame
     decisions: pl.DataFrame
     decided: pl.DataFrame
 
@@ -183,14 +187,11 @@ def _decide(
         matches = match(eligible.select("row", *COMPONENT_TYPES), remaining)
     # Barrier: publishing needs every decision.
     with clock("decide"):
-        gone = departed(arrivals, remaining, matches, leaving)
-        decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone), arrivals, files)
+        words = words_on(arrivals, files, docket.requests.decisions, remaining)
+        gone = departed(arrivals, remaining, matches, leaving, words)
+        decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
-    return _Night(intake, files, leaving, remaining, matches, decisions, decided)
-
-
-def _docket(config: RunConfig, registry: Registry, opened: int) -> Docket:
-    return docket_of(registry, config.as_of, config.wait_days, opened, reprocess=config.reprocess)
+    return _Night(intake, files, leaving, remaining, matches, words, decisions, decided)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:

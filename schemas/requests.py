@@ -8,7 +8,12 @@ import pandera.polars as pa
 import polars as pl
 
 SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED = "seen", "carried_out", "waiting", "open", "closed"
-REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED)
+DECIDED, HEEDED = "decided", "heeded"
+REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED, DECIDED, HEEDED)
+
+SAME, DIFFERENT, REJECT = "same", "different", "reject"
+DECISIONS = (SAME, DIFFERENT, REJECT)
+"""What an operator can say of a review case: the row is the registered device, it is another one, or it is refused."""
 
 _MOMENT = pl.Datetime("us", "UTC")
 
@@ -43,6 +48,10 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
     "since": _MOMENT,
     "first_night": pl.Int64(),
     "is_mended": pl.Boolean(),
+    "decision": pl.String(),
+    "decided_on": pl.List(pl.String),
+    "decided_by": pl.String(),
+    "decided_at": _MOMENT,
 }
 """Columns of all events.
 
@@ -59,8 +68,12 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
   was refused first (a night is a run that was committed). A waiting one that `is_mended` waits on, but nobody has to
   act: another row of its device was carried out.
 - `closed`: a request (`request_id`) is none of both any more.
+- `decided`: an operator's word on a request that was a review case of the run `run_id`: `decision`, one of `DECISIONS`;
+  `decided_on`, the registrations that it is about, and of a `same` the one of them that the row is, `device_id`;
+  `decided_by` and `decided_at`; what the request is, as where it waits.
+- `heeded`: a run has decided the request (`request_id`) by the word on it.
 
-The latest event of a request counts.
+The latest event of a request counts; so does, apart from it, the latest word on it.
 """
 
 REQUEST_EVENT = pa.DataFrameSchema(
@@ -72,6 +85,13 @@ REQUEST_EVENT = pa.DataFrameSchema(
                 pl.col("event").is_in([SEEN, CARRIED_OUT]) | pl.col("request_id").is_not_null()
             ),
             name="a request that was refused has an id",
+        ),
+        pa.Check(
+            lambda data: data.lazyframe.select(
+                (pl.col("event") != DECIDED)
+                | (pl.col("decision").is_in(list(DECISIONS)) & pl.col("decided_by").is_not_null())
+            ),
+            name="a word on a request is a known one, and somebody's",
         ),
         pa.Check(
             lambda data: data.lazyframe.select((pl.col("event") != CARRIED_OUT) | pl.col("device_id").is_not_null()),

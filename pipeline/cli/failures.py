@@ -1,5 +1,7 @@
 """How exceptions become a message and an exit code. A message never holds data, whatever the exception does."""
 
+import os
+import signal
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,26 @@ import click
 from pipeline.errors import Fault, IntakeError, UsageError
 
 _PACKAGE = Path(__file__).parents[1]
+
+
+class Terminated(KeyboardInterrupt):
+    """Another program asked this one to end."""
+
+
+def end_when_asked() -> None:
+    """Let SIGTERM end a command as an interrupt does: what it prepared is cleaned up, and what ended it is told.
+
+    Asked again, it ends at once.
+    """
+    own = os.getpid()
+
+    def end(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if os.getpid() == own:
+            raise Terminated
+        os.kill(os.getpid(), signal.SIGTERM)  # a process that this one made, which shall only end
+
+    signal.signal(signal.SIGTERM, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +54,9 @@ def failure(error: BaseException) -> Failure:
         return Failure(str(error), error.exit_code)
     if isinstance(error, click.ClickException):
         return Failure(error.format_message(), UsageError.exit_code)
-    if isinstance(error, click.Abort | KeyboardInterrupt):
-        return Failure("interrupted", Fault.exit_code)
+    is_terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
+    if is_terminated or isinstance(error, click.Abort | KeyboardInterrupt):
+        return Failure("ended by SIGTERM" if is_terminated else "interrupted", Fault.exit_code)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return Failure(f"{where}{error.strerror or type(error).__name__}", Fault.exit_code)

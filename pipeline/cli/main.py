@@ -21,11 +21,12 @@ from pipeline.cli import (
     inspect,
     registry,
     report,
+    review,
     run,
     runs,
     synthesize,
 )
-from pipeline.cli.failures import failure
+from pipeline.cli.failures import end_when_asked, failure
 from pipeline.cli.printing import finish, is_heard, ready, warn
 from pipeline.errors import Fault, UsageError
 
@@ -60,6 +61,7 @@ for command in (
     evaluate.evaluate,
     runs.runs,
     report.report,
+    review.review,
     init.init,
     doctor.doctor,
     config.config_group,
@@ -73,6 +75,7 @@ registry.registry.add_command(devices.export)
 def main() -> None:
     """Run the command line and exit with the documented code."""
     ready()
+    end_when_asked()
     sys.exit(_exit_code())
 
 

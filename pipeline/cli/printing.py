@@ -10,7 +10,10 @@ import os
 import re
 import select
 import sys
+from collections.abc import Iterable
 from typing import IO
+
+import click
 
 from pipeline.errors import Fault
 
@@ -52,6 +55,16 @@ def tell(*lines: str) -> None:
 def tell_text(text: str) -> None:
     """Print a result of several lines."""
     _print(shown(text, kept=_KEPT_IN_TEXTS) + "\n")
+
+
+def tell_coloured(lines: Iterable[tuple[str, str | None]]) -> None:
+    """Print lines of the result, on a terminal in their colours where `NO_COLOR` does not ask for none."""
+    stream = sys.stdout
+    wanted = (
+        stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+    told = ((shown(line), colour if wanted else None) for line, colour in lines)
+    _print("".join(f"{click.style(line, fg=colour) if colour else line}\n" for line, colour in told))
 
 
 def tell_json(value: object) -> None:

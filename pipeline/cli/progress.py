@@ -28,11 +28,19 @@ class _Notices:
         """Say nothing."""
 
 
+class _Errors(_Notices):
+    """Nothing, for who has asked for quiet; what ends a command is told all the same."""
+
+    def notice(self, text: str) -> None:
+        """Say nothing."""
+
+
 class _Bar(_Notices):
-    """A bar of bytes, with files, rows, rate and the time left, and the stage at work."""
+    """The stage at work; while files are read a bar of their bytes, with files, rows, rate and the time left."""
 
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
+        self._told = ""
         self._task = progress.add_task("starting", total=None, told="")
         self._of_files = self._files = self._rows = 0
         self._begun = time.monotonic()
@@ -41,7 +49,9 @@ class _Bar(_Notices):
         self._progress.console.print(f"notice: {shown(masked(text))}", markup=False, highlight=False)
 
     def stage(self, name: str) -> None:
-        self._progress.update(self._task, description=name)
+        # How long another stage takes nobody knows: a full bar would say that all is done.
+        self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(name, total=None, told=self._told)
 
     def reading(self, files: int, size: int) -> None:
         self._of_files, self._begun = files, time.monotonic()
@@ -51,13 +61,16 @@ class _Bar(_Notices):
         self._files += files
         self._rows += rows
         rate = self._rows / max(time.monotonic() - self._begun, 1e-3)
-        told = f"{self._files:,}/{self._of_files:,} files, {self._rows:,} rows, {rate:,.0f} rows/s"
-        self._progress.update(self._task, advance=size, told=told)
+        self._told = f"{self._files:,}/{self._of_files:,} files, {self._rows:,} rows"
+        self._progress.update(self._task, advance=size, told=f"{self._told}, {rate:,.0f} rows/s")
 
 
 @contextmanager
-def listening() -> Iterator[_Notices]:
+def listening(*, quiet: bool = False) -> Iterator[_Notices]:
     """Somebody to tell progress to."""
+    if quiet:
+        yield _Errors()
+        return
     if not sys.stderr.isatty():
         yield _Notices()
         return

@@ -182,10 +182,11 @@ def history(value: str, registry: Location, form: str) -> int:
 
 def _tell_events(value: str, registry: Location, form: str, *, latest: bool) -> int:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
-    from pipeline.registry.searching import device_events, registrations  # noqa: PLC0415 - heavy
+    from pipeline.registry.searching import device_events, registrations, with_words  # noqa: PLC0415 - heavy
 
-    events = device_events(Registry.open(registry, create=False), value)
-    told = (registrations(events) if latest else events).to_dicts()
+    opened = Registry.open(registry, create=False)
+    events = device_events(opened, value)
+    told = (registrations(events) if latest else with_words(events, opened)).to_dicts()
     if form == "json":
         tell_json(told)
     else:

@@ -10,8 +10,9 @@ import click
 from pipeline.cli import options
 from pipeline.cli.failures import failure
 from pipeline.cli.logs import logging
-from pipeline.cli.printing import Unheard, tell_document, tell_json, tell_text, warn
+from pipeline.cli.printing import Unheard, tell_coloured, tell_document, tell_json, warn
 from pipeline.cli.progress import listening
+from pipeline.cli.summary import summary
 from pipeline.config import DRY_RUNS, RunConfig, parse_moment
 from pipeline.errors import IntakeError, UsageError
 from pipeline.storage.objects import Location, at_hand, below
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from pipeline.listener import Listener
 
 _FINDINGS = 1
-_OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "engine"})
+_INBOX = Path("inbox")
+"""The inbox of a working folder."""
+
+_OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "engine", "quiet"})
 """Parameters of the command that a run is not told: they say what is shown of it; and there is one engine."""
 
 
@@ -35,6 +39,7 @@ def run(
     inbox: tuple[Location, ...],
     *,
     form: str,
+    quiet: bool,
     max_reject_rate: float | None,
     log_format: str,
     metrics: Path | None,
@@ -42,15 +47,17 @@ def run(
 ) -> int:
     """Take in the manifests of one or more INBOX folders and publish what was registered, what left, and what not.
 
-    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. What lies in a
-    folder `departures` below the partner's or tenant's asks for devices to be deregistered.
+    An INBOX is laid out <partner_id>/[<tenant_id>/]...; files end in .csv, .csv.gz, .csv.zst or .xlsx. Where none is
+    named it is inbox/ in the working folder. What lies in a folder `departures` below the partner's or tenant's asks
+    for devices to be deregistered.
     """
     config = configured(inbox, settings)
-    result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config)
+    result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config, quiet=quiet)
     try:
         if metrics and not config.dry_run:
             _measure(metrics, result.manifest)
-        _tell(result.manifest, result.folder, form)
+        if not (quiet and form == "text"):
+            _tell(result.manifest, result.folder, form)
     except (Unheard, KeyboardInterrupt) as error:
         warn(f"notice: {failure(error).message}; run {config.run_id} is published in {result.folder}")
     excess = _excess(result, max_reject_rate)
@@ -65,6 +72,8 @@ def configured(inbox: tuple[Location, ...], settings: dict[str, Any]) -> RunConf
     Raises:
         UsageError: a value cannot be used, or there is no inbox.
     """
+    if not inbox and _INBOX.is_dir():
+        inbox = (_INBOX,)
     if not inbox:
         message = (
             "Missing argument 'INBOX...'; name the folder that holds <partner_id>/ folders, or set inbox in intake.toml"
@@ -87,12 +96,12 @@ def _excess(result: "RunResult", most: float | None) -> str | None:
     )
 
 
-def _shown(config: RunConfig) -> "RunResult":
+def _shown(config: RunConfig, *, quiet: bool) -> "RunResult":
     from pipeline.flow import run as run_flow  # noqa: PLC0415 - heavy
 
-    with listening() as listener:
+    with listening(quiet=quiet) as listener:
         result = _published(run_flow, config, listener)
-    if result.repeated:
+    if result.repeated and not quiet:
         warn(f"notice: run {config.run_id} was committed before; it is published and not run again")
     return result
 
@@ -149,7 +158,7 @@ def _measure(path: Path, manifest: RunManifest) -> None:
 
 def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     if form == "text":
-        tell_text(told(manifest, folder))
+        tell_coloured(summary(manifest, folder))
     elif form == "json":
         tell_json(manifest)
     else:
@@ -157,18 +166,3 @@ def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
 
         for part in FORMATS[form](published_findings(folder)):
             tell_document(part, ESCAPES[form])
-
-
-def told(manifest: RunManifest, folder: Location) -> str:
-    """What a run did, in lines."""
-    rows, files = manifest["rows"], manifest["files"]
-    outcomes = ", ".join(f"{number:,} {name}" for name, number in manifest["outcomes"].items() if number)
-    lines = [
-        f"run {manifest['run_id']}{' (dry run)' if manifest['dry_run'] else ''}: {files['found']:,} files, "
-        f"{rows['read']:,} rows read = {rows['settled']:,} settled + {rows['registered']:,} registered + "
-        f"{dict(rows).get('deregistered', 0):,} deregistered + {rows['rejected']:,} rejected"
-        + (f" ({outcomes}; {rows['waiting']:,} wait)" if outcomes else ""),
-        *(f"  {number:>9,}  {code}" for code, number in manifest["reasons"].items()),
-        f"report: {below(folder, 'report/index.html')}",
-    ]
-    return "\n".join(lines)

@@ -3,8 +3,8 @@
 import click
 
 from pipeline.cli import options
-from pipeline.cli.printing import tell, tell_json, tell_text
-from pipeline.cli.run import told
+from pipeline.cli.printing import tell, tell_coloured, tell_json
+from pipeline.cli.summary import summary
 from pipeline.errors import UsageError
 from pipeline.storage.objects import Location, below
 from schemas.run import RunManifest
@@ -44,7 +44,7 @@ def show(run_id: str, output: Location, form: str) -> None:
     if form == "json":
         tell_json(manifest)
     else:
-        tell_text(told(manifest, below(output, run_id)))
+        tell_coloured(summary(manifest, below(output, run_id)))
 
 
 @runs.command()

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.decide.heeding import heed
 from pipeline.decide.naming import met_rows
 from pipeline.decide.registered import claims_on_bare, pointing, registrations, rivals, warnings
 from pipeline.decide.within import conflicts, duplicates
@@ -41,7 +42,11 @@ def has_reason(findings: pl.DataFrame) -> pl.Series:
 
 
 def decide(
-    rows: pl.DataFrame, findings: pl.DataFrame, matches: Matches, departed: pl.Series | None = None
+    rows: pl.DataFrame,
+    findings: pl.DataFrame,
+    matches: Matches,
+    departed: pl.Series | None = None,
+    words: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Turn what was found about each row into what becomes of it.
 
@@ -51,6 +56,7 @@ def decide(
         matches: what matching says of the rows without such reasons.
         departed: for each of them the ended registration of which it is known that the same asked for it; None where
             there is none.
+        words: what operators have said of rows (`pipeline.requests.words`); None where nobody has.
 
     Returns:
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
@@ -61,7 +67,7 @@ def decide(
     found = _found(rows, matches)
     left = pl.lit(None, pl.String) if departed is None else departed
     complete = findings if departed is None else findings.with_columns(DEVICE_LEFT=departed.is_not_null())
-    decided = concluded(rows, _codes(found), complete, _MATCH_CODES)
+    decided = concluded(rows, _heeding(rows, found, matches, words), complete, _MATCH_CODES)
     learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
     repaired = decided.join(
         _repaired(rows, decided, matches), on="row", how="left", maintain_order="left", validate="1:1"
@@ -77,6 +83,16 @@ def decide(
     )
     _require_matched(told, matches)
     return told.select("row", *CATALOGUE, *_TOLD, "learns_device_id", "reason")
+
+
+def _heeding(rows: pl.DataFrame, found: pl.DataFrame, matches: Matches, words: pl.DataFrame | None) -> pl.DataFrame:
+    """What was found, as codes, and what operators have said of it, who may speak of rows that met nothing."""
+    codes = _codes(found)
+    if words is None or words.is_empty():
+        return codes
+    matched = words.join(matches.profiles, on="row", how="semi")
+    every = rows.select("row").join(codes, on="row", how="left", maintain_order="left", validate="1:1")
+    return heed(every.with_columns(pl.col(_MATCH_CODES).fill_null(value=False)), found, matched, _CUSTOMER_PORTALS)
 
 
 def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.decide.heeding import met
 from pipeline.match import Matches
 from pipeline.match.compare import Verdict
 
@@ -148,6 +149,7 @@ def registrations(told: pl.DataFrame, devices: pl.DataFrame, matches: Matches) -
         .group_by("profile", maintain_order=True)
         .agg(
             pl.col("verdict", "device_id", "registered_via", "registered_has_hash").first(),
+            *met(pl.col("device_id")),
             registered_tenant=pl.col("tenant_id").first(),
             registrations=pl.col("device_id").filter(pl.col("verdict") != Verdict.PROBABLE).n_unique(),
             registered_evidence=pl.col("told").unique(maintain_order=True).head(MOST_NAMED).str.join(" | "),

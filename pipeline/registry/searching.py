@@ -2,8 +2,10 @@
 
 import polars as pl
 
+from pipeline.registry.requests import words_on
 from pipeline.registry.table import Registry
 from schemas.registry import ENDS, REGISTERED, STATES
+from schemas.requests import DECIDED
 
 _TOLD = (
     "device_id",
@@ -46,6 +48,30 @@ def device_events(registry: Registry, value: str) -> pl.DataFrame:
     events = registry.scan().select(_TOLD).join(devices, on="device_id", how="semi").collect(engine="streaming")
     # Events without a version are of an earlier program, which knew a registration and its removal.
     return events.sort("device_id", "version", pl.col("event").is_in(list(ENDS)), nulls_last=False)
+
+
+def with_words(events: pl.DataFrame, registry: Registry) -> pl.DataFrame:
+    """The events of devices, and between them what operators have decided about them (`pipeline.requests.reviewing`).
+
+    Returns:
+        The rows of `device_events`, in the same order, and one a word, with these columns more: `reason`, `request`
+        (where the row stands that was decided), `decision`, `decided_by`, `decided_at`.
+    """
+    words = words_on(list(registry.request_files()), events["device_id"].unique())
+    told = words.select(
+        "device_id",
+        "version",
+        "tenant_id",
+        "partner_id",
+        "run_id",
+        "reason",
+        "decision",
+        "decided_by",
+        "decided_at",
+        event=pl.lit(DECIDED),
+        request=pl.format("{}:{}", "source_file", "line"),
+    )
+    return pl.concat([events, told], how="diagonal").sort("device_id", "version", maintain_order=True, nulls_last=False)
 
 
 def registrations(events: pl.DataFrame) -> pl.DataFrame:

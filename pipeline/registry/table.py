@@ -150,16 +150,16 @@ class Registry(Records):
             identities: one row an identity: `tenant_id`, `identity_key`.
 
         Returns:
-            One row an identity of which no such registration is live: `tenant_id`, `identity_key`, `device_id`.
+            One row an identity of which no such registration is live: `tenant_id`, `identity_key`, `device_ids`.
         """
         ended = self.removed_ids()
         if ended.is_empty():
-            names = ("tenant_id", "identity_key", "device_id")
-            return pl.DataFrame(schema={name: REQUEST_TYPES[name] for name in names})
+            names = {name: REQUEST_TYPES[name] for name in ("tenant_id", "identity_key")}
+            return pl.DataFrame(schema={**names, "device_ids": pl.List(pl.String)})
         asked = carried_out_for(list(self._requests), identities)
         is_over = pl.col("device_id").is_in(ended.implode())
         over = asked.with_columns(is_over.all().over("tenant_id", "identity_key").alias("over")).filter("over")
-        return over.sort("device_id").unique(["tenant_id", "identity_key"], keep="first").drop("over")
+        return over.group_by("tenant_id", "identity_key").agg(device_ids=pl.col("device_id").unique().sort())
 
     def carried_out(self) -> pl.Series:
         """Ids of all requests that were carried out."""

@@ -1,5 +1,6 @@
 """Findings for other programs, in a stream: JSON lines, JUnit for build servers, SARIF for code viewers."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,14 @@ from schemas.reasons import CATALOGUE
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST_LINES = 20
-"""Lines that a JUnit failure names of one file: build servers show it whole."""
+"""Lines that a JUnit case names of one reason: build servers show it whole."""
+
+_HELP = "https://learn.microsoft.com/autopilot/"
+_HELP_PAGES = {"authorization": "registration-auth", "against the registry": "troubleshooting-faq"}
+_HELP_PAGE = "add-devices"
+"""Where Microsoft tells of what a family of reasons is about."""
+
+_FINGERPRINT = "autopilotIntake/v1"
 
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document may hold."""
@@ -53,18 +61,22 @@ def as_jsonl(found: Findings) -> Iterator[str]:
 
 
 def as_junit(found: Findings) -> Iterator[str]:
-    """One test case a file with findings; it fails where a row of it was rejected."""
-    parts = [_by_file(part) for part in found]
-    files = pl.concat(parts) if parts else _by_file(findings(pl.DataFrame(schema=_NO_ROWS)))
-    merged = files.group_by("source_file", maintain_order=True).agg(
-        pl.col("errors").sum(), pl.col("lines").list.explode().head(_MOST_LINES)
+    """One test case a file with findings, which fails once for each reason for which a row of it was rejected.
+
+    It is valid by the schema of Jenkins' JUnit plug-in.
+    """
+    parts = [_by_reason(part) for part in found]
+    reasons = pl.concat(parts) if parts else _by_reason(findings(pl.DataFrame(schema=_NO_ROWS)))
+    merged = reasons.group_by("source_file", "level", "code", maintain_order=True).agg(
+        pl.col("rows").sum(), pl.col("lines").list.explode().head(_MOST_LINES)
     )
-    failures = int((merged["errors"] > 0).sum())
+    cases = merged.partition_by("source_file", maintain_order=True)
+    failures = sum(bool((case["level"] == "error").any()) for case in cases)
+    counts = f'tests="{len(cases)}" failures="{failures}" errors="0" time="0"'
     yield "<?xml version='1.0' encoding='utf-8'?>\n"
-    yield f'<testsuites tests="{merged.height}" failures="{failures}">\n'
-    yield f'<testsuite name="autopilot-intake" tests="{merged.height}" failures="{failures}">\n'
-    for file, errors, lines in merged.iter_rows():
-        yield _test_case(file, errors, lines)
+    yield f'<testsuites name="autopilot-intake" {counts}>\n<testsuite name="manifests" {counts}>\n'
+    for case in cases:
+        yield _test_case(case)
     yield "</testsuite>\n</testsuites>\n"
 
 
@@ -83,6 +95,7 @@ def as_sarif(found: Findings) -> Iterator[str]:
     driver = {
         "name": "autopilot-intake",
         "version": version("autopilot-intake"),
+        "informationUri": _HELP,
         "rules": [_rule(code) for code in rules],
     }
     yield '\n], "tool": ' + json.dumps({"driver": driver}) + "}]}\n"
@@ -102,26 +115,52 @@ _NO_ROWS: dict[str, pl.DataType] = {
 
 
 def _told(found: pl.DataFrame) -> pl.DataFrame:
+    """The findings with the `sentence` of each."""
     sentences = {code: reason.sentence for code, reason in CATALOGUE.items()}
     return found.with_columns(sentence=pl.col("code").replace_strict(sentences, return_dtype=pl.String))
 
 
-def _by_file(found: pl.DataFrame) -> pl.DataFrame:
-    line = pl.format("line {}: {}: {} {}", "source_line", "code", "sentence", "remedy")
+def _seen(found: pl.DataFrame) -> list[pl.Expr]:
+    """What a finding says beside its sentence, in parts: how many rows, where, what was found and expected."""
+    several = [pl.format("({} rows)", pl.when(pl.col("rows") > 1).then("rows"))] if "rows" in found.columns else []
+    return [
+        *several,
+        pl.format("{}:", "field"),
+        pl.format("found '{}',", "found"),
+        pl.format("expected {}.", pl.when(pl.col("expected") != "").then("expected")),
+        pl.col("remedy"),
+    ]
+
+
+def _by_reason(found: pl.DataFrame) -> pl.DataFrame:
+    told = pl.concat_str(pl.format("line {}:", "source_line"), *_seen(found), separator=" ", ignore_nulls=True)
+    rows = pl.col("rows") if "rows" in found.columns else pl.lit(1)
     return (
-        _told(found)
-        .select("source_file", is_error=pl.col("level") == "error", line=line)
-        .sort("source_file", ~pl.col("is_error"), maintain_order=True)
-        .group_by("source_file", maintain_order=True)
-        .agg(errors=pl.col("is_error").sum(), lines=pl.col("line").head(_MOST_LINES))
+        found.select("source_file", "level", "code", line=told, rows=rows.cast(pl.Int64))
+        .sort("source_file", "level", maintain_order=True)
+        .group_by("source_file", "level", "code", maintain_order=True)
+        .agg(pl.col("rows").sum(), lines=pl.col("line").head(_MOST_LINES))
     )
 
 
-def _test_case(file: str, errors: int, lines: list[str]) -> str:
-    name = quoteattr(_NO_XML.sub("\ufffd", file))
-    body = escape(_NO_XML.sub("\ufffd", "\n".join(lines)))
-    inner = f'<failure message="{errors} errors">{body}</failure>' if errors else f"<system-out>{body}</system-out>"
-    return f'<testcase classname="manifest" name={name}>{inner}</testcase>\n'
+def _test_case(reasons: pl.DataFrame) -> str:
+    """The case of a file: a failure for each reason, or what it is warned of."""
+    told = [
+        (level, code, rows, escape(_as_xml("\n".join(lines)))) for _, level, code, rows, lines in reasons.iter_rows()
+    ]
+    failures = "".join(
+        f'<failure type="{code}" message={quoteattr(f"{rows} rows: {CATALOGUE[code].sentence}")}>{body}</failure>'
+        for level, code, rows, body in told
+        if level == "error"
+    )
+    warnings = "\n".join(f"{code}: {rows} rows\n{body}" for level, code, rows, body in told if level != "error")
+    out = f"<system-out>{warnings}</system-out>" if warnings else ""
+    name = quoteattr(_as_xml(reasons["source_file"][0]))
+    return f'<testcase classname="manifest" name={name} time="0">{failures}{out}</testcase>\n'
+
+
+def _as_xml(text: str) -> str:
+    return _NO_XML.sub("\ufffd", text)
 
 
 def _results(found: pl.DataFrame, rules: dict[str, int]) -> Iterator[pl.DataFrame]:
@@ -139,9 +178,22 @@ def _results(found: pl.DataFrame, rules: dict[str, int]) -> Iterator[pl.DataFram
                 ruleId="code",
                 ruleIndex=pl.col("code").replace_strict(rules, return_dtype=pl.UInt32),
                 level="level",
-                message=pl.struct(text=pl.format("{} {}", "sentence", "remedy")),
+                message=pl.struct(text=pl.concat_str("sentence", *_seen(rows), separator=" ", ignore_nulls=True)),
                 locations=pl.concat_list(pl.struct(physicalLocation=pl.struct(*parts))),
+                partialFingerprints=pl.struct(_fingerprints(rows).alias(_FINGERPRINT)),
+                properties=pl.struct("field", "found", "expected", *(["rows"] if "rows" in rows.columns else [])),
             )
+
+
+def _fingerprints(found: pl.DataFrame) -> pl.Series:
+    """What a finding is known by in a later log of the same file: all that it says."""
+    mixed = found.select(
+        pl.concat_str(
+            pl.col("source_file", "source_line", "code", "field", "found").cast(pl.String).fill_null(""),
+            separator="\x1f",
+        )
+    ).to_series()
+    return pl.Series([hashlib.sha256(text.encode()).hexdigest()[:32] for text in mixed], dtype=pl.String)
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -150,5 +202,7 @@ def _rule(code: str) -> dict[str, Any]:
         "id": code,
         "shortDescription": {"text": reason.sentence},
         "help": {"text": reason.remedy},
+        "helpUri": _HELP + _HELP_PAGES.get(reason.family, _HELP_PAGE),
+        "defaultConfiguration": {"level": "warning" if reason.outcome is None else "error"},
         "properties": {"family": reason.family, "owner": reason.owner, "microsoft": reason.microsoft},
     }

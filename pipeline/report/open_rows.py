@@ -115,7 +115,10 @@ class OpenRows:
         )
         self._broken.append(broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items()))
         nights = pl.when(is_broken & ~pl.col("is_done")).then(self._night - pl.col("first_night") + 1)
-        return told.with_columns(nights=nights.cast(pl.UInt32)).drop("keys", "since", "first_night", "is_mended")
+        as_delivered = rejected["manufacturer"]
+        return told.with_columns(as_delivered, nights=nights.cast(pl.UInt32)).drop(
+            "keys", "since", "first_night", "is_mended"
+        )
 
     def _manufacturer(self) -> pl.Expr:
         """The manufacturer that a row names, as those of a kind are compared; null where it names none."""

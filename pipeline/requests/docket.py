@@ -20,7 +20,7 @@ from pipeline.registry.identifiers import request_id
 from pipeline.registry.requests import FILE_TYPES, Requests
 from pipeline.rows import file_of, line_of
 from schemas.kinds import REGISTRATION
-from schemas.requests import DELIVERY, SEEN, WAITING
+from schemas.requests import DECIDED, DELIVERY, REJECT, SEEN, WAITING
 
 REPAIR = "repair"
 """A registration that ends for a reason with this word makes nothing final: a row that waits for it may register."""
@@ -42,16 +42,19 @@ class Docket:
 
     Attributes:
         requests: what the registry knows.
-        waiting: those of its requests that are decided again, with the columns of `requests.pending`.
+        again: those of its requests that are decided again, one row each: those that wait, with the columns of
+            `requests.pending`, and those that an operator has decided, as `decided`, of which no run has heeded the
+            word yet, with `request_id`, `line` and the columns of `DELIVERY` alone.
         oldest: what has waited from this moment on, or an earlier one, waits no more.
-        carried_out: ids of the requests that are not decided again although all others are; None where none is.
+        settled: ids of the requests that are not decided again although all others are, since they were carried out
+            or an operator has refused them; None where not all others are.
         opened: the registry's version that the run had opened when it read them.
     """
 
     requests: Requests
-    waiting: pl.DataFrame
+    again: pl.DataFrame
     oldest: datetime
-    carried_out: pl.Series | None
+    settled: pl.Series | None
     opened: int
 
     def without_waiting_for(self, ended: pl.DataFrame) -> "Docket":
@@ -60,8 +63,9 @@ class Docket:
         Args:
             ended: with the columns of `Registry.removals`.
         """
-        over = _waiting_for(self.waiting.filter(request_kind=REGISTRATION), without_repairs(ended))
-        return replace(self, waiting=self.waiting.filter(~pl.col("request_id").is_in(over.implode())))
+        waits = pl.col("event") == WAITING
+        over = _waiting_for(self.again.filter(waits, request_kind=REGISTRATION), without_repairs(ended))
+        return replace(self, again=self.again.filter(~(waits & pl.col("request_id").is_in(over.implode()))))
 
 
 def docket_of(registry: Registry, as_of: datetime, wait_days: int, opened: int, *, reprocess: bool) -> Docket:
@@ -79,9 +83,14 @@ def docket_of(registry: Registry, as_of: datetime, wait_days: int, opened: int, 
     oldest = as_of - timedelta(days=wait_days)
     is_in_time = pl.col("waits_from") > pl.lit(oldest, pl.Datetime("us", "UTC"))
     waiting = requests.pending.filter((pl.col("event") == WAITING) & is_in_time)
-    over = _waiting_for(waiting, ended)
+    refused = requests.decisions.filter(pl.col("decision") == REJECT)["request_id"]
+    over = pl.concat([_waiting_for(waiting, ended), refused])
     waiting = waiting.filter(~pl.col("request_id").is_in(over.implode()))
-    return Docket(requests, waiting, oldest, registry.carried_out() if reprocess else None, opened)
+    said = requests.decisions.filter(~pl.col("is_heeded") & (pl.col("decision") != REJECT))
+    decided = said.select("request_id", *DELIVERY, "line", event=pl.lit(DECIDED))
+    again = pl.concat([waiting, decided], how="diagonal")
+    settled = pl.concat([registry.carried_out(), refused]) if reprocess else None
+    return Docket(requests, again, oldest, settled, opened)
 
 
 def without_repairs(ended: pl.DataFrame) -> pl.DataFrame:
@@ -93,7 +102,7 @@ def _waiting_for(waiting: pl.DataFrame, ended: pl.DataFrame) -> pl.Series:
     """Ids of the requests that waited for registrations when those ended: they met one, or name its device.
 
     Args:
-        waiting: as in `Docket`.
+        waiting: with the columns of `requests.pending`.
         ended: registrations of any tenant that have ended, as `Registry.removals` gives them.
     """
     met = (
@@ -150,10 +159,10 @@ def known_sheets(night: Docket) -> Callable[[Manifest], tuple[str, ...]]:
 
 def _settled(found: pl.DataFrame, night: Docket) -> pl.DataFrame:
     """`number` and `sha256`: of each file the digests that it may have and need not be read again."""
-    if night.carried_out is not None:
+    if night.settled is not None:
         return pl.DataFrame(schema={"number": pl.UInt32, "sha256": pl.List(pl.String)})
     known = night.requests.files.drop_nulls("sha256").unique([*DELIVERY, "bytes"])
-    done = known.join(night.waiting, on=DELIVERY, how="anti", nulls_equal=True).select(*DELIVERY, "bytes")
+    done = known.join(night.again, on=DELIVERY, how="anti", nulls_equal=True).select(*DELIVERY, "bytes")
     may_be = found.join(done, on=["request_kind", "partner_id", "bytes"], how="inner", nulls_equal=True)
     is_there = pl.col("tenant_folder").is_null() | (pl.col("tenant_folder") == pl.col("folder"))
     return may_be.filter(is_there.fill_null(value=False)).group_by("number").agg("sha256")
@@ -221,12 +230,12 @@ def due(intake: Intake, files: pl.DataFrame, night: Docket) -> pl.Series:
     again = files.with_row_index("file_no").with_columns(
         twice=pl.col("sha256").is_not_null() & ~pl.struct(DELIVERY).is_first_distinct()
     )
-    if night.carried_out is not None:
+    if night.settled is not None:
         ids = request_ids(rows["row"], files)
-        return ~again["twice"].gather(rows["file_no"]) & ~ids.is_in(night.carried_out.implode())
+        return ~again["twice"].gather(rows["file_no"]) & ~ids.is_in(night.settled.implode())
     read_before = again.filter(pl.col("known") & pl.col("sha256").is_not_null())
     waiting = (
-        read_before.join(night.waiting.select(*DELIVERY, "line"), on=DELIVERY, how="inner", nulls_equal=True)
+        read_before.join(night.again, on=DELIVERY, how="inner", nulls_equal=True)
         .select("file_no", "line")
         .join(rows, on=["file_no", "line"], how="inner")["row"]
     )

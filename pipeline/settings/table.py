@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.settings.of_registry import OF_REGISTRY
+from pipeline.settings.of_review import OF_REVIEW, REVIEW
 from pipeline.settings.setting import Kind, Scope, Setting
 
 GROUP_TAG_LIMIT = 128
@@ -172,6 +173,13 @@ SETTINGS = (
         default=False,
     ),
     Setting(
+        "quiet",
+        Kind.FLAG,
+        ("run",),
+        "say nothing but errors, and what is beyond --max-reject-rate; other formats than text are told all the same",
+        default=False,
+    ),
+    Setting(
         "log-format",
         Kind.CHOICE,
         ("run",),
@@ -224,6 +232,7 @@ SETTINGS = (
         example="30",
     ),
     *OF_REGISTRY,
+    *OF_REVIEW,
     Setting(
         "dry-run",
         Kind.FLAG,
@@ -231,21 +240,15 @@ SETTINGS = (
         "only tell what would be removed",
         default=False,
     ),
-    Setting(
-        "reference",
-        Kind.LOCATION,
-        ("doctor",),
-        _REFERENCE,
-        default=Path("reference"),
-    ),
+    Setting("reference", Kind.LOCATION, ("doctor",), _REFERENCE, default=Path("reference")),
     Setting(
         "registry",
         Kind.LOCATION,
-        (*_RECORDS, "registry list", "doctor"),
+        (*_RECORDS, "registry list", "doctor", *REVIEW),
         "existing device records",
         default=Path("registry"),
     ),
-    Setting("output", Kind.LOCATION, _SHOWN, "where runs are published", default=Path("runs")),
+    Setting("output", Kind.LOCATION, (*_SHOWN, *REVIEW), "where runs are published", default=Path("runs")),
     Setting(
         "output",
         Kind.LOCATION,
@@ -267,6 +270,7 @@ SETTINGS = (
         (
             *("inspect", "explain", "doctor", "evaluate", "config show", "runs list", "runs show", "runs prune"),
             *_RECORDS,
+            *REVIEW,
         ),
         "what goes to standard output",
         default="text",

@@ -59,6 +59,11 @@ def test_run_prints_the_result_and_nothing_else(delivered):
     assert done.stdout.splitlines() == [
         "run r1: 1 files, 2 rows read = 0 settled + 1 registered + 0 deregistered + 1 rejected (1 invalid; 0 wait)",
         "          1  IDENTITY_MISSING",
+        "  partner contoso: 1 of 2 rejected, most IDENTITY_MISSING",
+        (
+            f"next: hand each partner its folder below {delivered.home}/runs/r1/report; "
+            "`autopilot-intake explain IDENTITY_MISSING`"
+        ),
         f"report: {delivered.home}/runs/r1/report/index.html",
     ]
 
@@ -117,7 +122,6 @@ def test_too_many_rejected_rows_are_an_exit_code(delivered, rate, code):
         (["run", "inbox", "--reference", "nowhere"], "reference folder nowhere: not found"),
         (["run", "inbox", "--engine", "abacus"], "abacus"),
         (["run", "inbox", "--max-reject-rate", "2"], "--max-reject-rate"),
-        (["run"], "Missing argument"),
         (["rnu"], "No such command 'rnu'"),
         (["explain", "AUTH_PENDIN"], "did you mean AUTH_PENDING?"),
         (["registry", "stats", "--registry", "nowhere"], "registry nowhere: not found"),
@@ -327,6 +331,8 @@ def test_a_new_working_folder_runs_and_is_looked_at(tmp_path):
     assert command("runs", "show", "second", cwd=home).returncode == 2
     assert command("registry", "verify", "--output", "runs", cwd=home).returncode == 0
     assert command("init", "night", cwd=tmp_path).returncode == 2
+    nowhere = command("run", cwd=tmp_path)
+    assert (nowhere.returncode, "there is no inbox/ here" in nowhere.stderr) == (2, True)
 
 
 def test_doctor_says_what_is_wrong(tmp_path):

@@ -63,6 +63,22 @@ def test_findings_come_in_the_formats_of_other_programs(delivered, asked):
     assert json.loads(told["sarif"].stdout)["version"] == "2.1.0"
 
 
+def test_check_takes_folders_and_knows_by_them_whose_the_files_are(delivered):
+    delivered.put(f"contoso/{TENANT}/.part/left.csv", b"nothing")
+    delivered.put(f"contoso/{TENANT}/devices.zip", b"PK")
+    delivered.put("loose.csv", b"Device Serial Number,Windows Product ID,Hardware Hash\n,3305123456789,\n")
+    done = command("check", "inbox", cwd=delivered.home)
+    assert done.returncode == 1
+    assert f"inbox/contoso/{TENANT}/devices.zip:0: FILE_TYPE_UNKNOWN" in done.stdout
+    assert "left.csv" not in done.stdout
+    assert said(done.stderr) == [
+        "notice: inbox/loose.csv: whose devices these are is unknown, and not checked; name the customer with --tenant"
+    ]
+    *_, total = done.stdout.splitlines()
+    assert total.endswith(" rejected")
+    assert "          1  FILE_TYPE_UNKNOWN" in done.stdout.splitlines()
+
+
 def test_inspect_shows_identities_in_part_and_marks_them(world):
     device = world.factory.device()
     hash_ = capture(device)

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.report.findings import findings
 from pipeline.report.formats import as_jsonl, as_junit, as_sarif, published_findings
+from pipeline.report.gathering import gathered
 from schemas.reasons import CATALOGUE
 from tests.conftest import TENANT
 
@@ -61,13 +62,94 @@ def test_sarif_has_the_rules_hit_and_physical_places():
 
 def test_junit_has_a_case_a_file_which_fails_by_errors_alone():
     suites = ET.fromstring("".join(as_junit(PARTS)))  # noqa: S314 - made here
-    assert suites.attrib == {"tests": "2", "failures": "1"}
+    counts = {"tests": "2", "failures": "1", "errors": "0", "time": "0"}
+    assert suites.attrib == {"name": "autopilot-intake"} | counts
+    assert suites.find("testsuite").attrib == {"name": "manifests"} | counts
     cases = {case.get("name"): case for case in suites.iter("testcase")}
     assert set(cases) == {"a.csv", "b c.csv"}
     assert cases["a.csv"].find("failure") is None
-    failure = cases["b c.csv"].find("failure")
-    assert failure.get("message") == "4 errors"
-    assert "line 9: TENANT_MISSING" in failure.text
+    assert "VALUE_TRIMMED: 1 rows" in cases["a.csv"].find("system-out").text
+    failures = {one.get("type"): one for one in cases["b c.csv"].iter("failure")}
+    assert set(failures) == {"TENANT_MISSING", "FORMULA_CELL", "FILE_UNREADABLE"}
+    assert failures["TENANT_MISSING"].get("message").startswith("2 rows: ")
+    assert "line 9: Tenant ID: expected " in failures["TENANT_MISSING"].text
+
+
+JENKINS = {
+    "testsuites": ({"name", "time", "tests", "failures", "disabled", "errors"}, {"testsuite"}),
+    "testsuite": (
+        {
+            "name",
+            "tests",
+            "failures",
+            "errors",
+            "time",
+            "disabled",
+            "skipped",
+            "timestamp",
+            "hostname",
+            "id",
+            "package",
+        },
+        {"properties", "testcase", "system-out", "system-err"},
+    ),
+    "testcase": (
+        {"name", "assertions", "time", "classname", "status"},
+        {"skipped", "error", "failure", "system-out", "system-err"},
+    ),
+    "failure": ({"type", "message"}, set()),
+    "system-out": (set(), set()),
+}
+
+
+@pytest.mark.parametrize("parts", [[], PARTS])
+def test_junit_is_valid_by_the_schema_of_the_usual_build_server(parts):
+    suites = ET.fromstring("".join(as_junit(parts)))  # noqa: S314 - made here
+    for element in suites.iter():
+        attributes, children = JENKINS[element.tag]
+        assert set(element.attrib) <= attributes
+        assert {child.tag for child in element} <= children
+    assert all(suite.get("name") and suite.get("tests") for suite in suites)
+
+
+def test_sarif_tells_what_was_found_and_knows_a_finding_again():
+    rows = pl.DataFrame(
+        {
+            "source_file": ["a.csv"] * 3,
+            "source_line": [2, 3, 4],
+            "reasons": [["GROUP_TAG_TOO_LONG"], ["GROUP_TAG_TOO_LONG"], []],
+            "warnings": [[], [], ["VALUE_TRIMMED"]],
+            "group_tag": ["x" * 9, "y" * 9, None],
+        },
+        schema_overrides={"source_line": pl.UInt32, "reasons": pl.List(pl.String), "warnings": pl.List(pl.String)},
+    )
+    logs = [json.loads("".join(as_sarif([findings(part)])))["runs"][0] for part in (rows, rows.head(2))]
+    first = logs[0]["results"][0]
+    assert "found 'xxxxxxxxx', expected" in first["message"]["text"]
+    assert first["properties"]["found"] == "x" * 9
+    prints = [[one["partialFingerprints"]["autopilotIntake/v1"] for one in log["results"]] for log in logs]
+    assert len(set(prints[0])) == 3
+    assert prints[1] == prints[0][:2]
+    for rule in logs[0]["tool"]["driver"]["rules"]:
+        assert rule["helpUri"].startswith("https://learn.microsoft.com/")
+        assert rule["defaultConfiguration"]["level"] in {"error", "warning"}
+
+
+def test_what_holds_for_a_file_is_told_once_with_its_rows():
+    frame = found(
+        ("a.csv", 2, ["FILE_HEADER_UNKNOWN", "TENANT_MISSING"], []),
+        ("a.csv", 3, ["FILE_HEADER_UNKNOWN", "TENANT_MISSING"], []),
+        ("b.csv", 2, ["FILE_HEADER_UNKNOWN"], []),
+    )
+    assert gathered(frame).select("source_file", "source_line", "code", "rows").rows() == [
+        ("a.csv", 2, "FILE_HEADER_UNKNOWN", 2),
+        ("a.csv", 2, "TENANT_MISSING", 1),
+        ("a.csv", 3, "TENANT_MISSING", 1),
+        ("b.csv", 2, "FILE_HEADER_UNKNOWN", 1),
+    ]
+    log = json.loads("".join(as_sarif([gathered(frame)])))
+    assert "(2 rows)" in log["runs"][0]["results"][0]["message"]["text"]
+    assert "2 rows: " in "".join(as_junit([gathered(frame)]))
 
 
 @pytest.mark.parametrize("form", [as_jsonl, as_junit, as_sarif])

@@ -12,6 +12,7 @@ from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.searching import device_events, registrations
 from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, TENANT
+from tests.report.test_content import text_of
 
 SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE
 MAKER, MODEL = PARTNER_CENTER[3:]
@@ -204,8 +205,9 @@ def test_another_tenants_device_is_told_to_the_operator_alone(world):
     assert set(night.rejected["matched_device_id"]) == {registered}
     assert all(OTHER_TENANT in evidence for evidence in night.rejected["evidence"])
     for path in (night.result.folder / "report" / "contoso").iterdir():
-        assert registered not in path.read_text(encoding="utf-8-sig")
-        assert OTHER_TENANT not in path.read_text(encoding="utf-8-sig")
+        # What is to be corrected has the cells as they were delivered, of which the ID is one.
+        assert "resubmit" in path.name or registered not in text_of(path)
+        assert OTHER_TENANT not in text_of(path)
 
 
 @pytest.mark.parametrize("via", ["intune", "microsoft_365", "store"])

@@ -97,6 +97,16 @@ def test_a_cumulative_list_without_hashes_does_not_either(world, kind):
     assert primary(world.run()) == {(HERE + "b.csv", 2): "DEVICE_LEFT"}
 
 
+def test_the_cells_of_a_refused_row_stay_as_they_were_delivered(world):
+    world.deliver(
+        HERE + "a.csv",
+        {SERIAL: "5CG1234ABC", MAKER: "HP Inc.", MODEL: "M1", TAG: "x" * 129},
+        header=(*PARTNER_CENTER, TAG),
+    )
+    refused = world.run().rejected
+    assert refused.select("serial_number", "manufacturer", "model").rows() == [("5CG1234ABC", "HP Inc.", "M1")]
+
+
 def test_a_new_capture_brings_a_device_back(world):
     device = world.factory.device()
     world.deliver(HERE + "a.csv", {HASH: capture(device)})
