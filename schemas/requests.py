@@ -8,7 +8,8 @@ import pandera.polars as pa
 import polars as pl
 
 SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED = "seen", "carried_out", "waiting", "open", "closed"
-REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED)
+STEP_DONE = "step_done"
+REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED, STEP_DONE)
 
 _MOMENT = pl.Datetime("us", "UTC")
 
@@ -43,6 +44,10 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
     "since": _MOMENT,
     "first_night": pl.Int64(),
     "is_mended": pl.Boolean(),
+    "step": pl.String(),
+    "ended_in": pl.Int64(),
+    "said_by": pl.String(),
+    "said_at": _MOMENT,
 }
 """Columns of all events.
 
@@ -59,6 +64,8 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
   was refused first (a night is a run that was committed). A waiting one that `is_mended` waits on, but nobody has to
   act: another row of its device was carried out.
 - `closed`: a request (`request_id`) is none of both any more.
+- `step_done`: somebody has said that a `step` (`schemas.steps`) of a registration that ended is done: `device_id`,
+  `ended_in`, the version that ended it (null where that is not known), `said_by` and `said_at`.
 
 The latest event of a request counts.
 """
@@ -69,13 +76,20 @@ REQUEST_EVENT = pa.DataFrameSchema(
         pa.Check(lambda data: data.lazyframe.select(pl.col("event").is_in(list(REQUEST_EVENTS))), name="a known event"),
         pa.Check(
             lambda data: data.lazyframe.select(
-                pl.col("event").is_in([SEEN, CARRIED_OUT]) | pl.col("request_id").is_not_null()
+                pl.col("event").is_in([SEEN, CARRIED_OUT, STEP_DONE]) | pl.col("request_id").is_not_null()
             ),
             name="a request that was refused has an id",
         ),
         pa.Check(
             lambda data: data.lazyframe.select((pl.col("event") != CARRIED_OUT) | pl.col("device_id").is_not_null()),
             name="a request that was carried out has a device",
+        ),
+        pa.Check(
+            lambda data: data.lazyframe.select(
+                (pl.col("event") != STEP_DONE)
+                | pl.all_horizontal(pl.col("device_id", "step", "said_by", "said_at").is_not_null())
+            ),
+            name="a step that is done has a device, and somebody who said so",
         ),
     ],
     strict=True,

@@ -24,6 +24,7 @@ from pipeline.cli import (
     report,
     run,
     runs,
+    steps,
     synthesize,
 )
 from pipeline.cli.failures import failure
@@ -69,6 +70,7 @@ for command in (
     cli.add_command(command)
 registry.registry.add_command(devices.list_)
 registry.registry.add_command(devices.export)
+registry.registry.add_command(steps.steps)
 
 
 def main() -> None:

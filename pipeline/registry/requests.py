@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.registry.files import scan_requests
-from schemas.requests import CARRIED_OUT, CLOSED, DELIVERY, OPEN, REQUEST_TYPES, SEEN, WAITING
+from schemas.requests import CARRIED_OUT, CLOSED, DELIVERY, OPEN, REQUEST_TYPES, SEEN, STEP_DONE, WAITING
 
 FILE_TYPES = {
     name: REQUEST_TYPES[name] for name in (*DELIVERY, "source_file", "bytes", "stamp", "opened", "run_id", "version")
@@ -81,7 +81,7 @@ def latest(events: pl.DataFrame) -> pl.DataFrame:
 def condensed(files: list[Path]) -> Iterator[pl.DataFrame]:
     """What some files of requests tell, without what later events have overtaken: kind by kind, with all columns."""
     events = scan_requests(files)
-    for event in (SEEN, CARRIED_OUT):
+    for event in (SEEN, CARRIED_OUT, STEP_DONE):
         yield events.filter(pl.col("event") == event).collect(engine="streaming")
     refused = events.filter(pl.col("event").is_in([WAITING, OPEN, CLOSED])).collect(engine="streaming")
     yield latest(refused).filter(pl.col("event") != CLOSED)
@@ -104,6 +104,13 @@ def carried_out_for(files: list[Path], identities: pl.DataFrame) -> pl.DataFrame
         .select("tenant_id", "identity_key", "device_id")
     )
     return asked.collect(engine="streaming").unique().join(wanted, on=["tenant_id", "identity_key"], how="semi")
+
+
+def steps_done(files: list[Path]) -> pl.DataFrame:
+    """What people have said of steps: `device_id`, `ended_in`, `step`, `said_by` and `said_at`, the first of each."""
+    said = scan_requests(files).filter(pl.col("event") == STEP_DONE).collect(engine="streaming")
+    first = said.sort("version", maintain_order=True).unique(["device_id", "ended_in", "step"], keep="first")
+    return first.select("device_id", "ended_in", "step", "said_by", "said_at")
 
 
 def carried_out_ids(files: list[Path]) -> pl.Series:
