@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.departing.steps import BEGUN_TYPES, ENDED_TYPES, steps
 from pipeline.errors import UsageError
 from pipeline.registry import Registry
-from schemas.registry import DEREGISTERED, ENDS, STATES
+from schemas.registry import BEGINS, DEREGISTERED, ENDS, STATES
 from schemas.requests import STEP_DONE
 from schemas.steps import DONE, OPEN
 
@@ -44,7 +44,8 @@ def say_done(registry: Registry, device_id: str, step: str, by: str, at: datetim
         message = "by: empty; say who did it"
         raise UsageError(message)
     wanted = device_id.strip().lower()
-    ended = _ended(registry, pl.Series("device_id", [wanted]).filter(pl.Series([wanted]).is_in(registry.removed_ids())))
+    gone = registry.removed_ids()
+    ended = _ended(registry, gone.filter(gone == wanted))
     if ended.is_empty():
         raise UsageError(_unknown(registry, wanted))
     known = _steps(registry, ended)
@@ -98,13 +99,13 @@ def _ended(registry: Registry, device_ids: pl.Series) -> pl.DataFrame:
 
 
 def _begun(registry: Registry, ended: pl.DataFrame) -> pl.DataFrame:
-    """Live registrations that may be of the same devices, with the columns of `BEGUN_TYPES`."""
+    """Registrations that may be of the same devices, with the columns of `BEGUN_TYPES`."""
     serials, hashes = ended["serial_number"].drop_nulls().str.to_lowercase(), ended["hardware_hash_id"].drop_nulls()
     if ended.is_empty():
         return pl.DataFrame(schema=BEGUN_TYPES)
     is_same = pl.col("serial_number").str.to_lowercase().is_in(serials.implode()) | pl.col("hardware_hash_id").is_in(
         hashes.implode()
     )
-    found = registry.live().filter(is_same).select(list(BEGUN_TYPES)).collect(engine="streaming")
-    began = registry.began(found["device_id"]).select("device_id", version="began")
-    return found.drop("version").join(began, on="device_id", how="left", validate="1:1").select(list(BEGUN_TYPES))
+    begins = registry.scan().filter(pl.col("event").is_in(list(BEGINS)) & is_same)
+    found = begins.select(list(BEGUN_TYPES)).collect(engine="streaming")
+    return found.sort("version", maintain_order=True).unique("device_id", keep="last")

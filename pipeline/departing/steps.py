@@ -49,15 +49,15 @@ def steps(ended: pl.DataFrame, begun: pl.DataFrame, said: pl.DataFrame, *, for_p
     Args:
         ended: one row a registration that has ended, with the columns of `ENDED_TYPES`: `event` with which it did, in
             which `version`, and `partner_id`, who asked for it (null where an operator did).
-        begun: live registrations, with the columns of `BEGUN_TYPES`: `version` in which they began. What began in the
-            version in which another ended began after it.
+        begun: registrations, also such that have ended since, with the columns of `BEGUN_TYPES`: `version` in which
+            they began. What began in the version in which another ended began after it.
         said: what people have said is done, with the columns of `SAID_TYPES`.
         for_partners: tell only what those may know who asked: of other tenants nothing but their own registrations.
 
     Returns:
         One row a registration and step, with the columns of `STEP_TYPES`, by tenant, serial number and device, each in
-        the order of its steps. What is open of a device that its tenant has back since a later night is left out: it
-        would hit the device that is in use.
+        the order of its steps. What is open of a device that its tenant has registered anew in a later night is left
+        out: it would hit the device that is in use.
     """
     departures = ended.join(_since(ended, begun, for_partners), on="device_id", how="left", validate="1:1")
     flags = ("again", "back", "elsewhere")
@@ -127,8 +127,8 @@ def _since(ended: pl.DataFrame, begun: pl.DataFrame, for_partners: bool) -> pl.D
     """What has become of the devices of registrations that ended, as far as one of them is registered since.
 
     Returns:
-        One row a registration that ended: `device_id`, `again`, its tenant has it in another one, `back`, since a later
-        night, and `elsewhere`, another tenant has it.
+        One row a registration that ended: `device_id`, `again`, its tenant has registered it anew, `back`, in a later
+        night, and `elsewhere`, another tenant has.
     """
     before = _keyed(ended.with_columns(pl.col("version").fill_null(-1)))
     pairs = [
