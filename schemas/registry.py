@@ -15,6 +15,8 @@ BEGINS = (REGISTERED, RESTORED)
 """Events with which one begins, or begins again."""
 
 REGISTERED_VIA = ("partner_center", "oem_direct_api", "intune", "microsoft_365", "store")
+CUSTOMER_PORTALS = ("intune", "microsoft_365", "store")
+"""Of these the ways by which the customer itself registers."""
 IDENTITIES = ("hash", "product_id", "tuple")
 
 IMPORT_COLUMNS = (

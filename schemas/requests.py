@@ -8,8 +8,8 @@ import pandera.polars as pa
 import polars as pl
 
 SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED = "seen", "carried_out", "waiting", "open", "closed"
-DECIDED, HEEDED = "decided", "heeded"
-REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED, DECIDED, HEEDED)
+DECIDED, HEEDED, STEP_DONE = "decided", "heeded", "step_done"
+REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED, DECIDED, HEEDED, STEP_DONE)
 
 SAME, DIFFERENT, REJECT = "same", "different", "reject"
 DECISIONS = (SAME, DIFFERENT, REJECT)
@@ -52,6 +52,10 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
     "decided_on": pl.List(pl.String),
     "decided_by": pl.String(),
     "decided_at": _MOMENT,
+    "step": pl.String(),
+    "ended_in": pl.Int64(),
+    "said_by": pl.String(),
+    "said_at": _MOMENT,
 }
 """Columns of all events.
 
@@ -72,6 +76,8 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
   `decided_on`, the registrations that it is about, and of a `same` the one of them that the row is, `device_id`;
   `decided_by` and `decided_at`; what the request is, as where it waits.
 - `heeded`: a run has decided the request (`request_id`) by the word on it.
+- `step_done`: somebody has said that a `step` (`schemas.steps`) of a registration that ended is done: `device_id`,
+  `ended_in`, the version that ended it (null where that is not known), `said_by` and `said_at`.
 
 The latest event of a request counts; so does, apart from it, the latest word on it.
 """
@@ -82,7 +88,7 @@ REQUEST_EVENT = pa.DataFrameSchema(
         pa.Check(lambda data: data.lazyframe.select(pl.col("event").is_in(list(REQUEST_EVENTS))), name="a known event"),
         pa.Check(
             lambda data: data.lazyframe.select(
-                pl.col("event").is_in([SEEN, CARRIED_OUT]) | pl.col("request_id").is_not_null()
+                pl.col("event").is_in([SEEN, CARRIED_OUT, STEP_DONE]) | pl.col("request_id").is_not_null()
             ),
             name="a request that was refused has an id",
         ),
@@ -96,6 +102,13 @@ REQUEST_EVENT = pa.DataFrameSchema(
         pa.Check(
             lambda data: data.lazyframe.select((pl.col("event") != CARRIED_OUT) | pl.col("device_id").is_not_null()),
             name="a request that was carried out has a device",
+        ),
+        pa.Check(
+            lambda data: data.lazyframe.select(
+                (pl.col("event") != STEP_DONE)
+                | pl.all_horizontal(pl.col("device_id", "step", "said_by", "said_at").is_not_null())
+            ),
+            name="a step that is done has a device, and somebody who said so",
         ),
     ],
     strict=True,

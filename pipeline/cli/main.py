@@ -24,6 +24,7 @@ from pipeline.cli import (
     review,
     run,
     runs,
+    steps,
     synthesize,
 )
 from pipeline.cli.failures import end_when_asked, failure
@@ -70,6 +71,7 @@ for command in (
     cli.add_command(command)
 registry.registry.add_command(devices.list_)
 registry.registry.add_command(devices.export)
+registry.registry.add_command(steps.steps)
 
 
 def main() -> None:

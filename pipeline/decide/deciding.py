@@ -10,8 +10,8 @@ from pipeline.errors import Fault
 from pipeline.match import Matches
 from pipeline.match.compare import Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES
+from schemas.registry import CUSTOMER_PORTALS
 
-_CUSTOMER_PORTALS = ["intune", "microsoft_365", "store"]
 _LEARNING = ("REGISTERED_BY_CUSTOMER", "ALREADY_REGISTERED")
 
 _TOLD = ("matched_device_id", "matched_row", "met_rows", "evidence")
@@ -92,7 +92,7 @@ def _heeding(rows: pl.DataFrame, found: pl.DataFrame, matches: Matches, words: p
         return codes
     matched = words.join(matches.profiles, on="row", how="semi")
     every = rows.select("row").join(codes, on="row", how="left", maintain_order="left", validate="1:1")
-    return heed(every.with_columns(pl.col(_MATCH_CODES).fill_null(value=False)), found, matched, _CUSTOMER_PORTALS)
+    return heed(every.with_columns(pl.col(_MATCH_CODES).fill_null(value=False)), found, matched, CUSTOMER_PORTALS)
 
 
 def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]) -> pl.DataFrame:
@@ -188,7 +188,7 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
     unsettled = (pl.col("registrations") > 1).fill_null(value=False) | pl.col("in_doubt") | pl.col("rival")
     same = (pl.col("verdict") == Verdict.SAME) & ~unsettled
     here = (pl.col("registered_tenant") == pl.col("tenant_id")).fill_null(value=False)
-    by_customer = pl.col("registered_via").is_in(_CUSTOMER_PORTALS).fill_null(value=False)
+    by_customer = pl.col("registered_via").is_in(CUSTOMER_PORTALS).fill_null(value=False)
     claimed = pl.col("two_tenants").fill_null(value=False)
     ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | contradicted | in_crowd
     # Without a hash, the same as a device and as a registration that is another one: it repeats neither.

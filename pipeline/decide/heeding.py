@@ -16,7 +16,7 @@ def met(told: pl.Expr) -> list[pl.Expr]:
     return [told.unique().alias("met_devices"), pl.col("tenant_id").filter(same).unique().alias("same_tenants")]
 
 
-def heed(codes: pl.DataFrame, found: pl.DataFrame, words: pl.DataFrame, portals: list[str]) -> pl.DataFrame:
+def heed(codes: pl.DataFrame, found: pl.DataFrame, words: pl.DataFrame, portals: tuple[str, ...]) -> pl.DataFrame:
     """Change the codes of the rows that somebody has decided.
 
     A word counts while its row meets no other registrations than it names, and no row of the batch says otherwise. That

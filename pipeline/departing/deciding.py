@@ -8,12 +8,12 @@ from pipeline.decide import concluded
 from pipeline.departing.candidates import Registrations, candidates, disagreements
 from schemas.device import COMPONENT_TYPES
 from schemas.reasons import CATALOGUE
+from schemas.registry import CUSTOMER_PORTALS
 
 FEWEST_LIMITED = 20
 """Registrations that departures may end in a run whatever share of the tenant's they are: a small customer's move."""
 
 _MOST_NAMED = 5
-_CUSTOMER_PORTALS = ["intune", "microsoft_365", "store"]
 
 CODES = (
     "SERIAL_MISMATCH",
@@ -109,7 +109,7 @@ def _met(found: pl.DataFrame, told: pl.DataFrame, terms: Terms) -> pl.DataFrame:
         summed, on="row", how="left", maintain_order="left", validate="1:1"
     )
     one, hits = pl.col("hits") == 1, pl.col("hits").fill_null(0)
-    is_theirs = pl.col("registered_via").is_in(_CUSTOMER_PORTALS)
+    is_theirs = pl.col("registered_via").is_in(CUSTOMER_PORTALS)
     may = pl.col("partner_id").is_in(terms.for_customers.implode())
     return met.with_columns(
         SERIAL_MISMATCH=one & pl.col("serial_differs"),

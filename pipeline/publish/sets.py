@@ -12,6 +12,7 @@ from pipeline.decide import listed
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging, whole_record
 from pipeline.publish.records import carried_out, ended_records, learned, registry_records
+from pipeline.publish.remaining import Remaining
 from pipeline.reference.profiles import profile
 from pipeline.registry import RegistryWriter
 from pipeline.registry.identifiers import request_id
@@ -95,6 +96,7 @@ def publish_sets(
         kind.name: PublishedSet(folder / kind.published, *CARRIED_OUT_SETS[kind.published]) for kind in KINDS.values()
     }
     rejected = PublishedSet(folder / "rejected", REJECTED_TYPES, REJECTED_ROW)
+    remaining = Remaining(stamp.ending)
     written = 0
     for wide in staging.batches():
         rows = assemble(wide, decided, files, stamp)
@@ -106,12 +108,16 @@ def publish_sets(
             own.write(kept.filter(request_kind=name))
         rejected.write(reporter.write(kept, refused))
         made = kept.filter(pl.col("ends_device_id").is_null())
-        records.write(registry_records(made, stamp.partners.select("partner_id", "channel")))
+        begun = registry_records(made, stamp.partners.select("partner_id", "channel"))
+        ended = ended_records(kept, stamp.ending)
+        records.write(begun)
         records.write(learned(rows, stamp.learning))
-        records.write(ended_records(kept, stamp.ending))
+        records.write(ended)
+        remaining.write(ended, begun)
         records.record(carried_out(kept, refused, files))
     for each in (*sets.values(), rejected):
         each.close()
+    reporter.remaining(remaining.finish(folder))
     if written != decided.height:
         message = f"{decided.height:,} rows were decided and {written:,} found again; please report this"
         raise Fault(message)

@@ -7,7 +7,18 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.registry.files import scan_requests
-from schemas.requests import CARRIED_OUT, CLOSED, DECIDED, DELIVERY, HEEDED, OPEN, REQUEST_TYPES, SEEN, WAITING
+from schemas.requests import (
+    CARRIED_OUT,
+    CLOSED,
+    DECIDED,
+    DELIVERY,
+    HEEDED,
+    OPEN,
+    REQUEST_TYPES,
+    SEEN,
+    STEP_DONE,
+    WAITING,
+)
 
 FILE_TYPES = {
     name: REQUEST_TYPES[name] for name in (*DELIVERY, "source_file", "bytes", "stamp", "opened", "run_id", "version")
@@ -116,7 +127,7 @@ def latest(events: pl.DataFrame) -> pl.DataFrame:
 def condensed(files: list[Path]) -> Iterator[pl.DataFrame]:
     """What some files of requests tell, without what later events have overtaken: kind by kind, with all columns."""
     events = scan_requests(files)
-    for event in (SEEN, CARRIED_OUT, DECIDED):
+    for event in (SEEN, CARRIED_OUT, DECIDED, STEP_DONE):
         yield events.filter(pl.col("event") == event).collect(engine="streaming")
     yield latest(events.filter(pl.col("event") == HEEDED).collect(engine="streaming"))
     refused = events.filter(pl.col("event").is_in(_REFUSED)).collect(engine="streaming")
@@ -157,6 +168,13 @@ def words_on(files: list[Path], device_ids: pl.Series) -> pl.DataFrame:
         device_id=pl.concat_list("decided_on", "request_id").list.unique(maintain_order=True)
     )
     return told.explode("device_id").filter(pl.col("device_id").is_in(device_ids.implode())).sort("version")
+
+
+def steps_done(files: list[Path]) -> pl.DataFrame:
+    """What people have said of steps: `device_id`, `ended_in`, `step`, `said_by` and `said_at`, the first of each."""
+    said = scan_requests(files).filter(pl.col("event") == STEP_DONE).collect(engine="streaming")
+    first = said.sort("version", maintain_order=True).unique(["device_id", "ended_in", "step"], keep="first")
+    return first.select("device_id", "ended_in", "step", "said_by", "said_at")
 
 
 def carried_out_ids(files: list[Path]) -> pl.Series:

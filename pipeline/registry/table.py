@@ -22,7 +22,7 @@ from pipeline.registry.opening import (
     require_whole_log,
 )
 from pipeline.registry.records import Records
-from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests
+from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests, steps_done
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
 from pipeline.storage.durable import make_folder, sync_folder
 from pipeline.storage.objects import Location, TakenError, is_uri
@@ -164,6 +164,10 @@ class Registry(Records):
     def carried_out(self) -> pl.Series:
         """Ids of all requests that were carried out."""
         return carried_out_ids(list(self._requests))
+
+    def steps_done(self) -> pl.DataFrame:
+        """What people have said of the steps of departures (`pipeline.registry.requests.steps_done`)."""
+        return steps_done(list(self._requests))
 
     def unnamed_files(self, hours: int) -> dict[Path, int]:
         """Data files that neither this version names nor one of so many hours ago did, and their bytes."""

@@ -14,7 +14,7 @@ from pipeline.registry.digests import DigestingFile
 from pipeline.registry.files import DEVICES, REQUESTS, TABLE_TYPES
 from pipeline.storage.durable import sync
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
-from schemas.requests import REQUEST_EVENT, REQUEST_TYPES
+from schemas.requests import REQUEST_EVENT, REQUEST_TYPES, STEP_DONE
 
 _OF_FEW_VALUES = ["event", "tenant_id", "partner_id", "registered_via", "run_id", "identity", "manufacturer", "model"]
 """Columns whose values repeat; a dictionary of the others would only cost time."""
@@ -93,7 +93,7 @@ class RegistryWriter:
         self._version = version
         self._devices = _DataFile(folder / f"{DEVICES}{name}.parquet", pa.schema([*_RECORDS, *added]))
         self._requests = _DataFile(folder / f"{REQUESTS}{name}.parquet", _EVENTS)
-        self._handed_over = False
+        self._handed_over = self._tells_of_requests = False
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -118,8 +118,7 @@ class RegistryWriter:
                 together are found soonest.
         """
         if not events.is_empty():
-            checked = REQUEST_EVENT.validate(_filled(self._dated(events), REQUEST_TYPES))
-            self._requests.append(checked.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            self.copy_requests(REQUEST_EVENT.validate(_filled(self._dated(events), REQUEST_TYPES)))
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.with_columns(version=pl.lit(self._version, pl.Int64))
@@ -135,12 +134,13 @@ class RegistryWriter:
     def copy_requests(self, events: pl.DataFrame) -> None:
         """Add events of other files of requests, as they are."""
         if not events.is_empty():
+            self._tells_of_requests |= events.filter(pl.col("event") != STEP_DONE).height > 0
             self._requests.append(events.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
     @property
     def holds_requests(self) -> bool:
-        """Whether events of requests are among what it wrote."""
-        return bool(self._requests.path())
+        """Whether events of requests are among what it wrote; what people say of steps is none."""
+        return self._tells_of_requests
 
     def hand_over(self) -> list[log.Action]:
         """Finish the files and make them durable; what the commit has to name."""

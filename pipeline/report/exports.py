@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.ingest.layout import Header
 from pipeline.report.findings import findings
 from pipeline.report.folders import partner_folder
-from pipeline.report.listings import ERRORS, OPEN, REGISTERED, Listings
+from pipeline.report.listings import DEPARTURES, ERRORS, OPEN, REGISTERED, Listings
 from pipeline.report.open_rows import Tonight
 from pipeline.report.resubmissions import Resubmissions
 from schemas.kinds import REGISTRATION
@@ -52,9 +52,10 @@ class Exports:
             tonight: the run.
         """
         self._errors, self._registered, self._open = Listings(ERRORS), Listings(REGISTERED), Listings(OPEN)
+        self._departures = Listings(DEPARTURES)
         self._spellings = tonight.spellings
         self._resubmissions = Resubmissions(rows, files, headers, tonight.as_of)
-        self._sinks: list[Sink] = [self._errors, self._resubmissions, self._registered, self._open]
+        self._sinks: list[Sink] = [self._errors, self._resubmissions, self._registered, self._open, self._departures]
         for partner_id in partners:
             folder = report / partner_folder(partner_id)
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +69,10 @@ class Exports:
         told = rejected.with_columns(in_resubmit=self._resubmissions.write(rejected, said)).with_row_index("at")
         self._errors.write(told.join(first, on="at", how="left", maintain_order="left", validate="1:1"))
         self._registered.write(done.filter(request_kind=REGISTRATION))
+
+    def remaining(self, steps: pl.DataFrame) -> None:
+        """Take what remains of the departures, as partners may know it, with the columns of `schemas.steps`."""
+        self._departures.write(steps)
 
     def finish(self, unfixed: pl.DataFrame) -> dict[str, list[dict[str, str | int]]]:
         """Complete them.

@@ -1,15 +1,16 @@
 """CSV lists of each partner: what is wrong, what was registered, what is open. A list is its name and its columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.report.masking import masked, masked_user
-from pipeline.report.tables import Table, lines, safe
+from pipeline.report.tables import Table, lines, safe, titles
 from pipeline.report.telling import who
 from schemas.reasons import CATALOGUE, REASON_CODES, Waits
+from schemas.steps import SYSTEMS, TITLES
 
 WAITS_FOR = {
     Waits.REFERENCE: "consent, or another entry of the operator's lists",
@@ -20,6 +21,8 @@ WAITS_FOR = {
 """What a row waits for, in words for a partner."""
 
 _MOMENT = "%Y-%m-%d %H:%M UTC"
+_AT_ONCE = 50_000
+"""Lines whose text is in memory at once."""
 
 
 def _of_reason(texts: Mapping[str, str]) -> pl.Expr:
@@ -52,6 +55,16 @@ class Listing:
 
     name: str
     columns: dict[str, pl.Expr]
+
+    def lines(self) -> pl.Expr:
+        """A line of CSV for each row, nothing of which a spreadsheet runs."""
+        return lines(safe(cell.cast(pl.String)) for cell in self.columns.values())
+
+    def csv(self, rows: pl.DataFrame) -> Iterator[str]:
+        """All of a list of one table, its titles first, some lines at a time."""
+        yield titles(self.columns)
+        for part in rows.iter_slices(_AT_ONCE):
+            yield "".join(part.select(self.lines()).to_series())
 
 
 ERRORS = Listing(
@@ -119,6 +132,23 @@ OPEN = Listing(
 """One line a row that is open, as `pipeline.report.open_rows.OpenRows.open` gives them."""
 
 
+DEPARTURES = Listing(
+    "departures",
+    {
+        "Tenant ID": pl.col("tenant_id"),
+        "Serial number": pl.col("serial_number"),
+        "Device ID": pl.col("device_id"),
+        "Step": pl.col("step").replace_strict(TITLES, return_dtype=pl.String),
+        "System": pl.col("system").replace_strict(SYSTEMS, return_dtype=pl.String),
+        "Who must act": pl.col("owner"),
+        "After": pl.col("after").replace_strict(TITLES, default=None, return_dtype=pl.String),
+        "State": pl.col("state"),
+        "What to do": pl.col("text"),
+    },
+)
+"""What remains of the partner's departures: one line a device and step, with the columns of `schemas.steps`."""
+
+
 class Listings:
     """One list, of every partner."""
 
@@ -133,9 +163,7 @@ class Listings:
 
     def write(self, rows: pl.DataFrame) -> None:
         """Add rows of any partners, each to its own."""
-        told = rows.drop_nulls("partner_id").select(
-            "partner_id", line=lines(safe(cell.cast(pl.String)) for cell in self._listing.columns.values())
-        )
+        told = rows.drop_nulls("partner_id").select("partner_id", line=self._listing.lines())
         for (partner_id,), mine in told.group_by("partner_id", maintain_order=True):
             self._tables[str(partner_id)].write(mine["line"])
 

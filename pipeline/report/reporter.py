@@ -70,6 +70,10 @@ class Reporter:
         self._exports.write(registered, told)
         return told
 
+    def remaining(self, steps: pl.DataFrame) -> None:
+        """Take what remains of the departures, as partners may know it, with the columns of `schemas.steps`."""
+        self._exports.remaining(steps)
+
     def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
         """Write `report.json`, the pages and what lies beside them.
 

@@ -42,6 +42,11 @@ def lines(cells: Iterable[pl.Expr], behind: pl.Expr | None = None) -> pl.Expr:
     return pl.concat_str(fields, more, pl.lit(_LINE_END))
 
 
+def titles(columns: Iterable[str]) -> str:
+    """How a file begins."""
+    return _BYTE_ORDER_MARK + str(pl.select(lines([pl.lit(title) for title in columns])).item())
+
+
 def _quoted(cell: pl.Expr) -> pl.Expr:
     text = cell.cast(pl.String).fill_null("").str.replace_all('"', '""', literal=True)
     return pl.concat_str(pl.lit('"'), text, pl.lit('"'))
@@ -50,16 +55,16 @@ def _quoted(cell: pl.Expr) -> pl.Expr:
 class Table:
     """One CSV of one partner, written bit by bit."""
 
-    def __init__(self, folder: Path, name: str, titles: Sequence[str]) -> None:
+    def __init__(self, folder: Path, name: str, columns: Sequence[str]) -> None:
         """Begin it; its rows may come, or not.
 
         Args:
             folder: the partner's.
             name: of the file, without its ending.
-            titles: of its columns.
+            columns: their titles.
         """
         self._folder, self._name = folder, name
-        self._titles = "".join(pl.select(lines([pl.lit(title) for title in titles])).to_series())
+        self._titles = titles(columns)
         self._number, self._in_file = 0, 0
         self.rows = 0
         self._begin()
@@ -77,7 +82,7 @@ class Table:
 
     def _begin(self) -> None:
         self._in_file = 0
-        self.path.write_text(_BYTE_ORDER_MARK + self._titles, encoding="utf-8", newline="")
+        self.path.write_text(self._titles, encoding="utf-8", newline="")
 
     def write(self, rows: pl.Series) -> None:
         """Add rows, as `lines` makes them."""

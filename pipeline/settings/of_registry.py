@@ -106,4 +106,22 @@ OF_REGISTRY = (
         otherwise="reference/ beside the registry, if present",
         example='"reference"',
     ),
+    Setting("tenant", Kind.TEXT, ("registry steps",), "only devices of this tenant", shape="ID", scope=Scope.FLAG),
+    Setting(
+        "by",
+        Kind.TEXT,
+        ("registry steps done",),
+        "who says that it is done; kept in the registry",
+        is_required=True,
+        scope=Scope.FLAG,
+    ),
+    Setting(
+        "format",
+        Kind.CHOICE,
+        ("registry steps",),
+        "what goes to standard output",
+        default="text",
+        choices=("text", "json", "csv"),
+        python="form",
+    ),
 )

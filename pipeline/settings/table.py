@@ -26,6 +26,7 @@ _RECORDS = tuple(
     f"registry {name}"
     for name in ("import", "remove", "stats", "compact", "vacuum", "verify", "find", "history", "export")
 )
+_OTHER_RECORDS = ("registry list", "registry steps", "registry steps done")
 _REFERENCE = "partners, authorizations, tenants, exclusions, profiles"
 _SHOWN = ("report", "explain", "runs list", "runs show", "runs prune", "doctor")
 
@@ -244,7 +245,7 @@ SETTINGS = (
     Setting(
         "registry",
         Kind.LOCATION,
-        (*_RECORDS, "registry list", "doctor", *REVIEW),
+        (*_RECORDS, *_OTHER_RECORDS, "doctor", *REVIEW),
         "existing device records",
         default=Path("registry"),
     ),
@@ -271,6 +272,7 @@ SETTINGS = (
             *("inspect", "explain", "doctor", "evaluate", "config show", "runs list", "runs show", "runs prune"),
             *_RECORDS,
             *REVIEW,
+            "registry steps done",
         ),
         "what goes to standard output",
         default="text",

@@ -23,6 +23,7 @@ from schemas.outcome import (
 )
 from schemas.reasons import CATALOGUE, REASONS, WARNINGS
 from schemas.registry import IMPORT_COLUMNS, RECORD_MEANINGS, RECORD_TYPES
+from schemas.steps import REMAINING_STEP, STEP_MEANINGS, STEP_TYPES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,9 +77,11 @@ def columns_table():
         "`deregistered/`": {name: dtype for name, dtype in DEREGISTERED_TYPES.items() if name not in BOTH_TYPES},
         "`rejected/`": {name: dtype for name, dtype in REJECTED_TYPES.items() if name not in BOTH_TYPES},
         "`files.parquet`": FILE_TYPES,
+        "`steps.parquet`": STEP_TYPES,
     }
     for file, types in files.items():
-        lines += [f"| {file} | `{name}` | {dtype!r} | {MEANINGS[name]} |" for name, dtype in types.items()]
+        meanings = STEP_MEANINGS if types is STEP_TYPES else MEANINGS
+        lines += [f"| {file} | `{name}` | {dtype!r} | {meanings[name]} |" for name, dtype in types.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -162,9 +165,9 @@ def test_every_reason_is_whole():
 
 
 def test_the_models_of_the_sets_are_strict():
-    for model in (*(model for _, model in CARRIED_OUT_SETS.values()), REJECTED_ROW):
+    for model in (*(model for _, model in CARRIED_OUT_SETS.values()), REJECTED_ROW, REMAINING_STEP):
         assert model.strict
-        assert model.checks
+        assert model.checks or model.unique
 
 
 def test_the_lock_file_pins_hashes_and_names_no_registry():

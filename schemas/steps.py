@@ -1,0 +1,183 @@
+"""What remains once a registration has ended: deregistering ends the Autopilot registration, and nothing else.
+
+The table of steps, in the order in which they are taken, and the file that lists them.
+"""
+
+from dataclasses import dataclass
+
+import pandera.polars as pa
+import polars as pl
+
+CUSTOMER, PARTNER, OPERATOR = "customer", "partner", "operator"
+OPEN, DONE = "open", "done"
+
+EVERY, REPAIR, TRANSFER = "every", "repair", "transfer"
+"""Departures that a step belongs to."""
+
+SYSTEMS = {
+    "intune": "Microsoft Intune",
+    "autopilot": "Windows Autopilot",
+    "entra": "Microsoft Entra ID",
+    "active_directory": "Active Directory",
+}
+"""Where a step is taken, and what people call that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a departure.
+
+    Attributes:
+        name: what it is known by.
+        title: what people call it.
+        system: where it is taken.
+        owner: who takes it, where the registration was a partner's; the customer's own are all the customer's.
+        after: the step that comes before it.
+        of: departures that it belongs to.
+        text: what is to be done, to the person who must act; each sentence is about one system.
+    """
+
+    name: str
+    title: str
+    system: str
+    owner: str
+    after: str | None
+    of: str
+    text: str
+
+
+DEREGISTER, NEW_HASH, NEW_REGISTRATION = "deregister", "new_hash", "new_registration"
+
+STEPS = (
+    Step(
+        "delete_from_intune",
+        "Delete the device from Intune",
+        "intune",
+        CUSTOMER,
+        None,
+        EVERY,
+        "Note the serial number, then delete the device in Intune under Devices > Windows, before it is enrolled there "
+        "again. While it stays enrolled, a profile that converts all targeted devices can register it anew.",
+    ),
+    Step(
+        "unassign_user",
+        "Unassign the user",
+        "autopilot",
+        CUSTOMER,
+        "delete_from_intune",
+        EVERY,
+        "If the list of Windows Autopilot devices still shows the device with a user, unassign the user there.",
+    ),
+    Step(
+        DEREGISTER,
+        "End the Autopilot registration",
+        "autopilot",
+        PARTNER,
+        "unassign_user",
+        EVERY,
+        "The Autopilot registration is ended here; that ends nothing in any other place.",
+    ),
+    Step(
+        "sync",
+        "Sync the list of Autopilot devices",
+        "autopilot",
+        CUSTOMER,
+        DEREGISTER,
+        EVERY,
+        "Choose Sync in the list of Windows Autopilot devices, then Refresh every few minutes until the device is gone "
+        "from it.",
+    ),
+    Step(
+        "entra_object",
+        "See that the Entra object goes",
+        "entra",
+        CUSTOMER,
+        "sync",
+        EVERY,
+        "Remove nothing by hand in Microsoft Entra ID: what stands there for the device goes by itself once it is not "
+        "needed. Look there again after some days.",
+    ),
+    Step(
+        "computer_object",
+        "Hybrid joined only: delete the computer object",
+        "active_directory",
+        CUSTOMER,
+        "sync",
+        EVERY,
+        "If the device is hybrid joined, delete its computer object in Active Directory Domain Services. If it is not, "
+        "nothing is to be done in Active Directory.",
+    ),
+    Step(
+        NEW_HASH,
+        "Register the repaired device by its new hash",
+        "autopilot",
+        PARTNER,
+        DEREGISTER,
+        REPAIR,
+        "Once the device is repaired, capture its new hardware hash and register it by that hash alone: the old hash, "
+        "product ID and serial number no longer do.",
+    ),
+    Step(
+        NEW_REGISTRATION,
+        "Register the device where it goes",
+        "autopilot",
+        PARTNER,
+        "sync",
+        TRANSFER,
+        "Register the device for the organisation that gets it, once it is gone from the list of Windows Autopilot "
+        "devices that it leaves.",
+    ),
+)
+"""All steps, in order."""
+
+TITLES = {step.name: step.title for step in STEPS}
+
+BY_CUSTOMER_TEXT = (
+    "The customer has registered the device itself, so delete it from the list of Windows Autopilot devices."
+)
+"""Of `deregister`, where an operator has noted the end of what only the customer can end."""
+
+STEP_TYPES: dict[str, pl.DataType] = {
+    name: pl.String()
+    for name in (
+        *("device_id", "tenant_id", "partner_id", "serial_number"),
+        *("step", "system", "owner", "after", "state", "text"),
+    )
+}
+STEP_MEANINGS = {
+    "device_id": "the registration that ended",
+    "tenant_id": "whose device it was",
+    "partner_id": "who asked for the departure",
+    "serial_number": "the registration's",
+    "step": ", ".join(f"`{step.name}`" for step in STEPS),
+    "system": "where it is taken: " + ", ".join(f"`{name}`" for name in SYSTEMS),
+    "owner": f"who takes it: `{CUSTOMER}`, `{PARTNER}` or `{OPERATOR}`",
+    "after": "the step that comes before it",
+    "state": f"`{OPEN}` or `{DONE}`",
+    "text": "what is to be done",
+}
+"""What each column of `steps.parquet` holds."""
+
+_ALLOWED = {
+    "step": list(TITLES),
+    "system": list(SYSTEMS),
+    "owner": [CUSTOMER, PARTNER, OPERATOR],
+    "after": list(TITLES),
+    "state": [OPEN, DONE],
+}
+_MAY_BE_NULL = {"serial_number", "after"}
+
+REMAINING_STEP = pa.DataFrameSchema(
+    {
+        name: pa.Column(
+            dtype,
+            nullable=name in _MAY_BE_NULL,
+            checks=pa.Check.isin(_ALLOWED[name]) if name in _ALLOWED else None,
+            description=STEP_MEANINGS[name],
+        )
+        for name, dtype in STEP_TYPES.items()
+    },
+    unique=["device_id", "step"],
+    strict=True,
+)
+"""One row is one step of one registration that the run ended; `device_id` and `step` are its key."""
