@@ -27,6 +27,7 @@ _FINDINGS = 1
 _MOST_SHOWN = 1_000
 """Findings shown in text; the other formats have all."""
 
+_TOLD = ("source_file", "source_line", "code", "level", "field", "found", "expected", "remedy", "rows")
 _STANDARD_INPUT = "-"
 
 
@@ -107,7 +108,9 @@ def _totals(found: "pl.DataFrame") -> list[tuple[str, int]]:
 
 
 def _tell(found: "pl.DataFrame") -> None:
-    for file, line, code, level, field, seen, expected, remedy, rows in found.head(_MOST_SHOWN).iter_rows():
+    for file, line, code, level, field, seen, expected, remedy, rows in (
+        found.head(_MOST_SHOWN).select(_TOLD).iter_rows()
+    ):
         reason = CATALOGUE[code]
         kind = "" if level == "error" else "warning: "
         several = f" ({rows:,} rows)" if rows > 1 else ""

@@ -332,7 +332,7 @@ def test_a_new_working_folder_runs_and_is_looked_at(tmp_path):
     assert command("registry", "verify", "--output", "runs", cwd=home).returncode == 0
     assert command("init", "night", cwd=tmp_path).returncode == 2
     nowhere = command("run", cwd=tmp_path)
-    assert (nowhere.returncode, "there is no inbox/ here" in nowhere.stderr) == (2, True)
+    assert (nowhere.returncode, "Missing argument" in nowhere.stderr) == (2, True)
 
 
 def test_doctor_says_what_is_wrong(tmp_path):

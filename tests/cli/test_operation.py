@@ -36,7 +36,7 @@ def test_a_json_log_tells_stages_result_and_seconds(delivered):
     assert {event["run_id"] for event in told} == {"r1"}
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"]) for event in told)
     stages = [event["stage"] for event in told if event["event"] == "stage"]
-    assert stages == ["ingest", "match", "decide", "publish", "report"]
+    assert stages == ["ingest", "depart", "match", "decide", "publish", "report"]
     manifest = json.loads((delivered.home / "runs" / "r1" / "run.json").read_text())
     assert told[-1]["event"] == "finished"
     assert told[-1]["rows"] == manifest["rows"]
@@ -66,7 +66,7 @@ def test_metrics_are_those_of_the_run_and_replaced_at_once(delivered):
         assert command("run", "inbox", "--metrics", path, cwd=delivered.home).returncode == 0
     families = {family.name: family for family in text_string_to_metric_families(path.read_text())}
     rows = {sample.labels["set"]: sample.value for sample in families["autopilot_intake_rows"].samples}
-    assert rows == {"settled": 0, "registered": 0, "rejected": 0}
+    assert rows == {"settled": 0, "registered": 0, "deregistered": 0, "rejected": 0}
     skipped = {sample.labels["disposition"]: sample.value for sample in families["autopilot_intake_files"].samples}
     assert skipped["already_processed"] == 1
     assert families["autopilot_intake_registry_version"].samples[0].value == 2

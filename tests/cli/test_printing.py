@@ -143,7 +143,7 @@ def test_a_full_disk_of_the_log_ends_nothing(delivered):
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("where", ["pipeline.run_pages.write_history", "pipeline.cli.run._tell"])
+@pytest.mark.parametrize("where", ["pipeline.runs.pages.write_history", "pipeline.cli.run._tell"])
 def test_an_interrupt_after_the_run_does_not_deny_it(delivered, where, form):
     script = f"""
 import sys

@@ -1,7 +1,6 @@
 """What a run says of itself: short whatever it did, in colours where they are seen, nothing where quiet is asked."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,4 +119,3 @@ def test_quiet_says_nothing_but_what_is_too_much(world):
     done = subprocess.run(command, cwd=world.home, capture_output=True, text=True, check=False, env=os.environ)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("findings: 1 of 1 rows")
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

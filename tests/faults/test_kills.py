@@ -88,7 +88,6 @@ rarely = partial(pytest.param, marks=pytest.mark.long)
         rarely("rename", 2, "before"),  # that a run can be moved to its place is tried
         ("rename", 4, "before"),  # a data file gets its name
         ("linkat", 1, "before"),  # the commit
-        ("unlink", 1, "committed"),  # behind it
         ("rename", 5, "committed"),  # the folder of the run
         ("rename", 6, "committed"),  # its run.json
         rarely("rename", 7, "published"),  # the note of the registry that it is published
