@@ -19,6 +19,8 @@ class Kind:
             for what lies in no such folder.
         columns: those that its header may name, each with its names, the documented one first.
         headers: columns of which any group makes a line a header.
+        telltale: the column that, by its documented name, shows a file to be of this kind wherever it lies, so that
+            what was put into a wrong folder is not taken for another kind; None where no column does.
         list_of: the column whose values a file without a header is a list of, where each record is one field; None
             where such a file is none.
         identities: what a row names its device by, the first that it has.
@@ -34,6 +36,7 @@ class Kind:
     folder: str | None
     columns: dict[str, tuple[str, ...]]
     headers: tuple[frozenset[str], ...]
+    telltale: str | None
     list_of: str | None
     identities: tuple[str, ...]
     unchecked: tuple[str, ...]
@@ -58,6 +61,7 @@ KINDS: dict[str, Kind] = {
                 frozenset({"windows_product_id"}),
                 frozenset({"serial_number", "manufacturer", "model"}),
             ),
+            telltale=None,
             list_of=None,
             identities=("hash", "product_id", "tuple"),
             unchecked=(),
@@ -74,6 +78,7 @@ KINDS: dict[str, Kind] = {
                 frozenset({name})
                 for name in ("registration_id", "hardware_hash", "windows_product_id", "serial_number")
             ),
+            telltale="departure_reason",
             list_of="serial_number",
             identities=("device_id", "hash", "product_id", "serial_number"),
             unchecked=("AUTH_CHANNEL", *codes_of("exclusion")),

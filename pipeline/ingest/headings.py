@@ -45,6 +45,7 @@ _COLUMNS = {
 }
 _ALL_COLUMNS = {name: column for columns in _COLUMNS.values() for name, column in columns.items()}
 _DOCUMENTED = {column: names[0] for kind in KINDS.values() for column, names in kind.columns.items()}
+_TELLTALES = {kind.name: _DOCUMENTED[kind.telltale] for kind in KINDS.values() if kind.telltale}
 
 
 @lru_cache(maxsize=4_096)
@@ -55,9 +56,15 @@ def column_of(name: str, kind: str) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def near_column(name: str, kind: str) -> str | None:
-    """The documented name that an unclear one may mean: one with a remark of its own, or with a slip or two."""
+    """The documented name that an unclear one may mean: one with a remark of its own, or with a slip or two.
+
+    A name that only manifests of another kind have means itself: the file may lie in a wrong folder.
+    """
     columns = _COLUMNS[kind]
     bare = compared(name)
+    for other, telltale in _TELLTALES.items():
+        if other != kind and bare == compared(telltale):
+            return telltale
     if bare in columns:
         return _DOCUMENTED[columns[bare]]
     plain = compared(_OTHER_REMARK.sub("", name))

@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-from pipeline.ingest.headings import near_column, nearest_column
+from pipeline.ingest.headings import compared, near_column, nearest_column
 from pipeline.ingest.layout import HARDWARE_HASH, THIRTEEN_DIGITS
 from pipeline.ingest.secrets import MASK
 from pipeline.ingest.unheaded import KINDS, cells_of
@@ -95,11 +95,7 @@ def _by_name(kind: str, names: str) -> dict[str, str | None]:
         "named": ", ".join(brief_text(name) for name, _ in near),
         "named_found": ", ".join(f'"{brief_text(name)}"' for name, _ in near),
         "meaning": ", ".join(f"{meaning} for {brief_text(name)}" for name, meaning in near),
-        "named_remedy": "; ".join(
-            f'If "{brief_text(name)}" means {meaning}, call it so; if not, leave the column out'
-            for name, meaning in near
-        )
-        + ".",
+        "named_remedy": "; ".join(_remedy(brief_text(name), meaning) for name, meaning in near) + ".",
     }
 
 
@@ -116,3 +112,9 @@ def _held(rows: pl.DataFrame) -> pl.DataFrame:
     unnamed = pl.when(pl.col("holder") == "").then(pl.lit("a column without a name")).otherwise("holder")
     held = pl.col("kind").replace_strict({at: text for at, (_, text) in enumerate(kinds)}, return_dtype=pl.String)
     return first.select("at", unnamed.alias("holder"), held.alias("held"))
+
+
+def _remedy(name: str, meaning: str) -> str:
+    if compared(name) == compared(meaning):
+        return f'"{name}" belongs to departures: deliver them in a folder "departures", or leave the column out'
+    return f'If "{name}" means {meaning}, call it so; if not, leave the column out'

@@ -22,7 +22,7 @@ CALLS = ("fsync", "linkat", "unlink", "rename", "mkdir", "unlinkat", "rmdir")
 
 
 def test_a_kill_at_any_time_loses_and_doubles_nothing(world, capsys):
-    kills = 10
+    kills = 6
     committed = kill_nights(world, kills, seed=11)
     finish(start(world, "morning"))
     with capsys.disabled():

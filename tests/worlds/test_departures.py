@@ -452,3 +452,12 @@ def test_what_an_operator_removed_is_ended_too(world):
     remove_devices(Registry.open(world.registry, create=False), ids, "lost", AS_OF)
     leave(world, OUT, {SERIAL: device.serial})
     assert primary(world.run()) == {(OUT, 2): "NOT_REGISTERED"}
+
+
+def test_departures_in_the_folder_of_registrations_register_nothing(world):
+    path = HERE + "mistaken.csv"
+    leave(world, path, {HASH: capture(world.factory.device()), REASON: "sold"})
+    night = world.run()
+    assert primary(night) == {(path, 2): "COLUMN_UNCLEAR"}
+    errors = world.home / "runs" / night.manifest["run_id"] / "report" / "contoso" / "errors.csv"
+    assert 'deliver them in a folder ""departures""' in text_of(errors)
