@@ -22,7 +22,7 @@ from schemas.registry import IMPORT_COLUMNS
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 # In CI the examples are the same each time; at a desk new ones are tried, and many with --hypothesis-profile long.
 settings.register_profile(
-    "suite", deadline=None, max_examples=20, derandomize="CI" in os.environ, suppress_health_check=_QUIET
+    "suite", deadline=None, max_examples=12, derandomize="CI" in os.environ, suppress_health_check=_QUIET
 )
 settings.register_profile("long", deadline=None, max_examples=3_000, suppress_health_check=_QUIET)
 settings.load_profile("suite")

@@ -39,7 +39,7 @@ PLACES = st.sampled_from(
 DELIVERIES = st.lists(st.tuples(PLACES, st.one_of(manifests(), NEAR_MANIFESTS, st.binary(max_size=60))), max_size=4)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(deliveries=DELIVERIES, suffix=st.sampled_from([".csv", ".csv.gz", ".CSV.zst"]))
 def test_every_row_of_any_delivery_is_in_exactly_one_set(tmp_path_factory, deliveries, suffix):
     world = make_world(tmp_path_factory.mktemp("any"), FACTORY)
@@ -60,7 +60,7 @@ def test_every_row_of_any_delivery_is_in_exactly_one_set(tmp_path_factory, deliv
     assert again.registered.is_empty()
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(deliveries=DELIVERIES, source=st.randoms(use_true_random=False))
 def test_names_of_files_do_not_matter(tmp_path_factory, deliveries, source):
     order = list(range(len(deliveries)))
