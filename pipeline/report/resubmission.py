@@ -149,8 +149,14 @@ def _parts(cut: pl.DataFrame, delimiter: str) -> pl.Series:
     texts = cut.select(pl.when("is_loose").then("raw_record")).to_series()
     if texts.null_count() == len(texts):
         return pl.Series([None], dtype=pl.List(pl.String)).new_from_index(0, len(texts))
-    parts = [None if text is None else split_line(text, delimiter) or text.split(delimiter) for text in texts]
-    return pl.Series(parts, dtype=pl.List(pl.String))
+    is_quoted = texts.str.contains('"', literal=True).fill_null(value=False)
+    plain = texts.str.split(delimiter)
+    if not is_quoted.any():
+        return plain
+    quoted = [split_line(text, delimiter) or text.split(delimiter) for text in texts.filter(is_quoted)]
+    place = pl.lit(is_quoted).cum_sum().cast(pl.Int64) - 1
+    parted = pl.lit(pl.Series(quoted, dtype=pl.List(pl.String))).gather(place.clip(0))
+    return pl.select(pl.when(is_quoted).then(parted).otherwise(plain)).to_series()
 
 
 def _cell(key: str, cell: pl.Expr) -> pl.Expr:
