@@ -12,7 +12,7 @@ from types import ModuleType
 import polars as pl
 
 from pipeline.decide import concluded, decide, has_reason, listed
-from pipeline.departing import Terms, departing, for_customers
+from pipeline.departing import Terms, departed, departing, for_customers
 from pipeline.errors import UsageError
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import is_manifest_name, printable
@@ -21,7 +21,7 @@ from pipeline.intake.read_part import Delivered
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, Work, take_in
 from pipeline.listener import Silence
-from pipeline.match import match
+from pipeline.match import Matches, match
 from pipeline.match.existing import ExistingRecords, NoRecords
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference, no_reference
@@ -160,21 +160,25 @@ def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry:
     judged = replace(intake, findings=_without_unchecked(intake, config))
     arrivals = judged.of_kind(REGISTRATION)
     files = intake.files.with_columns(opened=pl.lit(_LATEST), known=pl.lit(value=True))
-    if isinstance(registry, Registry):
+    if isinstance(registry, NoRecords):
+        own = judged.of_kind(DEPARTURE)
+        leaving = concluded(own.rows, own.rows.select("row"), own.findings, ())
+        arriving = decide(arrivals.rows, arrivals.findings, _matches(arrivals, registry))
+    else:
         terms = Terms(DEPARTURE_LIMIT, for_customers(reference), reference.manufacturers)
         left = departing(judged, files, registry, terms)
-        remaining = registry.without(left.ended["device_id"])
-        existing: ExistingRecords = remaining
-        words: pl.DataFrame | None = _words(intake, arrivals, remaining, config.as_of)
-        leaving = left.decisions.drop("departing")
-    else:
-        own = judged.of_kind(DEPARTURE)
-        existing, words = registry, None
-        leaving = concluded(own.rows, own.rows.select("row"), own.findings, ())
-    eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
-    matches = match(eligible.select("row", *COMPONENT_TYPES), existing)
-    arriving = decide(arrivals.rows, arrivals.findings, matches, words=words)
+        leaving, ending = left.decisions.drop("departing"), left.ended["device_id"]
+        remaining = registry.without(ending)
+        matches = _matches(arrivals, remaining)
+        words = _words(intake, arrivals, remaining, config.as_of)
+        gone = departed(arrivals, remaining, matches, ending, words)
+        arriving = decide(arrivals.rows, arrivals.findings, matches, gone, words)
     return pl.concat([leaving, arriving], how="diagonal").sort("row")
+
+
+def _matches(arrivals: Intake, existing: ExistingRecords) -> Matches:
+    eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
+    return match(eligible.select("row", *COMPONENT_TYPES), existing)
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:

@@ -42,3 +42,8 @@ class RegistryError(Fault):
 
 class RegistryConflict(Fault):
     """Another writer committed to the registry since it was opened."""
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether a library gave up on what it did not expect; such an exception is no Exception and cannot be imported."""
+    return type(error).__name__ == "PanicException"

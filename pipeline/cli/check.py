@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -101,10 +100,8 @@ def _files_of(path: Path) -> list[Path]:
 
 def _totals(found: "pl.DataFrame") -> list[tuple[str, int]]:
     """Rows by code, those of most rows first."""
-    totals: Counter[str] = Counter()
-    for code, rows in found.select("code", "rows").iter_rows():
-        totals[code] += rows
-    return totals.most_common()
+    totals = found.select("code", "rows").group_by("code", maintain_order=True).sum()
+    return totals.sort("rows", descending=True, maintain_order=True).rows()
 
 
 def _tell(found: "pl.DataFrame") -> None:

@@ -13,6 +13,7 @@ from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
+from pipeline.errors import is_panic
 from pipeline.ingest.stored import NO_TEXT, TEXT, Cell, as_field, value_as_field
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, ExpatError, CalamineError, zipfile.BadZipFile, zlib.error)
@@ -113,7 +114,7 @@ def read_workbook(file: BinaryIO, limit: int, most_rows: int) -> dict[str, Sheet
         with CalamineWorkbook.from_filelike(file) as book:
             return {name: _sheet(book.get_sheet_by_name(name), shape) for name, shape in shapes.items()}
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # what the reader gives up with is no Exception
+        if not is_panic(error):
             raise
         message = "its reader gave up"
         raise ValueError(message) from error

@@ -9,7 +9,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from pipeline.errors import RegistryError
+from pipeline.errors import RegistryError, is_panic
 from pipeline.registry.log import LOG, WRITER, is_whole
 
 _FORMAT_NAME, _FORMAT_VERSION = "autopilot-intake registry, format", 1
@@ -91,11 +91,6 @@ def require_format(folder: Path, table: DeltaTable) -> None:
         )
     message = f"registry {folder}: found {found!r}; expected {FORMAT!r}; {advice}"
     raise RegistryError(message)
-
-
-def is_panic(error: BaseException) -> bool:
-    """Whether a library gave up on what it did not expect; such an exception is no Exception and cannot be imported."""
-    return type(error).__name__ == "PanicException"
 
 
 @contextmanager

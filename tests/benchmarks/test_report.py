@@ -49,9 +49,9 @@ print(json.dumps(told | result.manifest["seconds"]))
 """
 
 
-def make_inbox(home, rows):
+def make_inbox(home, rows, partners=PARTNERS):
     (home / "reference").mkdir()
-    names = [f"partner-{number:03d}" for number in range(PARTNERS)]
+    names = [f"partner-{number:03d}" for number in range(partners)]
     (home / "reference" / "partners.csv").write_text(
         "partner_id,name,partner_type,channel,region,provider_id\n"
         + "".join(f"{name},,direct_csp,partner_center_csv,EU,\n" for name in names)
@@ -64,7 +64,7 @@ def make_inbox(home, rows):
         f"tenant_id,region,cloud,verified_domains\n{TENANT},EU,public,contoso.example\n"
     )
     for number, name in enumerate(names):
-        lines = (REJECTED[at % len(REJECTED)].format(number * rows + at) for at in range(rows // PARTNERS))
+        lines = (REJECTED[at % len(REJECTED)].format(number * rows + at) for at in range(rows // partners))
         path = home / "inbox" / name / TENANT / "night.csv"
         path.parent.mkdir(parents=True)
         path.write_text(HEADER + "".join(lines))

@@ -41,6 +41,14 @@ def test_check_judges_departures_by_the_folder(world, registered):
     assert json.loads(alone.stdout)["rows"] == {"read": 2, "accepted": 2, "rejected": 0}
 
 
+def test_check_says_what_has_left(world, registered):
+    remove_devices(Registry.open(world.registry, create=False), list(registered.values()), "returned", AS_OF)
+    again = world.inbox / "contoso" / TENANT / "a.csv"
+    again.write_bytes(again.read_bytes() + b"\r\n,,,,\r\n")
+    done = command("check", again, "--registry", "registry", "--format", "json", cwd=world.home)
+    assert [one["reasons"] for one in json.loads(done.stdout)["findings"]] == [["DEVICE_LEFT"]] * 2
+
+
 def test_the_operators_departure_by_a_file_of_ids(world, registered):
     ids = list(registered.values())
     path = world.home / "ids.csv"

@@ -12,14 +12,7 @@ from pipeline.cli.init import explained
 from pipeline.cli.main import cli
 from pipeline.cli.registry import registry
 from pipeline.settings import COMMANDS, ENVIRONMENT, INBOX, NAMES, SETTINGS, Scope, settings_of
-
-
-def commands(group, path=()):
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        if not isinstance(command, click.Group) or command.invoke_without_command:
-            yield " ".join((*path, name)), command
+from tests.architecture.test_project import commands
 
 
 @pytest.fixture
