@@ -133,15 +133,20 @@ RULES: dict[str, pl.Expr] = {
 }
 
 
+def model(rules: dict[str, pl.Expr]) -> pa.DataFrameSchema:
+    """The model of rows that must keep some rules, each a check by its name."""
+    return pa.DataFrameSchema(
+        {name: pa.Column(dtype, nullable=True) for name, dtype in COLUMNS.items()},
+        # The masks are what counts: a copy of each failing row for each rule made a bad night three times as large.
+        checks=[pa.Check(_keeps(rule), name=name, n_failure_cases=1) for name, rule in rules.items()],
+        strict=True,
+    )
+
+
 def _keeps(rule: pl.Expr) -> Callable[[pa.PolarsData], pl.LazyFrame]:
     return lambda data: data.lazyframe.select(rule.fill_null(value=True))
 
 
-def model(rules: dict[str, pl.Expr]) -> pa.DataFrameSchema:
-    """The model of rows that must keep some rules, each a check named by its code."""
-    return pa.DataFrameSchema(
-        {name: pa.Column(dtype, nullable=True) for name, dtype in COLUMNS.items()},
-        # The masks are what counts: a copy of each failing row for each rule made a bad night three times as large.
-        checks=[pa.Check(_keeps(rule), name=code, n_failure_cases=1) for code, rule in rules.items()],
-        strict=True,
-    )
+def every(rules: dict[str, pl.Expr]) -> pl.Expr:
+    """The rule that all of some rules are kept."""
+    return pl.all_horizontal(rule.fill_null(value=True) for rule in rules.values())

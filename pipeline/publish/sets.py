@@ -39,6 +39,8 @@ class PublishedSet:
 
     def write(self, rows: pl.DataFrame) -> None:
         """Add rows of the set's columns."""
+        if rows.is_empty():
+            return
         checked = self._model.validate(rows.select(list(self._types)))
         self._writer.write_table(checked.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(self._schema))
 

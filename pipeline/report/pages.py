@@ -5,7 +5,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from markupsafe import Markup, escape
 
 from pipeline.errors import Fault
 from pipeline.report.charts import heat_map, labels, round_ticks, stack
+from pipeline.report.compiled import CompiledTemplates
 from pipeline.report.content import REPORT_VERSION
 from pipeline.report.grouping import sections
 from pipeline.report.masking import brief_text
@@ -26,6 +26,8 @@ REPORT = "report"
 """Folder of a published run that holds what people read."""
 
 _DATA, _PAGE = "report.json", "index.html"
+
+_TEMPLATES = Path(__file__).with_name("templates")
 
 DOWNLOADS = {
     "resubmit.xlsx": "your rows to correct, as a workbook",
@@ -162,6 +164,7 @@ def _of_history(run: RunManifest) -> dict[str, Any]:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
+        bytecode_cache=CompiledTemplates(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -199,6 +202,6 @@ def _wanted_first(downloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _inline(name: str) -> _Inline:
-    text = (files("pipeline.report") / "templates" / name).read_text(encoding="utf-8")
+    text = (_TEMPLATES / name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return _Inline(Markup(text), digest)  # noqa: S704 - our own file

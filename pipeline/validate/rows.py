@@ -1,6 +1,7 @@
 """Checks every row by the rules of its kind (`schemas.rows`), all findings at once."""
 
 import pandera.errors
+import pandera.polars as pa
 import polars as pl
 
 from pipeline.decode.components import is_virtual, known
@@ -11,7 +12,7 @@ from pipeline.reference.tables import Reference
 from schemas.identities import is_placeholder, is_product_id, says_nothing, with_tuple_faults
 from schemas.kinds import Kind
 from schemas.manifest import COLUMNS, FORMULA, HIDDEN, ONE_LINE_CELLS, TEXT_CELLS
-from schemas.rows import ROW_MODELS, RULE_CODES
+from schemas.rows import ACCEPTED_ROWS, ROW_MODELS, RULE_CODES
 
 _EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
 """No device that can be registered was captured before Windows 10."""
@@ -136,20 +137,30 @@ def validate(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
         Fault: a check failed as a whole; such a failure is never taken for a pass.
     """
     narrow = rows.select(list(COLUMNS))
-    broken = _broken_rules(narrow, kind)
-    findings = pl.select(
-        broken.get(code, pl.repeat(value=False, n=narrow.height, eager=True)).alias(code) for code in RULE_CODES
+    refused = _broken(ACCEPTED_ROWS[kind.name], narrow).get(
+        kind.name, pl.repeat(value=False, n=rows.height, eager=True)
     )
-    # Where nothing was found, all rows were accepted, and asking once more would be asking the same.
-    if broken and _broken_rules(narrow.filter(~findings.select(pl.any_horizontal(pl.all())).to_series()), kind):
+    told = _told(narrow.filter(refused), kind)
+    if not told.select(pl.any_horizontal(pl.all())).to_series().all():
         message = "validation gave two answers for the same rows; nothing was published, please report this"
         raise Fault(message)
-    return findings
+    # Row by row the place of what is told of it, or of nothing, which stands behind.
+    places = pl.select(pl.when(refused).then(refused.cum_sum() - 1).otherwise(told.height)).to_series()
+    return pl.concat([told, pl.DataFrame({code: [False] for code in RULE_CODES})])[places]
 
 
-def _broken_rules(narrow: pl.DataFrame, kind: Kind) -> dict[str, pl.Series]:
+def _told(refused: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Which rules each of some rows breaks, with the columns of `validate`."""
+    broken = _broken(ROW_MODELS[kind.name], refused) if refused.height else {}
+    return pl.select(
+        broken.get(code, pl.repeat(value=False, n=refused.height, eager=True)).alias(code) for code in RULE_CODES
+    )
+
+
+def _broken(model: pa.DataFrameSchema, narrow: pl.DataFrame) -> dict[str, pl.Series]:
+    """For each check that fails the rows that fail it."""
     try:
-        ROW_MODELS[kind.name].validate(narrow, lazy=True)
+        model.validate(narrow, lazy=True)
     except pandera.errors.SchemaErrors as caught:
         return {str(error.check.name): _mask(error, narrow.height) for error in caught.schema_errors}
     return {}
