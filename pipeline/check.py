@@ -11,15 +11,19 @@ from types import ModuleType
 
 import polars as pl
 
+from pipeline.clock import Stopwatch
+from pipeline.config import Limits
 from pipeline.decide import concluded, decide, has_reason, listed
 from pipeline.departing import Terms, departed, departing, for_customers
+from pipeline.engine import executor_for
 from pipeline.errors import UsageError
 from pipeline.ingest import Manifest, with_sheets
 from pipeline.ingest.names import is_manifest_name, printable
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
+from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
-from pipeline.intake.taking_in import Intake, Work, take_in
+from pipeline.intake.taking_in import Intake, take_in
 from pipeline.listener import Silence
 from pipeline.match import Matches, match
 from pipeline.match.existing import ExistingRecords, NoRecords
@@ -130,7 +134,10 @@ def check(config: CheckConfig) -> Checked:
     rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
     with TemporaryDirectory() as folder:
         staging = Staging(Path(folder) / "rows")
-        intake = take_in(delivered, rulebook, Work(), staging, Silence())
+        size = sum(one.size for one in delivered)
+        with executor_for(size, None) as executor:
+            front = Front.of(rulebook, Limits(), executor, staging)
+            intake = take_in(delivered, front, Silence(), Stopwatch())
         decisions = _of_open_tenants(_decide(intake, config, reference, registry), intake.rows["tenant_id"])
         rows = pl.concat(
             [

@@ -16,13 +16,15 @@ from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig, require_config
 from pipeline.decide import decide, has_reason
 from pipeline.departing import Terms, departed, departing, for_customers
+from pipeline.engine import executor_for
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
+from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
-from pipeline.intake.taking_in import Intake, Work, sheets_passed_over, take_in
+from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import Matches, match
 from pipeline.publish.sets import Stamp, publish_sets, write_files
@@ -93,12 +95,14 @@ def _run(
     if registry.committed(config.run_id) is not None:
         return _finished_before(config, output)
     _require_free(config, output)
-    with workspace(output.folder, config.run_id, registry) as place:
-        with clock("ingest"):
-            docket = docket_of(registry, config.as_of, config.wait_days, registry.version, reprocess=config.reprocess)
+    with workspace(output.folder, config.run_id, registry) as place, ExitStack() as working:
+        docket = docket_of(registry, config.as_of, config.wait_days, registry.version, reprocess=config.reprocess)
+        staging = Staging(place.rows)
+        delivered = _brought(inbox, docket)
+        executor = working.enter_context(executor_for(sum(one.size for one in delivered), config.workers))
+        with clock.at_once("ingest") as parts:
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
-            staging = Staging(place.rows)
-            read = take_in(_brought(inbox, docket), rulebook, Work(config.workers, config.limits), staging, listener)
+            read = take_in(delivered, Front.of(rulebook, config.limits, executor, staging), listener, parts)
         for _ in range(_COMMIT_TRIES):
             night = _decide(config, read, docket, reference, registry, clock)
             intake, files, decisions, decided = night.intake, night.files, night.decisions, night.decided

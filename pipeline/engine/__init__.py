@@ -1,1 +1,22 @@
-"""Who does the work: this process, or worker processes of its own."""
+"""Who executes the tasks of a run: this process, or worker processes of its own."""
+
+from pipeline.engine.context import share, shared
+from pipeline.engine.executor import Executor, Key, processors
+from pipeline.engine.in_process import InProcess
+from pipeline.engine.processes import Processes
+
+__all__ = ["Executor", "InProcess", "Key", "Processes", "executor_for", "share", "shared"]
+
+_WORTH_WORKERS = 256 << 20
+"""Bytes of manifests from which the second or so that worker processes take to start is gained back."""
+
+
+def executor_for(size: int, workers: int | None) -> Executor:
+    """Who executes the tasks of a run.
+
+    Args:
+        size: bytes of the manifests.
+        workers: worker processes; 1 for none but this, None for as many as the size is worth.
+    """
+    number = workers or (processors() if size > _WORTH_WORKERS else 1)
+    return Processes(number) if number > 1 else InProcess()

@@ -1,16 +1,21 @@
-"""Rows judged one by one: what is wrong with each, and what matching and deciding need of it."""
+"""Rows judged one by one: what is wrong with each, and what matching and deciding need of it.
+
+These are the two words in the middle of the way, validate and authorize, as they are said of the rows of one part.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
 from pipeline.authorize import authorize, exclude
+from pipeline.clock import Stopwatch
 from pipeline.decode.components import components
 from pipeline.reference.tables import Reference
 from pipeline.rows import ROW
 from pipeline.validate.rows import derive, validate, warn
-from pipeline.validate.unclear_columns import unclear
+from pipeline.validate.unclear_columns import lone_numbers, unclear
 from schemas.decoded import DECODED_DEVICE
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import KINDS, REGISTRATION, Kind
@@ -60,48 +65,81 @@ class Judged:
         rows: one row a record, with the columns of `ROW_TYPES`.
         findings: for each of them, in order, a Boolean column a code.
         asked: one row for each that names a registration, with the columns of `ASKED_TYPES`.
+        numbers: what stands in columns that are not read (`pipeline.validate.unclear_columns.lone_numbers`).
     """
 
     rows: pl.DataFrame
     findings: pl.DataFrame
     asked: pl.DataFrame
+    numbers: pl.DataFrame
+
+    def write(self, part: Path) -> None:
+        """Write it beside the staged rows of its part."""
+        for name, frame in (
+            ("judged", pl.concat([self.rows, self.findings], how="horizontal")),
+            ("asked", self.asked),
+            ("numbers", self.numbers),
+        ):
+            frame.write_ipc(_beside(part, name))
+
+    @classmethod
+    def read(cls, part: Path) -> "Judged":
+        """Read what stands beside the staged rows of a part."""
+        judged, asked, numbers = (pl.read_ipc(_beside(part, name)) for name in ("judged", "asked", "numbers"))
+        return cls(judged.select(list(ROW_TYPES)), judged.drop(list(ROW_TYPES)), asked, numbers)
 
 
-def judge(rows: pl.DataFrame, rulebook: Rulebook) -> Judged:
-    """Judge decoded rows one by one, those of each kind of manifest together."""
-    kinds = rows["request_kind"].unique(maintain_order=True).to_list() or [REGISTRATION]
-    parts = [
-        _judge(rows.filter(request_kind=kind) if len(kinds) > 1 else rows, KINDS[kind], rulebook) for kind in kinds
-    ]
+def _beside(part: Path, name: str) -> Path:
+    return part.with_suffix(f".{name}.arrow")
+
+
+def together(parts: list[Judged]) -> Judged:
+    """Some judged rows, one after the other."""
     return Judged(
         pl.concat(part.rows for part in parts),
         pl.concat(part.findings for part in parts),
         pl.concat(part.asked for part in parts),
+        pl.concat(part.numbers for part in parts),
     )
 
 
-def _judge(rows: pl.DataFrame, kind: Kind, rulebook: Rulebook) -> Judged:
-    reference = rulebook.reference
-    DECODED_DEVICE.validate(rows.select(list(DECODED_DEVICE.columns)))
-    derived = derive(rows, reference, rulebook.group_tag_limit, kind)
-    claim = pl.col("tenant_key")
-    tenant_id = pl.when(claim.str.contains(GUID) & (claim != NO_TENANT)).then(claim)
-    known = derived.with_columns(tenant_id=tenant_id)
-    findings = pl.concat(
+def judge(rows: pl.DataFrame, rulebook: Rulebook, watch: Stopwatch) -> Judged:
+    """Judge decoded rows one by one, those of each kind of manifest together.
+
+    Args:
+        rows: one row a record, with `row` and the columns of `pipeline.intake.staging.NARROW_TYPES`.
+        rulebook: what they are judged by.
+        watch: times what is done.
+    """
+    kinds = rows["request_kind"].unique(maintain_order=True).to_list() or [REGISTRATION]
+    return together(
         [
-            validate(known, kind),
-            warn(known, pl.lit(rulebook.as_of, pl.Datetime("us", "UTC"))),
-            authorize(known, reference, rulebook.as_of),
-            exclude(known, reference),
-            unclear(known, reference),
-        ],
-        how="horizontal",
-    ).with_columns(pl.lit(value=False).alias(code) for code in kind.unchecked)
+            _judge(rows.filter(request_kind=kind) if len(kinds) > 1 else rows, KINDS[kind], rulebook, watch)
+            for kind in kinds
+        ]
+    )
+
+
+def _judge(rows: pl.DataFrame, kind: Kind, rulebook: Rulebook, watch: Stopwatch) -> Judged:
+    reference, as_of = rulebook.reference, rulebook.as_of
+    with watch("validate"):
+        DECODED_DEVICE.validate(rows.select(list(DECODED_DEVICE.columns)))
+        derived = derive(rows, reference, rulebook.group_tag_limit, kind)
+        claim = pl.col("tenant_key")
+        tenant_id = pl.when(claim.str.contains(GUID) & (claim != NO_TENANT)).then(claim)
+        known = derived.with_columns(tenant_id=tenant_id)
+        found = [validate(known, kind), warn(known, pl.lit(as_of, pl.Datetime("us", "UTC"))), unclear(known, reference)]
+    with watch("authorize"):
+        found += [authorize(known, reference, as_of), exclude(known, reference)]
+    findings = pl.concat(found, how="horizontal").with_columns(
+        pl.lit(value=False).alias(code) for code in kind.unchecked
+    )
     kept = known.select([name for name in ROW_TYPES if name not in COMPONENT_TYPES])
     return Judged(
         pl.concat([kept, components(known)], how="horizontal").select(list(ROW_TYPES)),
         findings,
         _asked(known if not kind.makes_device else known.clear()),
+        lone_numbers(rows),
     )
 
 

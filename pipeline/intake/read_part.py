@@ -1,32 +1,44 @@
-"""The work that processes share: manifests to decoded rows in a staging file. One piece of it knows of no other."""
+"""The tasks of the front: the manifests of a part, or a part of one, to staged and judged rows.
 
+Each goes the first half of the way by itself and knows of no other: ingest, decode, validate, authorize.
+"""
+
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.clock import Stopwatch
 from pipeline.config import Limits
 from pipeline.decode.decode import decode
+from pipeline.engine import shared
 from pipeline.ingest import Forms, Manifest, Reading, begin_reading, read_rows, unread_rows
 from pipeline.ingest.survey import known_survey
-from pipeline.intake.staging import PartWriter
+from pipeline.intake.judge import Judged, judge, together
+from pipeline.intake.staging import NARROW_TYPES, Part, PartWriter, in_groups
 from pipeline.match.keys import identity_key
+from pipeline.rows import ROW, identified
+from pipeline.validate.rows import VALIDATE_ROWS
+
+NO_ROWS = pl.DataFrame(schema={"row": ROW, **NARROW_TYPES})
+"""Of no part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a piece of work did.
+    """What a task did.
 
     Attributes:
-        path: the staging file.
-        rows: how many rows it holds.
+        part: the rows that it staged; None where there are none.
         readings: of the manifests, in order; one that was settled was not read beyond its survey.
+        seconds: wall time that each stage took.
     """
 
-    path: Path
-    rows: int
+    part: Part | None
     readings: tuple[Reading, ...]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +66,25 @@ class Delivered:
         return begin_reading(self.manifest, limits.text, limits.rows)
 
 
-def look_through(delivered: Delivered, limits: Limits) -> Reading:
-    """Survey a manifest and find its first record, to read it in parts."""
-    reading = delivered.begin(limits)
-    if reading.survey.sha256 not in delivered.settled:
-        next(reading.sections(Forms()), None)
-    return reading
+def look_through(delivered: Delivered, limits: Limits) -> Staged:
+    """Survey a manifest and find its first record, to read it in parts; nothing is staged yet."""
+    watch = Stopwatch()
+    with watch("ingest"):
+        reading = delivered.begin(limits)
+        if reading.survey.sha256 not in delivered.settled:
+            next(reading.sections(Forms()), None)
+    return Staged(None, (reading,), watch.seconds)
 
 
-def stage_manifests(delivered: list[Delivered], limits: Limits, path: Path) -> Staged:
-    """Read whole manifests."""
+def stage_manifests(delivered: list[Delivered], limits: Limits, rules: Path, path: Path) -> Staged:
+    """Read whole manifests.
+
+    Args:
+        delivered: the manifests.
+        limits: how much of one is read.
+        rules: where the `pipeline.intake.judge.Rulebook` is shared.
+        path: of the staging file.
+    """
     readings: list[Reading] = []
     numbers: list[int] = []
 
@@ -75,42 +96,61 @@ def stage_manifests(delivered: list[Delivered], limits: Limits, path: Path) -> S
                 numbers.append(one.number)
                 yield reading
 
-    rows = _write(read_rows(unsettled(), Forms()), numbers, path)
-    return Staged(path, rows, tuple(readings))
+    return _staged(read_rows(unsettled(), Forms()), numbers, readings, rules, path)
 
 
-def stage_part(reading: Reading, number: int, path: Path) -> Staged:
-    """Read a part of a manifest."""
-    rows = _write(read_rows([reading], Forms()), [number], path)
-    return Staged(path, rows, (reading,))
+def stage_part(reading: Reading, number: int, rules: Path, path: Path) -> Staged:
+    """Read a part of a manifest; the arguments are those of `stage_manifests`, and the number of the manifest."""
+    return _staged(read_rows([reading], Forms()), [number], [reading], rules, path)
 
 
-def stage_unread(delivered: list[Delivered], what: list[str | None], path: Path) -> Staged:
+def stage_unread(delivered: list[Delivered], what: list[str | None], rules: Path, path: Path) -> Staged:
     """Give each manifest that could not be read to its end the row that stands for the rest.
 
     Args:
         delivered: those manifests.
         what: as in `unread_rows`.
-        path: of the staging file.
+        rules: as in `stage_manifests`.
+        path: likewise.
     """
     rows = unread_rows([one.manifest for one in delivered], what)
-    return Staged(path, _write([rows], [one.number for one in delivered], path), ())
+    return _staged([rows], [one.number for one in delivered], [], rules, path)
 
 
-def _write(batches: Iterable[pl.DataFrame], numbers: list[int], path: Path) -> int:
-    """Write rows; `numbers` are those of the manifests whose positions the rows hold in `reading`."""
+def _staged(
+    batches: Iterable[pl.DataFrame], numbers: list[int], readings: list[Reading], rules: Path, path: Path
+) -> Staged:
+    """Ingest, decode, validate and authorize a part.
+
+    Args:
+        batches: its rows, as they are read.
+        numbers: of the manifests whose positions the rows hold in `reading`; complete when the batches are.
+        readings: of the manifests; likewise.
+        rules: as in `stage_manifests`.
+        path: likewise.
+    """
+    begun, watch, rulebook = time.perf_counter(), Stopwatch(), shared(rules)
     writer = PartWriter(path)
-    for rows in batches:
-        file_no = pl.Series("file_no", numbers, dtype=pl.UInt32).gather(rows["reading"])
-        writer.write(_decoded(rows.with_columns(file_no)))
+    staged = (writer.write(_decoded(rows, numbers, watch)) for rows in batches)
+    judged = [judge(rows, rulebook, watch) for rows in in_groups(identified(staged), VALIDATE_ROWS)]
     writer.close()
-    return writer.rows
+    part = _part(together(judged), path) if judged else None
+    watch.add({"ingest": time.perf_counter() - begun - sum(watch.seconds.values())})
+    return Staged(part, tuple(readings), watch.seconds)
 
 
-def _decoded(rows: pl.DataFrame) -> pl.DataFrame:
+def _part(judged: Judged, path: Path) -> Part:
+    judged.write(path)
+    first, last = judged.rows.select(first=pl.min("row"), last=pl.max("row")).row(0)
+    return Part(path, judged.rows.height, first, last)
+
+
+def _decoded(rows: pl.DataFrame, numbers: list[int], watch: Stopwatch) -> pl.DataFrame:
     """Rows with what their hashes say; the text of a hash that follows from its bytes is left out of the record."""
-    decoded = decode(rows["hardware_hash"])
-    wide = pl.concat([rows, decoded], how="horizontal")
+    with watch("decode"):
+        decoded = decode(rows["hardware_hash"])
+    file_no = pl.Series("file_no", numbers, dtype=pl.UInt32).gather(rows["reading"])
+    wide = pl.concat([rows.with_columns(file_no), decoded], how="horizontal")
     follows = (
         pl.col("hash_verified") & ~pl.col("hash_repaired") & ~pl.col("hash_trimmed") & pl.col("hash_at").is_not_null()
     )

@@ -1,4 +1,4 @@
-"""Which pieces of work manifests make, and in what order their results count.
+"""Which tasks manifests make, and in what order their results count.
 
 Small manifests are read together, large ones in parts. What a part is read by, its headers, is known only when the
 parts before it were read; so it is taken to be what the file begins with, and read again in the rare file that changes
@@ -7,18 +7,20 @@ its headers on the way.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipeline.config import Limits
-from pipeline.engine.crew import Crew
+from pipeline.engine import Executor, share
 from pipeline.ingest import FileRead, Reading, file_read
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import Course
 from pipeline.ingest.survey import PART_BYTES, can_be_cut
+from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered, Staged, look_through, stage_manifests, stage_part
 from pipeline.intake.staging import Staging
 
 _MOST_TOGETHER = 1_000
-"""Small manifests in one piece of work, so that results keep coming."""
+"""Small manifests in one task, so that results keep coming."""
 
 _LARGE = 2 * PART_BYTES
 _LOOK = -1
@@ -28,31 +30,47 @@ _AHEAD = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Front:
+    """What all tasks of the front are submitted with.
+
+    Attributes:
+        limits: how much of one manifest is read.
+        rules: where the `pipeline.intake.judge.Rulebook` is shared.
+        executor: executes the tasks.
+        staging: where rows are staged.
+    """
+
+    limits: Limits
+    rules: Path
+    executor: Executor
+    staging: Staging
+
+    @classmethod
+    def of(cls, rulebook: Rulebook, limits: Limits, executor: Executor, staging: Staging) -> "Front":
+        """That of a run, whose rulebook is shared with all tasks."""
+        return cls(limits, share(rulebook, staging.folder / "rulebook"), executor, staging)
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """Some manifests that were read.
 
     Attributes:
         files: what is known of each, in order.
-        staged: the staging files of their rows, in order.
+        staged: what the tasks did, in order.
     """
 
     files: list[FileRead]
     staged: list[Staged]
 
 
-def read_all(delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging) -> Iterator[Taken]:
+def read_all(delivered: list[Delivered], front: Front) -> Iterator[Taken]:
     """Read manifests.
-
-    Args:
-        delivered: all of them, in order.
-        limits: how much of one is read.
-        crew: does the work.
-        staging: where staging files go.
 
     Yields:
         What was read, group by group, in order.
     """
-    coming = _groups(delivered, limits, crew, staging)
+    coming = _groups(delivered, front)
     underway: dict[int, _Together | _InParts] = {}
     while True:
         while len(underway) < _AHEAD and (group := next(coming, None)):
@@ -61,40 +79,39 @@ def read_all(delivered: list[Delivered], limits: Limits, crew: Crew, staging: St
             return
         first = underway[next(iter(underway))]
         while first.taken is None:
-            key, result = crew.take()
+            key, result = front.executor.next_result()
             underway[key[0]].proceed(key[1], result)
         yield first.taken
         del underway[first.number]
 
 
-def _groups(
-    delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging
-) -> Iterator["_Together | _InParts"]:
-    """Manifests in order, small neighbours together; their work is given out as they are asked for."""
+def _groups(delivered: list[Delivered], front: Front) -> Iterator["_Together | _InParts"]:
+    """Manifests in order, small neighbours together; their tasks are submitted as they are asked for."""
     together: list[Delivered] = []
     size = 0
     for one in delivered:
         is_large = one.size > _LARGE and can_be_cut(one.manifest.path)
         if together and (is_large or size + one.size > PART_BYTES or len(together) == _MOST_TOGETHER):
-            yield _Together(together, limits, crew, staging)
+            yield _Together(together, front)
             together, size = [], 0
         if is_large:
-            yield _InParts(one, limits, crew, staging)
+            yield _InParts(one, front)
         else:
             together.append(one)
             size += one.size
     if together:
-        yield _Together(together, limits, crew, staging)
+        yield _Together(together, front)
 
 
 class _Together:
-    """Manifests that are read in one piece of work."""
+    """Manifests that are read by one task."""
 
-    def __init__(self, delivered: list[Delivered], limits: Limits, crew: Crew, staging: Staging) -> None:
+    def __init__(self, delivered: list[Delivered], front: Front) -> None:
         self.number = delivered[0].number
         self.taken: Taken | None = None
         self._delivered = delivered
-        crew.give((self.number, 0), stage_manifests, delivered, limits, staging.part(self.number))
+        path = front.staging.part(self.number)
+        front.executor.submit((self.number, 0), stage_manifests, delivered, front.limits, front.rules, path)
 
     def proceed(self, _piece: int, result: Staged) -> None:
         """Take the result."""
@@ -103,21 +120,23 @@ class _Together:
 
 
 class _InParts:
-    """A large manifest, of which each part is a piece of work."""
+    """A large manifest, of which each part is a task."""
 
-    def __init__(self, delivered: Delivered, limits: Limits, crew: Crew, staging: Staging) -> None:
+    def __init__(self, delivered: Delivered, front: Front) -> None:
         self.number = delivered.number
         self.taken: Taken | None = None
-        self._delivered, self._crew, self._staging = delivered, crew, staging
+        self._delivered, self._front = delivered, front
+        self._looked: list[Staged] = []
         self._opening: list[Header] = []
         self._parts: list[Staged | None] = []
         self._is_final = False
-        crew.give((self.number, _LOOK), look_through, delivered, limits)
+        front.executor.submit((self.number, _LOOK), look_through, delivered, front.limits)
 
-    def proceed(self, piece: int, result: Reading | Staged) -> None:
-        """Take the result of a piece of work; give out what follows from it."""
-        if isinstance(result, Reading):
-            self._divide(result)
+    def proceed(self, piece: int, result: Staged) -> None:
+        """Take the result of a task; ask for what follows from it."""
+        if piece == _LOOK:
+            self._looked.append(result)
+            self._divide(result.readings[0])
             return
         self._parts[piece] = result
         staged = [part for part in self._parts if part]
@@ -128,7 +147,7 @@ class _InParts:
         """Give out the parts."""
         survey, course = looked.survey, looked.course
         if survey.sha256 in self._delivered.settled:
-            self.taken = Taken([file_read([looked], self._delivered.settled)], [])
+            self.taken = Taken([file_read([looked], self._delivered.settled)], self._looked)
             return
         self._opening = course.headers
         # A first part without a record would not know how to read what it has.
@@ -142,8 +161,8 @@ class _InParts:
             self._give(piece, Reading(looked.manifest, survey, cut.at, ends[piece], known))
 
     def _give(self, piece: int, reading: Reading) -> None:
-        path = self._staging.part(self.number, piece)
-        self._crew.give((self.number, piece), stage_part, reading, self.number, path)
+        path = self._front.staging.part(self.number, piece)
+        self._front.executor.submit((self.number, piece), stage_part, reading, self.number, self._front.rules, path)
 
     def _conclude(self, staged: list[Staged]) -> None:
         """All parts are read; those behind a change of headers are read again by the right ones, as one part."""
@@ -153,7 +172,7 @@ class _InParts:
             return
         changed = next((at for at, reading in enumerate(readings[:-1]) if self._changes_headers(reading)), None)
         if changed is None or self._is_final:
-            self.taken = Taken([file_read(readings, self._delivered.settled)], staged)
+            self.taken = Taken([file_read(readings, self._delivered.settled)], [*self._looked, *staged])
             return
         self._is_final = True
         before, cut = readings[changed], readings[changed].survey.cuts[changed]

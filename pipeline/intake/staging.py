@@ -1,10 +1,11 @@
 """Rows on disk between decoding and publishing, so that memory holds only what matching needs.
 
-One file holds the rows of one piece of work, written once. Their narrow columns are read for judging, all of them for
-publishing. A verified hash is kept as its bytes alone: its text in the record follows from them.
+One file holds the rows of one part, written once and read once, for publishing. A verified hash is kept as its bytes
+alone: its text in the record follows from them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -81,9 +82,26 @@ _OF_FEW_VALUES = [
 """Columns whose values repeat: a dictionary makes them small, and would only cost time in the others."""
 
 _READ_ROWS = 8_192
-_BATCH_ROWS = 2 * _READ_ROWS
+_BATCH_ROWS = 4 * _READ_ROWS
 """Rows given back at once, at least where there are as many, since what is done with a batch costs nearly as much for
 few rows as for many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that were staged together.
+
+    Attributes:
+        path: the file.
+        rows: how many rows it holds.
+        first: the smallest `row` among them.
+        last: the largest.
+    """
+
+    path: Path
+    rows: int
+    first: int
+    last: int
 
 
 class PartWriter:
@@ -94,13 +112,15 @@ class PartWriter:
         self._writer = pq.ParquetWriter(
             path, _SCHEMA, compression="lz4", use_dictionary=_OF_FEW_VALUES, write_statistics=False
         )
-        self.rows = 0
 
-    def write(self, rows: pl.DataFrame) -> None:
-        """Add rows with the columns of `WIDE_TYPES`."""
+    def write(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add rows with the columns of `WIDE_TYPES`; those of `NARROW_TYPES`, which hold on to nothing else."""
         wide = rows.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
-        self._writer.write_table(wide.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_SCHEMA))
-        self.rows += rows.height
+        table = wide.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_SCHEMA)
+        self._writer.write_table(table)
+        return pl.DataFrame(table.select(list(NARROW_TYPES))).select(
+            pl.col(name).cast(dtype) for name, dtype in NARROW_TYPES.items()
+        )
 
     def close(self) -> None:
         """No more rows."""
@@ -111,29 +131,45 @@ class Staging:
     """The rows of a run, in files of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._parts: list[Path] = []
+        self.folder = folder
+        self._parts: list[Part] = []
         folder.mkdir()
 
     def part(self, *numbers: int) -> Path:
         """Where to write a file of rows; the numbers tell it from others."""
-        return self._folder / ("rows-" + "-".join(map(str, numbers)) + ".parquet")
+        return self.folder / ("rows-" + "-".join(map(str, numbers)) + ".parquet")
 
-    def add(self, part: Path) -> pl.DataFrame:
-        """Let a file's rows follow those before; its columns of `NARROW_TYPES`."""
+    def add(self, part: Part) -> None:
+        """Let the rows of a part follow those before."""
         self._parts.append(part)
-        return pl.read_parquet(part, columns=list(NARROW_TYPES), glob=False)
+
+    def bundles(self, rows: int) -> Iterator[list[Part]]:
+        """All parts in order, neighbours together until they have so many rows."""
+        bundle: list[Part] = []
+        for part in self._parts:
+            bundle.append(part)
+            if sum(one.rows for one in bundle) >= rows:
+                yield bundle
+                bundle = []
+        if bundle:
+            yield bundle
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """All rows, some at a time, with `row`."""
-        return identified(in_groups(self._rows(), _BATCH_ROWS))
+        return batches(self._parts)
 
-    def _rows(self) -> Iterator[pl.DataFrame]:
-        for part in self._parts:
-            with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches(_READ_ROWS):
-                    frame = pl.DataFrame(pa.Table.from_batches([batch]))
-                    yield frame.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
+
+def batches(parts: Iterable[Part]) -> Iterator[pl.DataFrame]:
+    """The rows of some parts, some at a time, with `row` and the columns of `WIDE_TYPES`."""
+    return identified(in_groups(_rows(parts), _BATCH_ROWS))
+
+
+def _rows(parts: Iterable[Part]) -> Iterator[pl.DataFrame]:
+    for part in parts:
+        with pq.ParquetFile(part.path) as file:
+            for batch in file.iter_batches(_READ_ROWS):
+                frame = pl.DataFrame(pa.Table.from_batches([batch]))
+                yield frame.select(pl.col(name).cast(dtype) for name, dtype in WIDE_TYPES.items())
 
 
 def in_groups(batches: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

@@ -3,25 +3,20 @@
 The wide part of a row goes to staging as soon as it is decoded. What is kept is what matching and deciding need.
 """
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.config import Limits
-from pipeline.engine.crew import Crew, ThisProcess, Workers
+from pipeline.clock import Stopwatch
+from pipeline.engine import shared
 from pipeline.ingest import FileRead, Manifest
 from pipeline.ingest.layout import Header
 from pipeline.ingest.states import State
-from pipeline.intake.judge import Rulebook, judge
-from pipeline.intake.read_part import Delivered, stage_unread
-from pipeline.intake.schedule import read_all
-from pipeline.intake.staging import NARROW_TYPES, Staging, in_groups
+from pipeline.intake.judge import Judged, judge, together
+from pipeline.intake.read_part import NO_ROWS, Delivered, Staged, stage_unread
+from pipeline.intake.schedule import Front, read_all
 from pipeline.listener import Listener
-from pipeline.rows import ROW, identified
-from pipeline.validate.rows import VALIDATE_ROWS
-from pipeline.validate.unclear_columns import Numbers
+from pipeline.validate.unclear_columns import rows_with_lone
 from schemas.reasons import codes_of
 
 _FILE_CODES = (
@@ -38,37 +33,6 @@ _FILE_CODES = (
 
 _OF_CELLS = ("RECORD_FIELD_COUNT", *codes_of("identity", "hash", "fields"))
 """Codes of what is not said of a line without a known header."""
-
-_WORTH_WORKERS = 256 << 20
-"""Bytes of manifests from which the second or so that worker processes take to start is gained back."""
-
-_MOST_WORKERS = 8
-"""Worker processes by default: with more of them judging, which is done by one, would be what takes the time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """How manifests are read.
-
-    Attributes:
-        workers: worker processes; 1 for none but this, None for as many as the work is worth.
-        limits: how much of one manifest is read.
-    """
-
-    workers: int | None = None
-    limits: Limits = field(default_factory=Limits)
-
-    def crew(self, size: int) -> Crew:
-        """Who works on so many bytes."""
-        usual = min(_processors(), _MOST_WORKERS) if size > _WORTH_WORKERS else 1
-        number = self.workers or usual
-        return Workers(number) if number > 1 else ThisProcess()
-
-
-def _processors() -> int:
-    """Processors that this process may use, where the system tells; else all."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
 
 DESCRIBED_TYPES: dict[str, pl.DataType] = {
     "source_file": pl.String(),
@@ -129,28 +93,47 @@ def sheets_passed_over(files: pl.DataFrame) -> list[str]:
     ]
 
 
-def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging: Staging, listener: Listener) -> Intake:
-    """Read, decode and judge the rows of all manifests.
+def take_in(delivered: list[Delivered], front: Front, listener: Listener, watch: Stopwatch) -> Intake:
+    """Ingest, decode, validate and authorize the rows of all manifests, part by part.
 
     Args:
         delivered: all manifests, in order.
-        rulebook: what rows are judged by.
-        work: how they are read.
-        staging: takes the wide part of each row.
+        front: what the tasks are submitted with; its staging takes the wide part of each row.
         listener: hears of each file.
+        watch: takes the time that each of the four took.
 
     Raises:
-        Fault: a worker process died.
+        Fault: a worker process died twice at the same task.
     """
+    listener.reading(len(delivered), sum(one.size for one in delivered))
     files: list[FileRead] = []
-    numbers = Numbers()
-    batches = in_groups(identified(_read(delivered, work, staging, listener, files)), VALIDATE_ROWS)
-    judged = [judge(rows, rulebook) for rows in numbers.noted(batches)] or [
-        judge(pl.DataFrame(schema=_JUDGED_TYPES), rulebook)
-    ]
-    rows, findings, asked = (
-        pl.concat(getattr(part, name) for part in judged) for name in ("rows", "findings", "asked")
-    )
+    staged: list[Staged] = []
+    for taken in read_all(delivered, front):
+        files += taken.files
+        staged += taken.staged
+        size = sum(one.survey.state.size for one in taken.files)
+        listener.read(len(taken.files), size, sum(one.rows_read for one in taken.files))
+    staged += _unread(delivered, files, front)
+    for one in staged:
+        watch.add(one.seconds)
+        if one.part:
+            front.staging.add(one.part)
+    parts = [Judged.read(one.part.path) for one in staged if one.part]
+    return _intake(together(parts or [judge(NO_ROWS, shared(front.rules), watch)]), delivered, files)
+
+
+def _unread(delivered: list[Delivered], files: list[FileRead], front: Front) -> list[Staged]:
+    """The rows that stand for what could not be read."""
+    unread = [(one, file.survey.what) for one, file in zip(delivered, files, strict=True) if file.fault]
+    if not unread:
+        return []
+    manifests, what = map(list, zip(*unread, strict=True))
+    return [stage_unread(manifests, what, front.rules, front.staging.part(len(delivered)))]
+
+
+def _intake(judged: Judged, delivered: list[Delivered], files: list[FileRead]) -> Intake:
+    """All rows with the findings of their files, in order."""
+    rows, findings = judged.rows, judged.findings
     no_lists = _no_lists(rows, findings, files)
     described = _describe(delivered, files, no_lists)
     of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
@@ -158,7 +141,7 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
         FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
         COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR")
         | findings["COLUMN_UNCLEAR"]
-        | rows["row"].is_in(numbers.alone().implode()),
+        | rows["row"].is_in(rows_with_lone(judged.numbers).implode()),
     )
     if no_lists:
         is_read = ~rows["file_no"].is_in(no_lists)
@@ -168,7 +151,7 @@ def take_in(delivered: list[Delivered], rulebook: Rulebook, work: Work, staging:
     return Intake(
         rows=rows[in_order],
         findings=found[in_order],
-        asked=asked,
+        asked=judged.asked,
         files=described,
         headers=[file.headers for file in files],
     )
@@ -181,32 +164,6 @@ def _no_lists(rows: pl.DataFrame, findings: pl.DataFrame, files: list[FileRead])
         return []
     others = rows.filter(findings["RECORD_FIELD_COUNT"] & (rows["header_no"] == 0))["file_no"].unique()
     return [number for number in assumed if number in others]
-
-
-_JUDGED_TYPES = {"row": ROW, **NARROW_TYPES}
-
-
-def _read(
-    delivered: list[Delivered], work: Work, staging: Staging, listener: Listener, files: list[FileRead]
-) -> Iterator[pl.DataFrame]:
-    """Rows of all manifests, and at the end those that stand for what could not be read; `files` is filled."""
-    size = sum(one.size for one in delivered)
-    listener.reading(len(delivered), size)
-    with work.crew(size) as crew:
-        for taken in read_all(delivered, work.limits, crew, staging):
-            files += taken.files
-            for staged in taken.staged:
-                if staged.rows:
-                    yield staging.add(staged.path)
-            listener.read(
-                len(taken.files),
-                sum(file.survey.state.size for file in taken.files),
-                sum(file.rows_read for file in taken.files),
-            )
-    unread = [(one, file.survey.what) for one, file in zip(delivered, files, strict=True) if file.fault]
-    if unread:
-        manifests, what = map(list, zip(*unread, strict=True))
-        yield staging.add(stage_unread(manifests, what, staging.part(len(delivered))).path)
 
 
 def _describe(delivered: list[Delivered], files: list[FileRead], no_lists: list[int]) -> pl.DataFrame:

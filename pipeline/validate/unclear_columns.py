@@ -1,7 +1,5 @@
 """What stands in columns that are not read, and must not be passed over."""
 
-from collections.abc import Iterator
-
 import polars as pl
 
 from pipeline.ingest.layout import HARDWARE_HASH
@@ -39,33 +37,29 @@ def unclear(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     )
 
 
-class Numbers:
-    """Numbers of 13 digits in columns that are not read: one that no other row of its file has may be a product ID."""
+def lone_numbers(rows: pl.DataFrame) -> pl.DataFrame:
+    """Numbers of 13 digits in columns that are not read: one that no other row of its file has may be a product ID.
 
-    def __init__(self) -> None:
-        self._parts = [pl.DataFrame(schema=_NUMBER_TYPES)]
-
-    def noted(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """The same rows; each batch's numbers are noted as it goes by."""
-        for rows in batches:
-            if rows["other_cells"].null_count() < rows.height:
-                self._parts.append(self._numbers(rows))
-            yield rows
-
-    def _numbers(self, rows: pl.DataFrame) -> pl.DataFrame:
-        numbers = pl.col("other_cells").str.extract_all(_DIGITS)
-        return (
-            rows.select(
-                "row",
-                "file_no",
-                number=numbers.list.unique(),
-                is_told=pl.col("has_hash") | pl.col("windows_product_id").is_not_null(),
-            )
-            .explode("number")
-            .filter(pl.col("number").str.len_bytes() == _THIRTEEN)
+    Returns:
+        One row a number of a row, with the columns of `_NUMBER_TYPES`; `is_told`: the row names its device otherwise.
+    """
+    if rows["other_cells"].null_count() == rows.height:
+        return pl.DataFrame(schema=_NUMBER_TYPES)
+    numbers = pl.col("other_cells").str.extract_all(_DIGITS)
+    return (
+        rows.select(
+            "row",
+            "file_no",
+            number=numbers.list.unique(),
+            is_told=pl.col("has_hash") | pl.col("windows_product_id").is_not_null(),
         )
+        .explode("number")
+        .filter(pl.col("number").str.len_bytes() == _THIRTEEN)
+        .select(pl.col(name).cast(dtype) for name, dtype in _NUMBER_TYPES.items())
+    )
 
-    def alone(self) -> pl.Series:
-        """The rows that have such a number, and neither a hash nor a product ID."""
-        rows_of = pl.col("row").len().over("file_no", "number")
-        return pl.concat(self._parts).filter(~pl.col("is_told") & (rows_of == 1))["row"].unique()
+
+def rows_with_lone(numbers: pl.DataFrame) -> pl.Series:
+    """The rows, of all those with such a number, of which no other of the file has it, and that are not told."""
+    rows_of = pl.col("row").len().over("file_no", "number")
+    return numbers.filter(~pl.col("is_told") & (rows_of == 1))["row"].unique()

@@ -20,8 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from pipeline.ingest import Manifest, with_sheets
-from pipeline.intake.taking_in import Work, take_in
+from pipeline.clock import Stopwatch
+from pipeline.config import Limits
+from pipeline.engine import executor_for
 from pipeline.intake.judge import Rulebook
+from pipeline.intake.schedule import Front
+from pipeline.intake.taking_in import take_in
 from pipeline.listener import Silence
 from pipeline.intake.read_part import Delivered
 from pipeline.reference.tables import no_reference
@@ -34,7 +38,9 @@ with TemporaryDirectory(dir=folder.parent) as place:
     begun = time.perf_counter()
     manifests = with_sheets(manifests, lambda _: ())
     delivered = [Delivered(at, one, one.state().size) for at, one in enumerate(manifests)]
-    rows = take_in(delivered, rulebook, Work(workers), Staging(Path(place) / "rows"), Silence()).rows.height
+    with executor_for(sum(one.size for one in delivered), workers) as executor:
+        front = Front.of(rulebook, Limits(), executor, Staging(Path(place) / "rows"))
+        rows = take_in(delivered, front, Silence(), Stopwatch()).rows.height
     print(json.dumps([time.perf_counter() - begun, rows]))
 """
 _BARE = """

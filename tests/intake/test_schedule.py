@@ -3,11 +3,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.config import Limits
-from pipeline.engine.crew import ThisProcess, Workers
+from pipeline.engine import InProcess, Processes
 from pipeline.ingest import Manifest
+from pipeline.intake.judge import Rulebook
 from pipeline.intake.read_part import Delivered
-from pipeline.intake.schedule import _InParts, read_all
+from pipeline.intake.schedule import Front, _InParts, read_all
 from pipeline.intake.staging import Staging
+from pipeline.reference.tables import no_reference
+from tests.conftest import AS_OF
 from tests.ingest.test_records import HEADER, NEAR_MANIFESTS
 
 OTHER_HEADER = b"Serial Number;PKID"
@@ -24,7 +27,7 @@ def make_parts_small(patch):
     patch.setattr("pipeline.ingest.encoding.BLOCK_BYTES", 16)
 
 
-def read(folder, contents, crew, limits=None):
+def read(folder, contents, executor, limits=None):
     """Rows of some files in order, without what tells only how they were read, and what is known of each file."""
     folder.mkdir()
     delivered = []
@@ -34,11 +37,13 @@ def read(folder, contents, crew, limits=None):
         delivered.append(Delivered(number, Manifest(path, path.name, "contoso", None), len(content), frozenset()))
     staging = Staging(folder / "rows")
     files = []
-    with crew:
-        for taken in read_all(delivered, limits or Limits(), crew, staging):
+    rulebook = Rulebook(no_reference("contoso"), AS_OF, 128)
+    with executor:
+        for taken in read_all(delivered, Front.of(rulebook, limits or Limits(), executor, staging)):
             files += taken.files
             for staged in taken.staged:
-                staging.add(staged.path)
+                if staged.part:
+                    staging.add(staged.part)
     told = [(file.headers, file.delimiter, file.rows_read, file.fault, file.survey.sha256) for file in files]
     return [row for batch in staging.batches() for row in batch.iter_rows()], told
 
@@ -47,9 +52,9 @@ def both_ways(tmp_path_factory, contents, sample):
     folder = tmp_path_factory.mktemp("any")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.ingest.survey._SAMPLE", sample)
-        whole = read(folder / "whole", contents, ThisProcess())
+        whole = read(folder / "whole", contents, InProcess())
         make_parts_small(patch)
-        return whole, read(folder / "parts", contents, ThisProcess())
+        return whole, read(folder / "parts", contents, InProcess())
 
 
 def test_a_value_of_several_lines_may_stand_across_the_end_of_a_part(tmp_path_factory, monkeypatch):
@@ -82,18 +87,18 @@ def test_reading_any_bytes_in_parts_changes_nothing(tmp_path_factory, contents):
 
 def test_a_large_file_is_read_in_parts_at_all(tmp_path, monkeypatch):
     make_parts_small(monkeypatch)
-    rows, _ = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess())
+    rows, _ = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], InProcess())
     assert len(rows) == 2_000
     assert len(list((tmp_path / "a" / "rows").iterdir())) > 4
 
 
 def test_a_large_file_beyond_the_limit_is_unreadable_and_not_empty(tmp_path, monkeypatch):
     make_parts_small(monkeypatch)
-    rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], ThisProcess(), Limits(text=5_000))
+    rows, told = read(tmp_path / "a", [HEADER + b"\n" + b"A1,,,HP,M\n" * 2_000], InProcess(), Limits(text=5_000))
     assert rows == []
     assert [fault for _, _, _, fault, _ in told] == ["FILE_TOO_LARGE"]
 
 
 def test_worker_processes_give_the_same(tmp_path):
     contents = [HEADER + b"\n" + b"A%d,,,HP,M\n" % number * 100 for number in range(20)]
-    assert read(tmp_path / "one", contents, ThisProcess()) == read(tmp_path / "three", contents, Workers(3))
+    assert read(tmp_path / "one", contents, InProcess()) == read(tmp_path / "three", contents, Processes(3))
