@@ -59,6 +59,8 @@ class _Inboxes(click.Argument):
 
 
 LOCATION = _Location()
+INBOX_FOLDER = Path("inbox")
+"""The inbox of a working folder."""
 
 
 def of(command: str) -> Callable[[_Command], _Command]:

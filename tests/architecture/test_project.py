@@ -10,6 +10,7 @@ import pytest
 from pipeline.cli.main import cli
 from pipeline.lab.synthesize import MATCHING_STORIES
 from pipeline.lab.synthesize.night import Night
+from pipeline.report.metrics import FIGURES, PREFIX
 from pipeline.settings import ENVIRONMENT, Kind, settings_of
 from schemas.kinds import KINDS
 from schemas.outcome import (
@@ -119,6 +120,16 @@ def registry_table():
 
 def test_the_table_of_the_registry_is_the_schema():
     assert made(REFERENCE, "registry") == registry_table()
+
+
+def metrics_table():
+    lines = ["| metric | labels | |", "| --- | --- | --- |"]
+    lines += [f"| `{PREFIX}{one.name}` | {', '.join(one.labels)} | {one.told} |" for one in FIGURES]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_metrics_is_that_of_the_figures():
+    assert made(DOCUMENTS["pipeline/OPERATIONS.md"], "metrics") == metrics_table()
 
 
 def commands(group, path=()):
