@@ -6,7 +6,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError
 from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
-from schemas.kinds import DEPARTURE
 
 if TYPE_CHECKING:
     from pipeline.reference.tables import Reference
@@ -71,6 +69,8 @@ def _checked(name: str, check: Callable[[], list[str]]) -> list[dict[str, str | 
 
 
 def _versions() -> list[str]:
+    from importlib.metadata import version  # noqa: PLC0415 - slow to load
+
     found = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return [f"{found}, Python {platform.python_version()}"]
 
@@ -98,6 +98,7 @@ def _loaded(folder: Location) -> "Reference":
 
 def _inbox(places: tuple[Location, ...], reference: Location) -> list[str]:
     from pipeline.ingest import inbox_at  # noqa: PLC0415 - heavy
+    from schemas.kinds import DEPARTURE  # noqa: PLC0415 - heavy
 
     with inbox_at(*places) as found:
         taken = [one for one in found.manifests if one.refused is None]
