@@ -1,6 +1,6 @@
 """The one catalogue of reasons and warnings.
 
-`explain`, the report, the output schemas and the table in the README are all made from it. The order is the
+`explain`, the report, the output schemas and the table in the reference are all made from it. The order is the
 contract's order: the primary reason of a row is its first finding here. Codes are never renamed or reused.
 """
 

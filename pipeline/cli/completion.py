@@ -58,7 +58,11 @@ add_completion_class(_PowerShell)
 @options.config
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the completion script of a SHELL; the README says where it goes."""
+    """Print the completion script of a SHELL.
+
+    It goes to ~/.bash_completion, ~/.zfunc/_autopilot-intake (a folder of fpath),
+    ~/.config/fish/completions/autopilot-intake.fish, or is added to $PROFILE of PowerShell.
+    """
     made = get_completion_class(shell)
     if made is None:
         message = f"{shell}: no completion for it"

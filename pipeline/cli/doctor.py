@@ -1,13 +1,14 @@
 """`doctor`: whether a run could work here."""
 
+import os
 import platform
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,10 @@ from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError
 from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
 
+if TYPE_CHECKING:
+    from pipeline.reference.tables import Reference
+
+_NO_MANIFEST = "FILE_TYPE_UNKNOWN"
 _FINDINGS = 1
 _PACKAGES = ("autopilot-intake", "polars", "pandera", "pyarrow", "deltalake", "rapidfuzz")
 _LEAST_FREE = 5 << 30
@@ -26,69 +31,144 @@ _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @click.command()
+@options.inboxes
 @options.of("doctor")
-def doctor(reference: Location, registry: Location, output: Location, form: str) -> int:
-    """Check that a run could work here: versions, clock, reference data, registry, output, free disk."""
-    checks: dict[str, Callable[[], str]] = {
+def doctor(inbox: tuple[Location, ...], reference: Location, registry: Location, output: Location, form: str) -> int:
+    """Check that a run could work here, and what it would find.
+
+    Looks at versions, clock, reference data, the INBOX folders (inbox/ where none is named), the registry, runs that
+    were not finished, the output and its free disk. FAIL is to be mended before a run, a note is worth knowing.
+    """
+    checks: dict[str, Callable[[], list[str]]] = {
         "versions": _versions,
         "clock": _clock,
         "reference": lambda: _reference(reference),
+        "inbox": lambda: _inbox(inbox or (options.INBOX_FOLDER,), reference),
         "registry": lambda: _registry(registry),
+        "runs": lambda: _runs(registry, output),
         "output": lambda: _output(output),
         "free disk": lambda: _free(output),
     }
-    told = [_checked(name, check) for name, check in checks.items()]
+    told = [one for name, check in checks.items() for one in _checked(name, check)]
     if form == "json":
         tell_json(told)
     else:
         for one in told:
-            tell(f"{'ok  ' if one['ok'] else 'FAIL'}  {one['check']:<10} {one['told']}")
+            tell(f"{one['level']:<4}  {one['check']:<10} {one['told']}")
     return 0 if all(one["ok"] for one in told) else _FINDINGS
 
 
-def _checked(name: str, check: Callable[[], str]) -> dict[str, str | bool]:
+def _checked(name: str, check: Callable[[], list[str]]) -> list[dict[str, str | bool]]:
+    """What a check tells: that all is well, or not, and then what is worth knowing besides."""
     try:
-        return {"check": name, "ok": True, "told": check()}
+        told, *notes = check()
     except IntakeError as error:
-        return {"check": name, "ok": False, "told": str(error)}
+        return [{"check": name, "ok": False, "level": "FAIL", "told": str(error)}]
+    well = {"check": name, "ok": True, "level": "ok", "told": told}
+    return [well, *({**well, "level": "note", "told": note} for note in notes)]
 
 
-def _versions() -> str:
+def _versions() -> list[str]:
+    from importlib.metadata import version  # noqa: PLC0415 - slow to load
+
     found = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    return f"{found}, Python {platform.python_version()}"
+    return [f"{found}, Python {platform.python_version()}"]
 
 
-def _clock() -> str:
+def _clock() -> list[str]:
     now = datetime.now(UTC)
     if now < _BUILT:
         message = f"clock: says {now:%Y-%m-%d %H:%M} UTC; set it, since authorization is decided by it"
         raise Fault(message)
-    return f"{now:%Y-%m-%d %H:%M} UTC"
+    return [f"{now:%Y-%m-%d %H:%M} UTC"]
 
 
-def _reference(folder: Location) -> str:
+def _reference(folder: Location) -> list[str]:
+    loaded = _loaded(folder)
+    return [f"{loaded.partners.height:,} partners in {folder}", *loaded.notices]
+
+
+def _loaded(folder: Location) -> "Reference":
     from pipeline.reference.files import is_reference_name  # noqa: PLC0415 - heavy
     from pipeline.reference.tables import load_reference  # noqa: PLC0415 - heavy
 
     with at_hand(folder, is_reference_name) as here:
-        loaded = load_reference(here)
-    return f"{loaded.partners.height:,} partners in {folder}" + "".join(f"; {notice}" for notice in loaded.notices)
+        return load_reference(here)
 
 
-def _registry(folder: Location) -> str:
+def _inbox(places: tuple[Location, ...], reference: Location) -> list[str]:
+    from pipeline.ingest import inbox_at  # noqa: PLC0415 - heavy
+    from schemas.kinds import DEPARTURE  # noqa: PLC0415 - heavy
+
+    with inbox_at(*places) as found:
+        taken = [one for one in found.manifests if one.refused is None]
+        closed = [one.source_file for one in taken if one.listed_size is None and not os.access(one.path, os.R_OK)]
+        others = [one.source_file for one in found.manifests if one.refused == _NO_MANIFEST]
+    if closed:
+        message = f"{_some(closed)}: cannot be read; give this user the right to read what partners deliver"
+        raise Fault(message)
+    partners = sorted({one.partner_id for one in taken if one.partner_id is not None})
+    told = f"{_many(len(taken), 'manifest')} of {_many(len(partners), 'partner')} in {', '.join(map(str, places))}"
+    leaving = sum(one.kind == DEPARTURE for one in taken)
+    told += f", {leaving:,} of departures" if leaving else ""
+    told += f"; {found.ignored:,} left alone" if found.ignored else ""
+    return [told, *found.notices, *_unknown(others, [one.source_file for one in taken], partners, reference)]
+
+
+def _unknown(others: list[str], taken: list[str], partners: list[str], reference: Location) -> Iterator[str]:
+    """What of an inbox would be refused as a whole, and what to do."""
+    if others:
+        yield f"{_some(others)}: no manifest; take it away, or ask its partner for .csv or .xlsx"
+    stray = [name for name in taken if "/" not in name]
+    if stray:
+        yield f"{_some(stray)}: in no partner's folder; move it to <partner_id>/"
+    try:
+        known = set(_loaded(reference).partners["partner_id"])
+    except IntakeError:  # which is told where reference data are looked at
+        return
+    strangers = [partner for partner in partners if partner not in known]
+    if strangers:
+        yield f"{_some(strangers)}: no such partner; add it to partners.csv, or rename the folder"
+
+
+def _registry(folder: Location) -> list[str]:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
 
     if not is_uri(folder) and not Path(folder).exists():
         _require_writable(folder)
-        return f"{folder} is not there; the first run makes it"
+        return [f"{folder} is not there; the first run makes it"]
     opened = Registry.open(folder, create=False)
     _require_writable(folder)
-    return f"version {opened.version}, {sum(opened.data_files().values()):,} records in {folder}"
+    return [f"version {opened.version}, {sum(opened.data_files().values()):,} records in {folder}"]
 
 
-def _output(folder: Location) -> str:
+def _runs(registry: Location, output: Location) -> list[str]:
+    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+    from pipeline.registry.verifying import unfinished, unpublished  # noqa: PLC0415 - heavy
+    from pipeline.runs.history import count_published  # noqa: PLC0415 - heavy
+    from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
+
+    with output_at(output) as runs:
+        told = f"{_many(count_published(runs.folder), 'published run')} in {output}"
+        try:
+            opened = Registry.open(registry, create=False)
+        except IntakeError:  # which is told where the registry is looked at
+            return [told]
+        found = unfinished(opened, runs.folder, runs.staged())
+        if found:
+            raise Fault("; ".join(found))
+        missing = [one.split(":")[0] for one in unpublished(opened, runs.folder)]
+    why = f"committed, and not in {output}; pruned, or published elsewhere"
+    return [told, *([f"{_some(missing)}: {why}"] if missing else [])]
+
+
+def _output(folder: Location) -> list[str]:
+    from pipeline.runs.workspace import STAGING, abandoned  # noqa: PLC0415 - needs POSIX
+
     _require_writable(folder)
-    return f"{folder} can be written to"
+    left = [] if is_uri(folder) else abandoned(Path(folder))
+    stale = f"{_many(len(left), 'folder')} in {folder}/{STAGING}, left by runs that died; the next run removes its own"
+    return [f"{folder} can be written to", *([stale] if left else [])]
 
 
 def _require_writable(folder: Location) -> None:
@@ -107,13 +187,22 @@ def _require_writable(folder: Location) -> None:
         raise Fault(message) from error
 
 
-def _free(folder: Location) -> str:
+def _free(folder: Location) -> list[str]:
     # What is in an object store is worked on in the folder for temporary files.
     free = shutil.disk_usage(gettempdir() if is_uri(folder) else _existing(Path(folder))).free
     if free < _LEAST_FREE:
         message = f"{folder}: {free / 1e9:.1f} GB free; make room, a large night takes {_LEAST_FREE / 1e9:.0f} GB"
         raise Fault(message)
-    return f"{free / 1e9:,.0f} GB"
+    return [f"{free / 1e9:,.0f} GB"]
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _some(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    return f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}"
 
 
 def _existing(folder: Path) -> Path:

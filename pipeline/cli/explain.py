@@ -1,7 +1,6 @@
 """`explain`: what a reason means and what to do about it."""
 
 import dataclasses
-import difflib
 import json
 
 import click
@@ -41,6 +40,8 @@ def explain(code: str | None, run_id: str | None, output: Location, form: str) -
 def _found(code: str) -> Reason:
     reason = CATALOGUE.get(code.upper())
     if reason is None:
+        import difflib  # noqa: PLC0415 - help answers sooner without it
+
         close = difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
         hint = f"did you mean {close[0]}?" if close else "`explain` alone lists them all"
         message = f"{code}: no such reason; {hint}"

@@ -59,6 +59,18 @@ class _Inboxes(click.Argument):
 
 
 LOCATION = _Location()
+FILE: click.ParamType[Any] = click.Path(dir_okay=False, path_type=Path)
+_TYPES: dict[Kind, click.ParamType[Any]] = {
+    Kind.SEED: click.INT,
+    Kind.SHARE: click.FloatRange(0, 1),
+    Kind.SIZE: _Size(),
+    Kind.FILE: FILE,
+    Kind.LOCATION: LOCATION,
+}
+"""Made once: help has to answer at once, and each path asks for translations of what it says."""
+
+INBOX_FOLDER = Path("inbox")
+"""The inbox of a working folder."""
 
 
 def of(command: str) -> Callable[[_Command], _Command]:
@@ -95,16 +107,11 @@ def _option(setting: Setting) -> Callable[[_Command], _Command]:
 
 
 def _type(setting: Setting) -> click.ParamType[Any]:
-    types: dict[Kind, click.ParamType[Any]] = {
-        Kind.CHOICE: click.Choice(setting.choices),
-        Kind.COUNT: click.IntRange(min=setting.least),
-        Kind.SEED: click.INT,
-        Kind.SHARE: click.FloatRange(0, 1),
-        Kind.SIZE: _Size(),
-        Kind.FILE: click.Path(dir_okay=False, path_type=Path),
-        Kind.LOCATION: LOCATION,
-    }
-    return types.get(setting.kind, click.STRING)
+    if setting.kind is Kind.CHOICE:
+        return click.Choice(setting.choices)
+    if setting.kind is Kind.COUNT:
+        return click.IntRange(min=setting.least)
+    return _TYPES.get(setting.kind, click.STRING)
 
 
 def _load(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
@@ -117,7 +124,7 @@ def _load(context: click.Context, _parameter: click.Parameter, path: Path | None
 
 config = click.option(
     "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     is_eager=True,
     expose_value=False,
     callback=_load,

@@ -1,6 +1,8 @@
 """`run`: the nightly job."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from pipeline.listener import Listener
 
 _FINDINGS = 1
-_INBOX = Path("inbox")
-"""The inbox of a working folder."""
-
 _OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "engine", "quiet"})
 """Parameters of the command that a run is not told: they say what is shown of it; and there is one engine."""
 
@@ -51,19 +50,22 @@ def run(
     named it is inbox/ in the working folder. What lies in a folder `departures` below the partner's or tenant's asks
     for devices to be deregistered.
     """
-    config = configured(inbox, settings)
-    result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config, quiet=quiet)
+    measured = None if settings["dry_run"] else metrics
+    with _failures_measured(measured):
+        config = configured(inbox, settings)
+        result = _logged(config, max_reject_rate) if log_format == "json" else _shown(config, quiet=quiet)
+    excess = _excess(result, max_reject_rate)
+    exit_code = _FINDINGS if excess else 0
     try:
-        if metrics and not config.dry_run:
-            _measure(metrics, result.manifest)
+        if measured:
+            _measure(measured, result, exit_code)
         if not (quiet and form == "text"):
             _tell(result.manifest, result.folder, form)
     except (Unheard, KeyboardInterrupt) as error:
         warn(f"notice: {failure(error).message}; run {config.run_id} is published in {result.folder}")
-    excess = _excess(result, max_reject_rate)
     if excess and log_format == "text":
         warn(f"findings: {excess}")
-    return _FINDINGS if excess else 0
+    return exit_code
 
 
 def configured(inbox: tuple[Location, ...], settings: dict[str, Any]) -> RunConfig:
@@ -72,8 +74,8 @@ def configured(inbox: tuple[Location, ...], settings: dict[str, Any]) -> RunConf
     Raises:
         UsageError: a value cannot be used, or there is no inbox.
     """
-    if not inbox and _INBOX.is_dir():
-        inbox = (_INBOX,)
+    if not inbox and options.INBOX_FOLDER.is_dir():
+        inbox = (options.INBOX_FOLDER,)
     if not inbox:
         message = (
             "Missing argument 'INBOX...'; name the folder that holds <partner_id>/ folders, or set inbox in intake.toml"
@@ -147,13 +149,38 @@ def _published_since(begun: datetime, config: RunConfig) -> "RunResult | None":
     return RunResult(folder, manifest) if is_this else None
 
 
-def _measure(path: Path, manifest: RunManifest) -> None:
-    from pipeline.report.metrics import write_metrics  # noqa: PLC0415 - loaded only where it is used
-
+@contextmanager
+def _failures_measured(path: Path | None) -> Iterator[None]:
+    """Note in the file of metrics, if there is to be one, with which exit code nothing was published."""
     try:
-        write_metrics(path, manifest)
-    except OSError as error:  # the run is published, so this is no fault of it
-        warn(f"notice: metrics {path}: {error.strerror}; the figures of this run are not in it")
+        yield
+    except BaseException as error:
+        if path:
+            from pipeline.report.metrics import write_failure  # noqa: PLC0415 - loaded only where it is used
+
+            with _measuring(path):
+                write_failure(path, failure(error).exit_code, datetime.now(UTC))
+        raise
+
+
+def _measure(path: Path, result: "RunResult", exit_code: int) -> None:
+    from pipeline.report.metrics import write_metrics  # noqa: PLC0415 - loaded only where it is used
+    from pipeline.report.pages import REPORT  # noqa: PLC0415 - heavy
+
+    name = f"{REPORT}/report.json"
+    with _measuring(path), at_hand(result.folder, lambda one: one == name) as here:
+        report = json.loads((here / name).read_text(encoding="utf-8"))
+        write_metrics(path, result.manifest, report, exit_code, datetime.now(UTC))
+
+
+@contextmanager
+def _measuring(path: Path) -> Iterator[None]:
+    """Whether or not figures can be written changes nothing of what a run has done."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, IntakeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        warn(f"notice: metrics {path}: {cause}; the figures of this run are not in it")
 
 
 def _tell(manifest: RunManifest, folder: Location, form: str) -> None:

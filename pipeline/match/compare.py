@@ -1,7 +1,7 @@
 """Pairs of records to evidence: which components agree, and what follows from it by the decision table.
 
 Comparison is by component, never by text: two devices of one model have hashes that look more alike than two captures
-of one device. The tables below are the whole of it; they read like those of the README.
+of one device. The tables below are the whole of it; they read like those of HOW_IT_WORKS.md.
 """
 
 import math

@@ -49,6 +49,16 @@ def unpublished(registry: Registry, output: Path) -> list[str]:
     return [f"run {run_id}: {told}" for run_id in missing]
 
 
+def unfinished(registry: Registry, output: Path, staged: Collection[tuple[str, int]]) -> list[str]:
+    """Runs that are committed, and prepared and not published, in sentences."""
+    published = _published(output)
+    return [
+        f"run {run_id}: is committed, and waits in {output} to be published; the next run does it"
+        for run_id, token in sorted(staged)
+        if run_id not in published and registry.committed(run_id) == token
+    ]
+
+
 def _files(registry: Registry) -> Iterator[str]:
     for file, records in registry.data_files().items():
         try:
@@ -86,9 +96,7 @@ def _runs(registry: Registry, output: Path, staged: Collection[tuple[str, int]])
     for run_id in sorted(published):
         if registry.committed(run_id) is None:
             yield f"run {run_id}: is published in {output}, and this registry does not know it; was it restored?"
-    for run_id, token in sorted(staged):
-        if run_id not in published and registry.committed(run_id) == token:
-            yield f"run {run_id}: is committed, and waits in {output} to be published; the next run does it"
+    yield from unfinished(registry, output, staged)
 
 
 def _published(output: Path) -> set[str]:

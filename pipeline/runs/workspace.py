@@ -166,6 +166,19 @@ def recover(output: Path, registry: Registry) -> list[str]:
     return notices
 
 
+def abandoned(output: Path) -> list[str]:
+    """What processes that are dead prepared here, committed or not, by the names of its folders."""
+    staging = output / STAGING
+    return [folder.name for folder in sorted(staging.glob("*")) if _is_rubbish(folder) or _is_ownerless(folder)]
+
+
+def _is_ownerless(folder: Path) -> bool:
+    if not NAME.fullmatch(folder.name):
+        return False
+    with _taken_over(folder) as owner:
+        return owner is not None
+
+
 def _recover(left: Workspace, run_id: str, owner: str, output: Path, registry: Registry) -> list[str]:
     told = []
     if registry.committed(run_id) != left.token:

@@ -1,7 +1,7 @@
 """Everything that a command can be told: one table, from which options, files, environment and their tables follow.
 
 `pipeline.cli.options` makes the command line's options, `intake.toml` and environment variables of it, `init` the file
-that it writes, `config show` what it lists, the README its table; `pipeline.config` refuses what is of another type.
+that it writes, `config show` what it lists, the reference its table; `pipeline.config` refuses what is of another type.
 """
 
 from pipeline.settings.setting import ENVIRONMENT, Kind, Scope, Setting, meant, parse_size, said

@@ -282,8 +282,8 @@ SETTINGS = (
 )
 """Every option of every command but `--config`, in the order in which help and tables have them."""
 
-INBOX = Setting("inbox", Kind.LOCATION, ("run",), "where partners deliver: <partner_id>/[<tenant_id>/]...")
-"""The argument of `run`, which is a setting where it is not given."""
+INBOX = Setting("inbox", Kind.LOCATION, ("run", "doctor"), "where partners deliver: <partner_id>/[<tenant_id>/]...")
+"""The argument of `run` and `doctor`, which is a setting where it is not given."""
 
 NAMES = tuple(dict.fromkeys([INBOX.name, *(setting.name for setting in SETTINGS if setting.scope is Scope.EVERYWHERE)]))
 """Settings that a file has at its top."""

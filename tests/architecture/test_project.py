@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import pytest
 from pipeline.cli.main import cli
 from pipeline.lab.synthesize import MATCHING_STORIES
 from pipeline.lab.synthesize.night import Night
+from pipeline.report.metrics import FIGURES, PREFIX
 from pipeline.settings import ENVIRONMENT, Kind, settings_of
 from schemas.kinds import KINDS
 from schemas.outcome import (
@@ -26,8 +28,12 @@ from schemas.registry import IMPORT_COLUMNS, RECORD_MEANINGS, RECORD_TYPES
 from schemas.steps import REMAINING_STEP, STEP_MEANINGS, STEP_TYPES
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BEGIN, END = "<!-- reasons -->\n", "<!-- /reasons -->"
+DOCUMENTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for place in (".", "pipeline", "schemas", "tests")
+    for path in (ROOT / place).glob("*.md")
+}
+REFERENCE, HOW_IT_WORKS = DOCUMENTS["schemas/REFERENCE.md"], DOCUMENTS["pipeline/HOW_IT_WORKS.md"]
 TOOLS = Path(sys.executable).parent
 
 
@@ -39,6 +45,10 @@ def test_style_types_and_layers(command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def made(document, name):
+    return document.split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
+
+
 def reasons_table():
     lines = ["| code | what is wrong | what to do | who | Microsoft |", "| --- | --- | --- | --- | --- |"]
     lines += [
@@ -48,8 +58,8 @@ def reasons_table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_s_table_of_reasons_is_the_catalogue():
-    assert README.split(BEGIN)[1].split(END)[0] == reasons_table()
+def test_the_table_of_reasons_is_the_catalogue():
+    assert made(REFERENCE, "reasons") == reasons_table()
 
 
 def scenarios_table():
@@ -65,8 +75,8 @@ def scenarios_table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_s_table_of_scenarios_is_what_the_stories_tell():
-    assert README.split("<!-- scenarios -->\n")[1].split("<!-- /scenarios -->")[0] == scenarios_table()
+def test_the_table_of_scenarios_is_what_the_stories_tell():
+    assert made(HOW_IT_WORKS, "scenarios") == scenarios_table()
 
 
 def columns_table():
@@ -85,8 +95,8 @@ def columns_table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_s_table_of_columns_is_the_schema():
-    assert README.split("<!-- columns -->\n")[1].split("<!-- /columns -->")[0] == columns_table()
+def test_the_table_of_columns_is_the_schema():
+    assert made(REFERENCE, "columns") == columns_table()
 
 
 def options_table():
@@ -98,8 +108,8 @@ def options_table():
     return "\n".join([*lines, "| `--config FILE` | `intake.toml`, if present | settings named as the options |", ""])
 
 
-def test_the_readme_s_table_of_options_is_that_of_the_settings():
-    assert README.split("<!-- options -->\n")[1].split("<!-- /options -->")[0] == options_table()
+def test_the_table_of_options_is_that_of_the_settings():
+    assert made(REFERENCE, "options") == options_table()
 
 
 def registry_table():
@@ -108,8 +118,18 @@ def registry_table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_s_table_of_the_registry_is_the_schema():
-    assert README.split("<!-- registry -->\n")[1].split("<!-- /registry -->")[0] == registry_table()
+def test_the_table_of_the_registry_is_the_schema():
+    assert made(REFERENCE, "registry") == registry_table()
+
+
+def metrics_table():
+    lines = ["| metric | labels | |", "| --- | --- | --- |"]
+    lines += [f"| `{PREFIX}{one.name}` | {', '.join(one.labels)} | {one.told} |" for one in FIGURES]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_metrics_is_that_of_the_figures():
+    assert made(DOCUMENTS["pipeline/OPERATIONS.md"], "metrics") == metrics_table()
 
 
 def commands(group, path=()):
@@ -122,25 +142,25 @@ def commands(group, path=()):
 
 @pytest.mark.parametrize(("name", "command"), list(commands(cli)))
 def test_every_command_and_option_is_documented_and_has_help(name, command):
-    assert f"| `{name} " in README or f"| `{name}`" in README
+    assert f"| `{name} " in REFERENCE or f"| `{name}`" in REFERENCE
     assert command.help
     variables = {f"--{one.name}": one.variable for one in settings_of(name)} | {"--config": f"{ENVIRONMENT}CONFIG"}
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help
-            assert option.opts[0] in README
+            assert any(option.opts[0] in text for text in DOCUMENTS.values())
             assert option.envvar == variables[option.opts[0]]
 
 
-def test_the_readme_names_every_column_that_is_read():
+def test_partners_are_told_every_column_that_is_read():
     assert {name.lower() for kind in KINDS.values() for names in kind.columns.values() for name in names} <= {
-        cell.strip(" `").lower() for cell in re.split(r"[|,\n]", README)
+        cell.strip(" `").lower() for cell in re.split(r"[|,\n]", DOCUMENTS["pipeline/PARTNERS.md"])
     }
-    assert ",".join(IMPORT_COLUMNS) in README
+    assert ",".join(IMPORT_COLUMNS) in REFERENCE
 
 
-def test_the_readme_s_example_runs(tmp_path):
-    example = README.split("```python\nfrom pathlib")[1].split("```")[0]
+def test_the_example_from_python_runs(tmp_path):
+    example = REFERENCE.split("```python\nfrom pathlib")[1].split("```")[0]
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "inbox").symlink_to(ROOT / "data" / "inbox")
     (tmp_path / "data" / "reference").symlink_to(ROOT / "data" / "reference")
@@ -149,6 +169,35 @@ def test_the_readme_s_example_runs(tmp_path):
     ).replace("dry_run=True", f"dry_run=True, registry=Path({str(tmp_path / 'registry')!r}), create_registry=True")
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("{'read': ")
+
+
+def anchors(text):
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_link_of_the_documents_leads_somewhere():
+    for name, text in DOCUMENTS.items():
+        for link in re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src(?:set)?="([^"]+)"', text):
+            path, _, anchor = link.partition("#")
+            target = (ROOT / name).parent / path if path else ROOT / name
+            assert target.exists(), f"{name}: {link}"
+            assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), f"{name}: {link}"
+
+
+def test_the_readme_is_a_front_door_that_leads_to_all_else():
+    readme = DOCUMENTS["README.md"]
+    assert readme.count("\n") < 250
+    assert DOCUMENTS.keys() - {"README.md"} <= set(re.findall(r"\]\(([^)#]+)\)", readme))
+
+
+def test_a_production_install_pins_what_the_program_needs():
+    (pins,) = set(re.findall(r"<\((grep .*?requirements\.lock)\)", DOCUMENTS["pipeline/OPERATIONS.md"]))
+    told = subprocess.run(["/bin/sh", "-c", pins], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    pinned = {line.split("==")[0] for line in told.splitlines()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {re.match(r"[a-z0-9-]+", need)[0] for need in project["dependencies"]} <= pinned
+    assert "sha256" not in told
 
 
 def test_codes_are_unique_and_ordered_by_family():
@@ -189,11 +238,13 @@ def test_modules_stay_small():
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
 
 
-def test_every_room_stands_in_the_readme_and_few_modules_stand_outside():
+def test_every_room_is_documented_and_few_modules_stand_outside():
     places = {
-        path.stem for path in (ROOT / "pipeline").iterdir() if not path.name.startswith("_") and path.name != "py.typed"
+        path.stem
+        for path in (ROOT / "pipeline").iterdir()
+        if not path.name.startswith("_") and path.name != "py.typed" and path.suffix != ".md"
     }
-    section = README.split("| place | holds |\n")[1].split("\n\n")[0]
+    section = HOW_IT_WORKS.split("| place | holds |\n")[1].split("\n\n")[0]
     told = {word for line in section.splitlines()[1:] for word in re.findall(r"`(\w+)`", line.split("|")[1])}
     assert told == places
     modules = [path.name for path in (ROOT / "pipeline").glob("*.py")]

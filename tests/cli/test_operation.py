@@ -17,7 +17,7 @@ from tests.cli.test_commands import command
 from tests.conftest import TENANT
 
 HASH, TAG = INTUNE[2:4]
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (Path(__file__).parents[2] / "pipeline" / "OPERATIONS.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -98,11 +98,11 @@ def test_what_is_published_belongs_to_its_owner_unless_shared(delivered):
     assert all(others_may(path) for path in (shared, *shared.rglob("*")))
 
 
-def test_the_readme_s_units_are_sound(tmp_path):
+def test_the_documented_units_are_sound(tmp_path):
     verify = shutil.which("systemd-analyze")
     if verify is None:
         pytest.skip("no systemd on this machine")
-    units = re.findall(r"```ini\n# /etc/systemd/system/(\S+)\n(.*?)```", README, re.DOTALL)
+    units = re.findall(r"```ini\n# /etc/systemd/system/(\S+)\n(.*?)```", OPERATIONS, re.DOTALL)
     assert [name for name, _ in units] == ["autopilot-intake.service", "autopilot-intake.timer"]
     for name, text in units:
         (tmp_path / name).write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text))

@@ -21,7 +21,7 @@ from tests.cli import without_posix
 from tests.conftest import TENANT
 
 NEEDS = "this command needs Linux or macOS; check, inspect and explain run on Windows, others in WSL"
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (Path(__file__).parents[2] / "pipeline" / "OPERATIONS.md").read_text(encoding="utf-8")
 
 
 def elsewhere(*arguments, cwd, stdin=None):
@@ -142,7 +142,7 @@ def test_the_script_for_powershell_asks_as_it_is_answered():
     assert script.count("{") == script.count("}")
 
 
-def test_the_readme_names_the_platforms_of_each_command():
-    table = README.split("| command | Linux, macOS | Windows |")[1].split("\n\n")[0]
+def test_the_documents_name_the_platforms_of_each_command():
+    table = OPERATIONS.split("| command | Linux, macOS | Windows |")[1].split("\n\n")[0]
     told = {name for line in table.splitlines()[2:] for name in re.findall(r"`([a-z]+)", line.split("|")[1])}
     assert told >= set(cli.commands)

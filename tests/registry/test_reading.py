@@ -1,4 +1,4 @@
-"""The queries of the README for the devices that are registered now."""
+"""The queries of the reference for the devices that are registered now."""
 
 import re
 import sqlite3
@@ -12,7 +12,8 @@ from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
 from tests.conftest import AS_OF, TENANT
 
-SECTION = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split("### The registry\n")[1]
+DOCUMENT = (Path(__file__).parents[2] / "schemas" / "REFERENCE.md").read_text(encoding="utf-8")
+SECTION = DOCUMENT.split("## The registry\n")[1]
 PYTHON, SQL = (re.search(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)[1] for language in ("python", "sql"))
 COLUMNS = ["device_id", "event", "group_tag"]
 
@@ -36,7 +37,7 @@ def devices(world, monkeypatch):
 
 def test_polars_tells_the_devices_as_the_registry_does(devices, world):
     told = {}
-    exec(PYTHON, told)  # noqa: S102 - the README's own
+    exec(PYTHON, told)  # noqa: S102 - the document's own
     assert sorted(told["devices"].select(COLUMNS).rows()) == devices
 
 
