@@ -11,9 +11,12 @@ from unittest.mock import patch
 from pipeline.cli.main import main
 
 
-def command(*arguments, cwd, stdin=None, **environment):
-    """What the entry point does, without the seconds that a process of its own takes to import."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+def command(*arguments, cwd, stdin=None, full=(), **environment):
+    """What the entry point does, without the seconds that a process of its own takes to import.
+
+    Of `stdout` and `stderr` those that are `full` take nothing.
+    """
+    out, err = (_stream(is_full=name in full) for name in ("stdout", "stderr"))
     given = io.TextIOWrapper(io.BytesIO((stdin or "").encode()), encoding="utf-8")
     argv = ["autopilot-intake", *map(str, arguments)]
     place, handler, mask = Path.cwd(), signal.getsignal(signal.SIGTERM), os.umask(0o022)
@@ -31,8 +34,17 @@ def command(*arguments, cwd, stdin=None, **environment):
         os.chdir(place)
         os.umask(mask)
         signal.signal(signal.SIGTERM, handler)
-    told = (stream.buffer.getvalue().decode() for stream in (out, err) if stream.flush() is None)
-    return subprocess.CompletedProcess(argv, code, *told)
+    return subprocess.CompletedProcess(argv, code, _told(out), _told(err))
+
+
+def _stream(*, is_full):
+    return io.TextIOWrapper(open("/dev/full", "wb") if is_full else io.BytesIO(), encoding="utf-8")  # noqa: PTH123
+
+
+def _told(stream):
+    with stream:
+        stream.flush()
+        return stream.buffer.getvalue().decode() if isinstance(stream.buffer, io.BytesIO) else ""
 
 
 def process(*arguments, cwd, stdin=None, **environment):

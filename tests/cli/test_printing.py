@@ -111,14 +111,15 @@ def test_a_product_key_in_a_name_is_in_no_message(world):
 
 
 def test_a_full_standard_output_is_no_unpublished_run(delivered):
-    code, _, told = shell("$INTAKE run inbox --run-id r1 > /dev/full", delivered.home)
-    assert code == 0
-    assert "No space left on device" in told
-    assert "run r1 is published in" in told
+    done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home, full=["stdout"])
+    assert done.returncode == 0
+    assert "No space left on device" in done.stderr
+    assert "run r1 is published in" in done.stderr
     assert published(delivered)
     delivered.deliver(f"contoso/{TENANT}/b.csv", {TAG: "nothing"})
-    code, _, told = shell("$INTAKE run inbox --run-id r2 --max-reject-rate 0.1 > /dev/full", delivered.home)
-    assert (code, published(delivered, "r2")) == (1, True)
+    limit = ("--max-reject-rate", "0.1")
+    done = command("run", "inbox", "--run-id", "r2", *limit, cwd=delivered.home, full=["stdout"])
+    assert (done.returncode, published(delivered, "r2")) == (1, True)
 
 
 def test_a_full_standard_output_of_other_commands_is_a_fault(delivered):
@@ -139,8 +140,8 @@ def test_who_hears_enough_is_no_fault(delivered, line):
 def test_a_full_disk_of_the_log_ends_nothing(delivered):
     (delivered.inbox / "link.csv").symlink_to("nowhere")
     for form in ("text", "json"):
-        line = f"$INTAKE run inbox --run-id {form} --log-format {form} 2> /dev/full"
-        assert shell(line, delivered.home)[0] == 0
+        asked = ("run", "inbox", "--run-id", form, "--log-format", form)
+        assert command(*asked, cwd=delivered.home, full=["stderr"]).returncode == 0
         assert published(delivered, form)
     assert shell("$INTAKE run nowhere 2> /dev/full", delivered.home)[0] == 2
 
