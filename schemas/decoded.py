@@ -3,8 +3,9 @@
 import pandera.polars as pa
 
 from schemas.device import DECODED_PATTERNS, DECODED_TYPES
+from schemas.gate import Gate
 
-DECODED_DEVICE = pa.DataFrameSchema(
+DECODED_DEVICE = Gate(
     {
         name: pa.Column(
             dtype,
@@ -14,7 +15,6 @@ DECODED_DEVICE = pa.DataFrameSchema(
         for name, dtype in DECODED_TYPES.items()
         if name not in {"hash_blob", "hardware_hash_id"}
     },
-    strict=True,
 )
 """One row is one hardware hash, without its bytes and their digest, which no check needs.
 

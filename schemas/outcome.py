@@ -3,6 +3,7 @@
 import pandera.polars as pa
 import polars as pl
 
+from schemas.gate import Gate
 from schemas.kinds import DEPARTURE, KINDS
 from schemas.reasons import REASON_CODES, WARNING_CODES, Outcome
 from schemas.registry import IDENTITIES, REGISTERED_VIA
@@ -163,7 +164,7 @@ def _only(codes: tuple[str, ...], column: str) -> pa.Check:
 
 _COMMON = {"tenant_id": pa.Check.str_matches(_GUID), "hardware_hash_id": pa.Check.str_matches(_HEX_64)}
 
-REGISTERED_DEVICE = pa.DataFrameSchema(
+REGISTERED_DEVICE = Gate(
     _columns(
         REGISTERED_TYPES,
         {
@@ -187,11 +188,10 @@ REGISTERED_DEVICE = pa.DataFrameSchema(
         },
     ),
     checks=[_only(WARNING_CODES, "warnings")],
-    strict=True,
 )
 """One row is one device that the run registered; `device_id` is its key."""
 
-ENDED_REGISTRATION = pa.DataFrameSchema(
+ENDED_REGISTRATION = Gate(
     _columns(
         DEREGISTERED_TYPES,
         {
@@ -214,11 +214,10 @@ ENDED_REGISTRATION = pa.DataFrameSchema(
         },
     ),
     checks=[_only(WARNING_CODES, "warnings")],
-    strict=True,
 )
 """One row is one departure that the run carried out; `device_id`, of the registration that it ended, is its key."""
 
-REJECTED_ROW = pa.DataFrameSchema(
+REJECTED_ROW = Gate(
     _columns(
         REJECTED_TYPES,
         {"run_id", "source_file", "source_line", "warnings", "reason", "reasons", "outcome"},
@@ -236,11 +235,10 @@ REJECTED_ROW = pa.DataFrameSchema(
             name="the primary reason comes first",
         ),
     ],
-    strict=True,
 )
 """One row is one record that the run did not carry out; `source_file` and `source_line` are its key."""
 
-INPUT_FILE = pa.DataFrameSchema(
+INPUT_FILE = Gate(
     _columns(
         FILE_TYPES,
         {
@@ -265,7 +263,6 @@ INPUT_FILE = pa.DataFrameSchema(
             name="rows read are settled, registered, deregistered or rejected",
         ),
     ],
-    strict=True,
 )
 """One row is one input file; `source_file` is its key."""
 

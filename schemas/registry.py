@@ -4,6 +4,7 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas.device import COMPONENT_TYPES, KEY_TYPES
+from schemas.gate import Gate
 
 REGISTERED, CHANGED, LEARNED, RESTORED, REMOVED = "registered", "changed", "learned", "restored", "removed"
 DEREGISTERED = "deregistered"
@@ -118,7 +119,7 @@ RECORD_MEANINGS: dict[str, str] = {
 
 _REQUIRED = {"event", "device_id"}
 
-REGISTRY_RECORD = pa.DataFrameSchema(
+REGISTRY_RECORD = Gate(
     {
         name: pa.Column(
             dtype, nullable=name not in _REQUIRED, unique=name == "device_id", description=RECORD_MEANINGS[name]
@@ -138,7 +139,6 @@ REGISTRY_RECORD = pa.DataFrameSchema(
             name="a registration has a tenant, a way and an identity",
         ),
     ],
-    strict=True,
 )
 """One row is one event of one device: its registration, what became of it, or that it ended. Rows are only ever
 added."""

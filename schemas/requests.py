@@ -7,6 +7,8 @@ registry's table in files of their own.
 import pandera.polars as pa
 import polars as pl
 
+from schemas.gate import Gate
+
 SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED = "seen", "carried_out", "waiting", "open", "closed"
 DECIDED, HEEDED, STEP_DONE = "decided", "heeded", "step_done"
 REQUEST_EVENTS = (SEEN, CARRIED_OUT, WAITING, OPEN, CLOSED, DECIDED, HEEDED, STEP_DONE)
@@ -82,7 +84,7 @@ REQUEST_TYPES: dict[str, pl.DataType] = {
 The latest event of a request counts; so does, apart from it, the latest word on it.
 """
 
-REQUEST_EVENT = pa.DataFrameSchema(
+REQUEST_EVENT = Gate(
     {name: pa.Column(dtype, nullable=name != "event") for name, dtype in REQUEST_TYPES.items()},
     checks=[
         pa.Check(lambda data: data.lazyframe.select(pl.col("event").is_in(list(REQUEST_EVENTS))), name="a known event"),
@@ -111,6 +113,5 @@ REQUEST_EVENT = pa.DataFrameSchema(
             name="a step that is done has a device, and somebody who said so",
         ),
     ],
-    strict=True,
 )
 """One row is one event of one delivery or request. Rows are only ever added."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
+from schemas.gate import Gate
+
 CUSTOMER, PARTNER, OPERATOR = "customer", "partner", "operator"
 OPEN, DONE = "open", "done"
 
@@ -167,7 +169,7 @@ _ALLOWED = {
 }
 _MAY_BE_NULL = {"serial_number", "after"}
 
-REMAINING_STEP = pa.DataFrameSchema(
+REMAINING_STEP = Gate(
     {
         name: pa.Column(
             dtype,
@@ -178,6 +180,5 @@ REMAINING_STEP = pa.DataFrameSchema(
         for name, dtype in STEP_TYPES.items()
     },
     unique=["device_id", "step"],
-    strict=True,
 )
 """One row is one step of one registration that the run ended; `device_id` and `step` are its key."""

@@ -133,6 +133,18 @@ class World:
             writer.writerows(records)
         return import_records(Registry.open(self.registry, create=True), path, restore=restore)
 
+    def shared(self, text: str) -> str:
+        """A text as it stands in its nights; another one where they are shared (`tests/worlds/together.py`)."""
+        return text
+
+    def own(self, text: str) -> str:
+        """A text of its nights as the test knows it."""
+        return text
+
+    def mine(self, rows: pl.DataFrame, _column: str = "source_file") -> pl.DataFrame:
+        """Those of some rows of its nights that are its own."""
+        return rows
+
     def run(self, *, as_of: datetime = AS_OF, **options: Any) -> Published:
         self.runs += 1
         options.setdefault("run_id", f"run-{self.runs}")
@@ -163,6 +175,7 @@ def world(tmp_path: Path, factory: Factory) -> World:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--alone", action="store_true", help="share no night between tests of worlds")
     parser.addoption("--rows", type=int, default=20_000, help="rows of a benchmark's night")
     parser.addoption("--files", type=int, default=100_000, help="files of a hostile benchmark")
     parser.addoption("--records", type=int, default=1_000_000, help="records of the long run")

@@ -7,6 +7,7 @@ of one device. The tables below are the whole of it; they read like those of HOW
 import math
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 import polars as pl
@@ -127,8 +128,7 @@ def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.
 
 def _compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     related = relations(left[pairs["left"]], right[pairs["right"]])
-    verdict = pl.when("both").then(_verdict_with_hashes()).otherwise(_verdict_without_hash())
-    judged = related.with_columns(verdict=verdict).select(
+    judged = related.with_columns(verdict=_verdict()).select(
         "verdict",
         score=_score(),
         same_disk=pl.col("disk_serials") == EQUAL,
@@ -162,6 +162,12 @@ def relations(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+# Building these expressions takes longer than a few pairs, so each is built once.
+@cache
+def _verdict() -> pl.Expr:
+    return pl.when("both").then(_verdict_with_hashes()).otherwise(_verdict_without_hash())
+
+
 def _fits(name: str, allowed: str) -> pl.Expr:
     return pl.col(name).is_in(list(allowed))
 
@@ -193,6 +199,7 @@ def _first_that_fits(lines: list[tuple[pl.Expr, Verdict]]) -> pl.Expr:
     return pl.coalesce(*verdicts, pl.lit(Verdict.DIFFERENT.value))
 
 
+@cache
 def _score() -> pl.Expr:
     return pl.sum_horizontal(
         pl.when(pl.col(feature.component) == EQUAL)
@@ -204,6 +211,7 @@ def _score() -> pl.Expr:
     )
 
 
+@cache
 def _evidence() -> pl.Expr:
     called = [feature.called for feature in FEATURES]
     changes = [feature.change for feature in FEATURES]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from shutil import copyfile
 
 import polars as pl
 
@@ -22,7 +21,7 @@ from pipeline.report.resubmission import (
     why_not,
 )
 from pipeline.report.tables import Table, lines
-from pipeline.report.workbooks import LONGEST_CELL, MARK_TYPES, MOST_IN_WORKBOOK, write_workbook
+from pipeline.report.workbooks import LONGEST_CELL, MARK_TYPES, MOST_IN_WORKBOOK, empty_workbook, write_workbook
 from schemas.kinds import KINDS
 
 _YES, _IN_CSV = "yes", "only in the CSV"
@@ -77,25 +76,20 @@ class _Book:
             self.marks.append(marks.select(pl.col(name).cast(dtype) for name, dtype in MARK_TYPES.items()))
         self.table.write(rows["line"])
 
-    def finish(self, as_of: datetime, empty: dict[tuple[str, ...], Path]) -> list[tuple[str, int]]:
-        """Complete both files: their names, and how many rows they have.
-
-        Of the workbooks without rows, by columns, `empty` has one to copy: to write it anew costs more than all else.
-        """
+    def finish(self, as_of: datetime) -> list[tuple[str, int]]:
+        """Complete both files: their names, and how many rows they have."""
         if self.table is None:
             return []
         made = [(self.table.name, self.table.rows)]
         if not self.has_workbook:
             return made
-        path, titles = self.table.path.with_suffix(".xlsx"), tuple(self.columns.values())
-        if not self.table.rows and titles in empty:
-            copyfile(empty[titles], path)
+        path = self.table.path.with_suffix(".xlsx")
+        if not self.table.rows:
+            titles = (*self.columns.values(), *RESENT_TITLES)
+            path.write_bytes(empty_workbook(titles, as_of))
             return [*made, (path.name, 0)]
         marks = pl.concat([pl.DataFrame(schema=MARK_TYPES), *self.marks])
-        made.append((path.name, write_workbook(self.table.path, path, marks, as_of)))
-        if not self.table.rows:
-            empty[titles] = path
-        return made
+        return [*made, (path.name, write_workbook(self.table.path, path, marks, as_of))]
 
 
 class Resubmissions:
@@ -215,9 +209,8 @@ class Resubmissions:
 
     def finish(self) -> dict[str, list[tuple[str, int]]]:
         """Complete the files: the name of each and how many rows it has, by partner."""
-        empty: dict[tuple[str, ...], Path] = {}
         found: dict[str, list[tuple[str, int]]] = {}
         for (partner_id, _), own in self._of.items():
             for number in own.values():
-                found.setdefault(partner_id, []).extend(self._books[number].finish(self._as_of, empty))
+                found.setdefault(partner_id, []).extend(self._books[number].finish(self._as_of))
         return found

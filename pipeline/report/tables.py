@@ -44,7 +44,8 @@ def lines(cells: Iterable[pl.Expr], behind: pl.Expr | None = None) -> pl.Expr:
 
 def titles(columns: Iterable[str]) -> str:
     """How a file begins."""
-    return _BYTE_ORDER_MARK + str(pl.select(lines([pl.lit(title) for title in columns])).item())
+    quoted = ('"' + title.replace('"', '""') + '"' for title in columns)
+    return _BYTE_ORDER_MARK + ",".join(quoted) + _LINE_END
 
 
 def _quoted(cell: pl.Expr) -> pl.Expr:

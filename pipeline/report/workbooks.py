@@ -3,6 +3,8 @@
 import csv
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +71,19 @@ def write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetim
     finally:
         csv.field_size_limit(usual)
     return written
+
+
+@lru_cache(maxsize=8)
+def empty_workbook(titles: tuple[str, ...], as_of: datetime) -> bytes:
+    """The workbook of a CSV without rows. Every partner has some, so it is made once for all: it costs as many rows."""
+    from xlsxwriter import Workbook  # noqa: PLC0415 - only a run has a use for it
+
+    made = BytesIO()
+    with Workbook(made, {"in_memory": True}) as book:
+        book.set_properties({"created": as_of.replace(tzinfo=None)})
+        _write_rows(book, list(titles), [], {})
+        _explain(book, [])
+    return made.getvalue()
 
 
 def _by_row(marks: pl.DataFrame) -> dict[int, dict[int, str]]:

@@ -16,22 +16,10 @@ from pipeline.lab.synthesize.devices import recaptured
 from pipeline.lab.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
 from schemas.registry import IMPORT_COLUMNS
+from tests.cli.running import command, process
 from tests.conftest import TENANT
 
 HASH, TAG, _ = INTUNE[2:]
-
-
-def command(*arguments, cwd, stdin=None, **environment):
-    """The real command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | environment,
-    )
 
 
 def read_terminal(handle):
@@ -54,7 +42,7 @@ def said(text):
 
 
 def test_run_prints_the_result_and_nothing_else(delivered):
-    done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
+    done = process("run", "inbox", "--run-id", "r1", cwd=delivered.home)
     assert (done.returncode, said(done.stderr)) == (0, [])
     assert done.stdout.splitlines() == [
         "run r1: 1 files, 2 rows read = 0 settled + 1 registered + 0 deregistered + 1 rejected (1 invalid; 0 wait)",
@@ -102,11 +90,12 @@ def test_a_run_id_again_says_so_and_is_done(delivered):
     assert "committed before" in done.stderr
 
 
-@pytest.mark.parametrize(("rate", "code"), [("0.4", 1), ("0.5", 0)])
-def test_too_many_rejected_rows_are_an_exit_code(delivered, rate, code):
-    done = command("run", "inbox", "--run-id", "r1", "--max-reject-rate", rate, cwd=delivered.home)
-    assert done.returncode == code
-    assert (delivered.home / "runs" / "r1" / "run.json").exists()
+def test_too_many_rejected_rows_are_an_exit_code(delivered):
+    for rate, code in (("0.4", 1), ("0.5", 0)):
+        where = ("--run-id", f"r{code}", "--registry", f"registry{code}", "--create-registry")
+        done = command("run", "inbox", *where, "--max-reject-rate", rate, cwd=delivered.home)
+        assert done.returncode == code
+        assert (delivered.home / "runs" / f"r{code}" / "run.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -385,10 +374,9 @@ def test_explain_tells_everything():
 
 
 def test_synthesize_is_the_same_for_the_same_seed(tmp_path):
-    for name in ("one", "two"):
-        assert (
-            command("synthesize", name, "--rows", "1", "--existing", "5", "--seed", "9", cwd=tmp_path).returncode == 0
-        )
+    for name, start in (("one", command), ("two", process)):
+        done = start("synthesize", name, "--rows", "1", "--existing", "5", "--seed", "9", cwd=tmp_path)
+        assert done.returncode == 0
     files = [
         {
             path.relative_to(tmp_path / name): path.read_bytes()

@@ -9,7 +9,7 @@ from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from pipeline.registry.removing import read_ids, remove_devices
-from tests.cli.test_commands import command
+from tests.cli.running import command
 from tests.conftest import AS_OF, OTHER_TENANT, TENANT
 
 SERIAL, HASH = INTUNE[0], INTUNE[2]

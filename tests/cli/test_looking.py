@@ -14,7 +14,8 @@ import pytest
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from schemas.reasons import CATALOGUE
-from tests.cli.test_commands import command, read_terminal, said
+from tests.cli.running import command
+from tests.cli.test_commands import read_terminal, said
 from tests.conftest import OTHER_TENANT, TENANT
 
 HASH, TAG = INTUNE[2:4]

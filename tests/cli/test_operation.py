@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
-from tests.cli.test_commands import command
+from tests.cli.running import command
 from tests.conftest import TENANT
 
 HASH, TAG = INTUNE[2:4]

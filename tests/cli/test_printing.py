@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,8 @@ from pipeline.cli import printing
 from pipeline.cli.printing import shown, tell_document, tell_json
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
-from tests.cli.test_commands import command, said
+from tests.cli.running import command
+from tests.cli.test_commands import said
 from tests.conftest import TENANT
 
 HASH, TAG = INTUNE[2:4]
@@ -109,19 +111,21 @@ def test_a_product_key_in_a_name_is_in_no_message(world):
 
 
 def test_a_full_standard_output_is_no_unpublished_run(delivered):
-    code, _, told = shell("$INTAKE run inbox --run-id r1 > /dev/full", delivered.home)
-    assert code == 0
-    assert "No space left on device" in told
-    assert "run r1 is published in" in told
+    done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home, full=["stdout"])
+    assert done.returncode == 0
+    assert "No space left on device" in done.stderr
+    assert "run r1 is published in" in done.stderr
     assert published(delivered)
     delivered.deliver(f"contoso/{TENANT}/b.csv", {TAG: "nothing"})
-    code, _, told = shell("$INTAKE run inbox --run-id r2 --max-reject-rate 0.1 > /dev/full", delivered.home)
-    assert (code, published(delivered, "r2")) == (1, True)
+    limit = ("--max-reject-rate", "0.1")
+    done = command("run", "inbox", "--run-id", "r2", *limit, cwd=delivered.home, full=["stdout"])
+    assert (done.returncode, published(delivered, "r2")) == (1, True)
 
 
 def test_a_full_standard_output_of_other_commands_is_a_fault(delivered):
+    delivered.run()
     for line in ("$INTAKE explain", "$INTAKE registry stats", "$INTAKE --help"):
-        code, _, told = shell(f"$INTAKE run inbox --run-id r1 > /dev/null; {line} > /dev/full", delivered.home)
+        code, _, told = shell(f"{line} > /dev/full", delivered.home)
         assert code == 3, line
         assert "No space left on device" in told
         assert "nothing of this run" not in told
@@ -136,8 +140,8 @@ def test_who_hears_enough_is_no_fault(delivered, line):
 def test_a_full_disk_of_the_log_ends_nothing(delivered):
     (delivered.inbox / "link.csv").symlink_to("nowhere")
     for form in ("text", "json"):
-        line = f"$INTAKE run inbox --run-id {form} --log-format {form} 2> /dev/full"
-        assert shell(line, delivered.home)[0] == 0
+        asked = ("run", "inbox", "--run-id", form, "--log-format", form)
+        assert command(*asked, cwd=delivered.home, full=["stderr"]).returncode == 0
         assert published(delivered, form)
     assert shell("$INTAKE run nowhere 2> /dev/full", delivered.home)[0] == 2
 
@@ -145,86 +149,66 @@ def test_a_full_disk_of_the_log_ends_nothing(delivered):
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("where", ["pipeline.runs.pages.write_history", "pipeline.cli.run._tell"])
 def test_an_interrupt_after_the_run_does_not_deny_it(delivered, where, form):
-    script = f"""
-import sys
-from unittest.mock import patch
-from pipeline.cli import main
-import pipeline.flow, pipeline.cli.run
-sys.argv = ["intake", "run", "inbox", "--run-id", "r1", "--log-format", "{form}"]
-with patch("{where}", side_effect=KeyboardInterrupt):
-    main()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=delivered.home, capture_output=True, text=True, check=False
-    )
+    with patch(where, side_effect=KeyboardInterrupt):
+        done = command("run", "inbox", "--run-id", "r1", "--log-format", form, cwd=delivered.home)
     assert done.returncode == 0
     assert "interrupted; run r1 is published" in done.stderr
     assert published(delivered)
 
 
 def test_an_interrupt_before_it_says_so(delivered):
-    script = """
-import sys
-from unittest.mock import patch
-from pipeline.cli import main
-import pipeline.flow
-sys.argv = ["intake", "run", "inbox", "--run-id", "r1"]
-with patch("pipeline.flow.match", side_effect=KeyboardInterrupt):
-    main()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=delivered.home, capture_output=True, text=True, check=False
-    )
+    with patch("pipeline.flow.match", side_effect=KeyboardInterrupt):
+        done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
     assert done.returncode == 3
     assert "run r1 is not published" in done.stderr
     assert not published(delivered)
 
 
 def test_bugs_leave_their_frames_and_no_values(delivered):
-    script = """
-import sys
-from unittest.mock import patch
-from pipeline.cli import main
-import pipeline.flow
-sys.argv = ["intake", "run", "inbox", "--log-format", sys.argv[1]]
-with patch("pipeline.flow.match", side_effect=ValueError("a secret")):
-    main()
-"""
     for form in ("text", "json"):
-        done = subprocess.run(
-            [sys.executable, "-c", script, form], cwd=delivered.home, capture_output=True, text=True, check=False
-        )
+        with patch("pipeline.flow.match", side_effect=ValueError("a secret")):
+            done = command("run", "inbox", "--log-format", form, cwd=delivered.home)
         assert done.returncode == 3
         assert "pipeline/flow.py:" in done.stderr
         assert "in _run" in done.stderr
         assert "secret" not in done.stderr
 
 
+NO_TEXT = "\udcff"
+"""What Python makes of the byte 0xff."""
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "environment"),
     [
-        "$INTAKE run inbox --run-id ''",
-        "$INTAKE run inbox --as-of ''",
-        "$INTAKE run inbox --as-of 9999-12-31T23:59:59-01:00",
-        "$INTAKE run inbox --as-of 0001-01-01T00:00:00+14:00",
-        "$INTAKE run inbox --run-id $'\\xff'",
-        "$INTAKE run inbox --output $'\\xff'",
-        "$INTAKE run $'\\xff'",
-        "$INTAKE check $'\\xff.csv'",
-        "$INTAKE explain $'\\xff'",
-        "AUTOPILOT_INTAKE_OUTPUT=$'\\xff' $INTAKE run inbox",
-        "$INTAKE run inbox --output s3:/night/runs",
-        "$INTAKE run inbox --output gs://night/runs",
-        "$INTAKE run inbox --config <(echo 'output = \"a\\u0000b\"')",
+        (["run", "inbox", "--run-id", ""], {}),
+        (["run", "inbox", "--as-of", ""], {}),
+        (["run", "inbox", "--as-of", "9999-12-31T23:59:59-01:00"], {}),
+        (["run", "inbox", "--as-of", "0001-01-01T00:00:00+14:00"], {}),
+        (["run", "inbox", "--run-id", NO_TEXT], {}),
+        (["run", "inbox", "--output", NO_TEXT], {}),
+        (["run", NO_TEXT], {}),
+        (["check", f"{NO_TEXT}.csv"], {}),
+        (["explain", NO_TEXT], {}),
+        (["run", "inbox"], {"AUTOPILOT_INTAKE_OUTPUT": NO_TEXT}),
+        (["run", "inbox", "--output", "s3:/night/runs"], {}),
+        (["run", "inbox", "--output", "gs://night/runs"], {}),
+        (["run", "inbox", "--config", "inbox/own.toml"], {}),
     ],
 )
-def test_bad_input_is_wrong_usage(delivered, line):
-    code, _, told = shell(line, delivered.home)
-    assert code == 2, told
-    assert "bug" not in told
+def test_bad_input_is_wrong_usage(delivered, line, environment):
+    delivered.put("own.toml", b'output = "a\\u0000b"')
+    done = command(*line, cwd=delivered.home, **environment)
+    assert done.returncode == 2, done.stderr
+    assert "bug" not in done.stderr
     assert sorted(path.name for path in delivered.home.iterdir()) == ["inbox", "reference"]
 
 
+def test_bytes_that_are_no_text_are_wrong_usage_of_a_process_too(delivered):
+    code, _, told = shell("AUTOPILOT_INTAKE_OUTPUT=$'\\xff' $INTAKE run $'\\xff'", delivered.home)
+    assert (code, "bug" in told) == (2, False)
+
+
 def test_the_last_moment_there_is_can_be_decided_at(delivered):
-    code, _, told = shell("$INTAKE run inbox --run-id r1 --as-of 9999-12-31T23:59:59Z", delivered.home)
-    assert (code, said(told)) == (0, [])
+    done = command("run", "inbox", "--run-id", "r1", "--as-of", "9999-12-31T23:59:59Z", cwd=delivered.home)
+    assert (done.returncode, said(done.stderr)) == (0, [])

@@ -13,11 +13,10 @@ SERIAL, PRODUCT_ID, HASH = "Device Serial Number", "Windows Product ID", "Hardwa
 MAKER, MODEL, TAG = "Manufacturer name", "Device model", "Group Tag"
 
 
-@pytest.fixture
-def twins(factory):
+def twins(world):
     """Two devices that differ in everything but the product ID."""
-    one = factory.device(HP)
-    return one, replace(factory.device(HP), product_id=one.product_id)
+    one = world.factory.device(HP)
+    return one, replace(world.factory.device(HP), product_id=one.product_id)
 
 
 def whole(device):
@@ -55,28 +54,28 @@ def play(world, *rows, tenant=TENANT, others=()):
     return [(reasons[path, 2] or [None])[0] for path in paths]
 
 
-def test_two_devices_with_one_product_id_register_and_the_bare_id_does_not(world, twins):
-    one, two = twins
+def test_two_devices_with_one_product_id_register_and_the_bare_id_does_not(world):
+    one, two = twins(world)
     assert play(world, by_product_id(one), whole(one), whole(two)) == ["AMBIGUOUS_MATCH", None, None]
     assert play(world, by_product_id(one)) == ["AMBIGUOUS_MATCH"]
 
 
-def test_a_twin_of_a_registered_device_is_new(world, twins):
-    one, two = twins
+def test_a_twin_of_a_registered_device_is_new(world):
+    one, two = both = twins(world)
     assert play(world, whole(two)) == [None]
     assert play(world, whole(one)) == [None]
-    again = [whole(recaptured(device, world.factory)) for device in twins]
+    again = [whole(recaptured(device, world.factory)) for device in both]
     assert play(world, *again) == ["ALREADY_REGISTERED"] * 2
 
 
-def test_a_bare_id_does_not_lead_a_new_device_to_its_twin(world, twins):
-    one, two = twins
+def test_a_bare_id_does_not_lead_a_new_device_to_its_twin(world):
+    one, two = twins(world)
     assert play(world, whole(two)) == [None]
     assert play(world, whole(one), by_product_id(one)) == [None, "AMBIGUOUS_MATCH"]
 
 
-def test_a_weak_registration_is_neither_of_two_devices(world, twins):
-    one, two = twins
+def test_a_weak_registration_is_neither_of_two_devices(world):
+    one, two = twins(world)
     world.import_existing(weak_record(one))
     assert play(world, whole(one), whole(two)) == ["AMBIGUOUS_MATCH"] * 2
     # Nothing was learned: the one that comes alone is it.
@@ -84,8 +83,8 @@ def test_a_weak_registration_is_neither_of_two_devices(world, twins):
     assert play(world, whole(recaptured(one, world.factory))) == [None]
 
 
-def test_a_weak_registration_learns_the_hash_of_its_device(world, twins):
-    one, two = twins
+def test_a_weak_registration_learns_the_hash_of_its_device(world):
+    one, two = twins(world)
     world.import_existing(weak_record(one))
     assert play(world, whole(one)) == ["ALREADY_REGISTERED"]
     assert play(world, whole(two)) == [None]
@@ -93,8 +92,8 @@ def test_a_weak_registration_learns_the_hash_of_its_device(world, twins):
     assert play(world, others=[whole(unlicensed(one, world.factory))]) == ["REGISTERED_OTHER_TENANT"]
 
 
-def test_a_registration_learns_nothing_from_another_tenant(world, twins):
-    one, two = twins
+def test_a_registration_learns_nothing_from_another_tenant(world):
+    one, two = twins(world)
     world.import_existing(weak_record(one))
     assert play(world, others=[whole(one)]) == ["REGISTERED_OTHER_TENANT"]
     assert play(world, whole(two)) == ["ALREADY_REGISTERED"]
@@ -102,15 +101,16 @@ def test_a_registration_learns_nothing_from_another_tenant(world, twins):
     assert play(world, others=[whole(recaptured(one, world.factory))]) == [None]
 
 
-def test_what_the_customer_registered_learns_too(world, twins):
-    one, two = twins
+def test_what_the_customer_registered_learns_too(world):
+    one, two = twins(world)
     world.import_existing(weak_record(one, via="intune"))
     assert play(world, whole(one)) == ["REGISTERED_BY_CUSTOMER"]
     assert play(world, whole(two)) == [None]
     assert play(world, whole(unlicensed(one, world.factory))) == ["REGISTERED_BY_CUSTOMER"]
 
 
-def test_what_was_learned_tells_a_new_board(world, factory):
+def test_what_was_learned_tells_a_new_board(world):
+    factory = world.factory
     device = factory.device(HP)
     record = {"serial_number": device.serial, "manufacturer": device.maker, "model": device.model}
     world.import_existing({"tenant_id": TENANT, "registered_via": "partner_center"} | record)
@@ -118,7 +118,8 @@ def test_what_was_learned_tells_a_new_board(world, factory):
     assert play(world, whole(with_board(device, factory))) == ["BOARD_REPLACED"]
 
 
-def test_the_hash_that_would_have_been_kept_is_learned(world, factory):
+def test_the_hash_that_would_have_been_kept_is_learned(world):
+    factory = world.factory
     device = factory.device(HP)
     earlier, later = replace(device, tpm_key=None), recaptured(device, factory)
     world.import_existing(weak_record(device))
@@ -127,8 +128,8 @@ def test_the_hash_that_would_have_been_kept_is_learned(world, factory):
     assert play(world, whole(with_tpm(device, factory))) == ["BOARD_REPLACED"]
 
 
-def test_three_nights_and_two_tenants(world, twins):
-    one, two = twins
+def test_three_nights_and_two_tenants(world):
+    one, two = twins(world)
     assert play(world, by_product_id(one)) == [None]
     assert play(world, whole(two), others=[whole(one)]) == ["ALREADY_REGISTERED", "REGISTERED_OTHER_TENANT"]
     mine = whole(recaptured(one, world.factory))
@@ -139,8 +140,8 @@ def test_three_nights_and_two_tenants(world, twins):
     ]
 
 
-def test_a_stranger_s_bare_id_stops_one_device_and_not_two(world, twins):
-    one, two = twins
+def test_a_stranger_s_bare_id_stops_one_device_and_not_two(world):
+    one, two = twins(world)
     stranger = by_product_id(one)
     assert play(world, whole(one), whole(two), others=[stranger]) == [None, None, "AMBIGUOUS_MATCH"]
     device = world.factory.device(HP)
@@ -148,7 +149,8 @@ def test_a_stranger_s_bare_id_stops_one_device_and_not_two(world, twins):
     assert play(world, whole(recaptured(device, world.factory))) == [None]
 
 
-def test_weak_rows_of_one_device_are_its_duplicates(world, factory):
+def test_weak_rows_of_one_device_are_its_duplicates(world):
+    factory = world.factory
     device = factory.device(HP)
     both = by_product_id(device) | by_tuple(device)
     assert play(world, by_tuple(device), both, by_product_id(device), whole(device)) == ["DUPLICATE_IN_BATCH"] * 3 + [
@@ -157,20 +159,21 @@ def test_weak_rows_of_one_device_are_its_duplicates(world, factory):
     assert play(world, by_tuple(device)) == ["ALREADY_REGISTERED"]
 
 
-def test_a_contradicting_weak_row_is_for_review_alone(world, twins):
-    one, _ = twins
+def test_a_contradicting_weak_row_is_for_review_alone(world):
+    one, _ = twins(world)
     wrong = by_product_id(one) | by_tuple(world.factory.device(HP))
     assert play(world, whole(one), wrong) == [None, "AMBIGUOUS_MATCH"]
     assert play(world, wrong) == ["AMBIGUOUS_MATCH"]
 
 
-def test_two_tuples_and_a_shared_id_do_not_join_two_devices(world, twins):
-    one, two = twins
+def test_two_tuples_and_a_shared_id_do_not_join_two_devices(world):
+    one, two = twins(world)
     weak = [by_product_id(one) | by_tuple(one), by_product_id(two) | by_tuple(two), by_product_id(one)]
     assert play(world, whole(one), whole(two), *weak) == [None, None] + ["AMBIGUOUS_MATCH"] * 3
 
 
-def test_a_board_in_the_batch_stops_both_and_a_bare_id_stops_none(world, factory):
+def test_a_board_in_the_batch_stops_both_and_a_bare_id_stops_none(world):
+    factory = world.factory
     device = factory.device(HP)
     repaired = with_board(device, factory)
     assert play(world, whole(device), whole(repaired)) == ["AMBIGUOUS_MATCH"] * 2
@@ -179,8 +182,9 @@ def test_a_board_in_the_batch_stops_both_and_a_bare_id_stops_none(world, factory
     assert play(world, by_product_id(repaired), whole(repaired)) == ["DUPLICATE_IN_BATCH", "BOARD_REPLACED"]
 
 
-def test_the_evidence_names_the_rows_met(world, twins):
-    one, two = twins
+@pytest.mark.alone
+def test_the_evidence_names_the_rows_met(world):
+    one, two = twins(world)
     play(world, by_product_id(one), whole(one), whole(two))
     told = pl.read_parquet(sorted(world.home.glob("runs/*/rejected/*.parquet")), glob=False)["evidence"].item()
     assert f"contoso/{TENANT}/night-1-1.csv:2, contoso/{TENANT}/night-1-2.csv:2" in told

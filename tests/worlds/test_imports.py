@@ -1,12 +1,17 @@
 import csv
 import json
 
+import pytest
+
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import LENOVO, recaptured
 from pipeline.registry import Registry
 from schemas.registry import IMPORT_COLUMNS
-from tests.cli.test_commands import HASH, TAG, command
+from tests.cli.running import command
+from tests.cli.test_commands import HASH, TAG
 from tests.conftest import OTHER_TENANT, TENANT, read_published
+
+pytestmark = pytest.mark.alone
 
 
 def night(world, run_id):

@@ -286,12 +286,12 @@ def play(tmp_path, seed: int) -> None:
         raise
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 def test_what_a_night_decides_is_what_was_asked_and_not_done(tmp_path, seed):
     play(tmp_path, seed)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [*range(3, 6), *range(1000, 1400)])
+@pytest.mark.parametrize("seed", [*range(1, 6), *range(1000, 1400)])
 def test_many_worlds(tmp_path, seed):
     play(tmp_path, seed)

@@ -28,8 +28,9 @@ LIKE = {SERIAL: "5CG1234ABC", MAKER: "HP", MODEL: "M1"}
 
 def review(world, *arguments):
     where = ["--registry", str(world.registry), "--output", str(world.home / "runs"), "--format", "json"]
-    done = CliRunner().invoke(cli, ["review", *arguments, *where], catch_exceptions=False, standalone_mode=False)
-    return json.loads(done.stdout)
+    given = [world.shared(argument) for argument in arguments]
+    done = CliRunner().invoke(cli, ["review", *given, *where], catch_exceptions=False, standalone_mode=False)
+    return json.loads(world.own(done.stdout))
 
 
 def say(world, word, *more, run=None, place=CASE):
@@ -41,11 +42,12 @@ def refused(world, word, *more, place=CASE):
     with pytest.raises(UsageError) as error:
         say(world, word, *more, place=place)
     assert Registry.open(world.registry, create=False).version == before
-    return str(error.value)
+    return world.own(str(error.value))
 
 
 def listed(world, *run):
-    return [f"{case['source_file']}:{case['source_line']}" for case in review(world, "list", *run)]
+    cases = [f"{case['source_file']}:{case['source_line']}" for case in review(world, "list", *run)]
+    return [case for case in cases if TENANT in case or OTHER_TENANT in case]
 
 
 def remove(world, ids, reason="sold"):
@@ -59,7 +61,7 @@ def codes(night):
 def history(world, device):
     where = ["--registry", str(world.registry), "--format", "json"]
     done = CliRunner().invoke(cli, ["registry", "history", device, *where], standalone_mode=False)
-    return json.loads(done.stdout)
+    return json.loads(world.own(done.stdout))
 
 
 def board_replaced(world, *, tenant=TENANT):
@@ -302,6 +304,7 @@ def test_a_word_on_one_request_lets_no_other_register(world):
     assert night.registered.filter(pl.col("source_file") != HERE + "b.csv").is_empty()
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_word_outlives_compaction_and_a_moved_file(world):
     board_replaced(world)
@@ -311,6 +314,7 @@ def test_a_word_outlives_compaction_and_a_moved_file(world):
     assert codes(world.run()) == {HERE + "moved.csv:2": None}
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_word_waits_for_its_file_to_lie_in_the_inbox(world):
     board_replaced(world)
@@ -350,6 +354,7 @@ def test_what_is_no_case_cannot_be_decided(world):
     assert "--device" in refused(world, "different", "--device", "x")
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_of_two_that_decide_at_once_one_is_told(world, monkeypatch):
     board_replaced(world)
@@ -360,6 +365,7 @@ def test_of_two_that_decide_at_once_one_is_told(world, monkeypatch):
         say(world, "same")
 
 
+@pytest.mark.alone
 def test_check_reads_what_was_decided(world):
     probable(world)
     say(world, "different")
@@ -368,6 +374,7 @@ def test_check_reads_what_was_decided(world):
     assert "1 accepted + 0 rejected" in done.stdout
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_two_processes_decide_one_case(world):
     board_replaced(world)
