@@ -73,7 +73,7 @@ class Reporter:
         return told
 
     def remaining(self, steps: pl.DataFrame, for_partners: pl.DataFrame) -> None:
-        """Take what remains of the departures, and what partners may know of it, with the columns of `schemas.steps`."""
+        """Take what remains of the departures and what partners may know of it, with the columns of `schemas.steps`."""
         self._exports.remaining(for_partners)
         self._remaining = steps, for_partners
 
