@@ -17,17 +17,25 @@ if TYPE_CHECKING:
 def evaluate(rows: int, existing: int, seed: int, nights: int, form: str) -> None:
     """Measure how well devices are told apart, on made-up nights whose truth is known.
 
-    Each scenario of replaced, kept and shared parts, damaged serials, deliveries twice and rows that wait is run for
-    real, and a second night after it. A wrong merge is a row that was taken for a device that it is not.
+    Each scenario of replaced, kept and shared parts, damaged serials, deliveries twice, rows that wait and departures
+    is run for real, and a second night after it. A wrong merge is a row that was taken for a device that it is not; a
+    wrong end is a registration that ended though no row named it, or none that might.
     """
     from pipeline.lab.evaluate import evaluate as evaluate_nights  # noqa: PLC0415 - heavy
 
     with listening() as listener:
         told = evaluate_nights(rows, existing, seed, nights, listener)
+    tables = {
+        "scenarios": told.scenarios,
+        "totals": told.totals,
+        "departures": told.endings.scenarios,
+        "endings": told.endings.totals,
+    }
     if form == "json":
-        tell_json({"scenarios": told.scenarios.to_dicts(), "totals": told.totals.to_dicts()})
+        tell_json({name: table.to_dicts() for name, table in tables.items()})
         return
-    tell(*_table(told.scenarios), "", *_table(told.totals))
+    for name, table in tables.items():
+        tell(*([""] if name != "scenarios" else []), *_table(table))
 
 
 def _table(frame: "pl.DataFrame") -> list[str]:

@@ -14,7 +14,8 @@ from pipeline.cli.printing import tell
 def synthesize(folder: Path, rows: int, existing: int, seed: int) -> None:
     """Write a made-up night into FOLDER: inbox/, reference/, existing_devices.csv, and truth.csv.
 
-    The truth has a line for each row: the set it must end in, the primary reasons that are right, and the outcome.
+    The truth has a line for each row: the set it must end in, the primary reasons that are right, the outcome,
+    warnings, and the serial number of the registration that a departure ends.
     """
     from pipeline.lab.synthesize import synthesize as write_night  # noqa: PLC0415 - heavy
     from pipeline.lab.synthesize.night import AS_OF  # noqa: PLC0415 - heavy

@@ -33,8 +33,9 @@ class Remaining:
         )
         self._begun.append(made.filter(is_same).with_columns(version=_NOW).select(list(BEGUN_TYPES)))
 
-    def finish(self, folder: Path) -> pl.DataFrame:
-        """Write `steps.parquet`; what partners may know of it, with its columns."""
+    def finish(self, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Write `steps.parquet`; what it holds, and what partners may know of that, with its columns."""
         ended, begun, said = pl.concat(self._ended), pl.concat(self._begun), pl.DataFrame(schema=SAID_TYPES)
-        REMAINING_STEP.validate(steps(ended, begun, said)).write_parquet(folder / "steps.parquet")
-        return steps(ended, begun, said, for_partners=True)
+        whole = REMAINING_STEP.validate(steps(ended, begun, said))
+        whole.write_parquet(folder / "steps.parquet")
+        return whole, steps(ended, begun, said, for_partners=True)

@@ -119,7 +119,7 @@ def publish_sets(
         records.record(carried_out(kept, refused, files))
     for each in (*sets.values(), rejected):
         each.close()
-    reporter.remaining(remaining.finish(folder))
+    reporter.remaining(*remaining.finish(folder))
     if written != decided.height:
         message = f"{decided.height:,} rows were decided and {written:,} found again; please report this"
         raise Fault(message)

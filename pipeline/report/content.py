@@ -10,6 +10,7 @@ from pipeline.report.cases import Cases
 from pipeline.report.folders import partner_folder
 from pipeline.report.masking import brief
 from pipeline.report.names import Names
+from pipeline.report.remaining import remaining_content
 from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
 from pipeline.report.telling import first_step, owners, verdict, who
@@ -44,6 +45,8 @@ class Told:
         cases: what matching found (`pipeline.report.cases`).
         unfixed: what is open, with the columns of `pipeline.report.open_rows.OpenRows.open`.
         fixed: what was wrong before and is registered now, the same.
+        remaining: what remains of the departures, with the columns of `schemas.steps.STEP_TYPES`.
+        remaining_for_partners: the same as partners may know it.
     """
 
     summary: Summary
@@ -53,23 +56,27 @@ class Told:
     cases: Cases
     unfixed: pl.DataFrame
     fixed: pl.DataFrame
+    remaining: pl.DataFrame
+    remaining_for_partners: pl.DataFrame
 
     def tenants(self) -> pl.Series:
         """Tenants that pages name."""
-        return pl.concat([self.shown["tenant_id"], self.summary.unauthorized["tenant_id"]]).unique()
+        frames = (self.shown, self.summary.unauthorized, self.remaining)
+        return pl.concat(frame["tenant_id"] for frame in frames).unique()
 
     def by_partner(self, partners: list[str]) -> dict[str | None, "Told"]:
         """The same of each partner alone, and of those named; of the review cases those whose sides are its own."""
         own_cases = self.cases.review.filter("own")
         frames = [self.shown, self.waiting, self.repaired, own_cases, self.cases.of, self.unfixed, self.fixed]
+        frames.append(self.remaining_for_partners)
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         told = {}
         for partner, summary in self.summary.by_partner(partners).items():
-            shown, waiting, repaired, review, of, unfixed, fixed = (
+            shown, waiting, repaired, review, of, unfixed, fixed, steps = (
                 part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)
             )
             cases = Cases(self.cases.histogram.clear(), review, of)
-            told[partner] = Told(summary, shown, waiting, repaired, cases, unfixed, fixed)
+            told[partner] = Told(summary, shown, waiting, repaired, cases, unfixed, fixed, steps, steps)
         return told
 
 
@@ -93,6 +100,8 @@ def run_content(
         Cases(told.cases.histogram, told.cases.review.filter("on_run_page"), told.cases.of),
         told.unfixed,
         told.fixed,
+        told.remaining,
+        told.remaining_for_partners,
     )
     nights = [one for one in (*past, run) if one["rows"].get("first_time", one["rows"]["read"])]
     trend = [{**night(one, one), "reasons": one["reasons"]} for one in nights]
@@ -148,6 +157,7 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
         ],
         "warnings": [_reason(code, number, rows["read"]) for code, number in told.summary.warning_counts().items()],
         "departures": _departures(told.summary),
+        "remaining": remaining_content(told.remaining),
         "unauthorized": _listed(
             told.summary.unauthorized.drop("partner_id" if page == "partner" else []), _MOST_TENANTS
         ),

@@ -18,6 +18,7 @@ from pipeline.report.shown import ShownRows
 from pipeline.report.summary import Summary
 from pipeline.report.trends import trends
 from schemas.run import RunManifest
+from schemas.steps import STEP_TYPES
 
 
 class Reporter:
@@ -54,6 +55,7 @@ class Reporter:
         self._shown = ShownRows(decided.filter(is_rejected), open_rows.tonight.spellings)
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
         self._open = open_rows
+        self._remaining = pl.DataFrame(schema=STEP_TYPES), pl.DataFrame(schema=STEP_TYPES)
 
     def repaired(self, rows: pl.DataFrame) -> None:
         """Take some rows of the run as they were staged, with the columns of the sets."""
@@ -70,9 +72,10 @@ class Reporter:
         self._exports.write(registered, told)
         return told
 
-    def remaining(self, steps: pl.DataFrame) -> None:
-        """Take what remains of the departures, as partners may know it, with the columns of `schemas.steps`."""
-        self._exports.remaining(steps)
+    def remaining(self, steps: pl.DataFrame, for_partners: pl.DataFrame) -> None:
+        """Take what remains of the departures and what partners may know of it, with the columns of `schemas.steps`."""
+        self._exports.remaining(for_partners)
+        self._remaining = steps, for_partners
 
     def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
         """Write `report.json`, the pages and what lies beside them.
@@ -94,6 +97,7 @@ class Reporter:
             cases,
             unfixed,
             self._open.fixed(),
+            *self._remaining,
         )
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}
@@ -102,7 +106,7 @@ class Reporter:
             own[partner] = partner_content(partner, part, run, before.get(partner, []), names, beside)
             if partner is not None:
                 write_page(self._report / partner_folder(partner), own[partner])
-                own[partner] = {**own[partner], "rejected_rows": None}
+                own[partner] = {**own[partner], "rejected_rows": None, "remaining": None}
         write_page(
             self._report, run_content(told, own, run, past, names), Neighbours(past[-1]["run_id"] if past else None)
         )

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from pipeline.cli.main import cli
-from pipeline.lab.synthesize import MATCHING_STORIES
+from pipeline.lab.synthesize import DEPARTURE_STORIES, MATCHING_STORIES
 from pipeline.lab.synthesize.night import Night
 from pipeline.report.metrics import FIGURES, PREFIX
 from pipeline.settings import ENVIRONMENT, Kind, settings_of
@@ -64,12 +64,12 @@ def test_the_table_of_reasons_is_the_catalogue():
 
 def scenarios_table():
     night = Night(1)
-    for tell in MATCHING_STORIES:
+    for tell in (*MATCHING_STORIES, *DEPARTURE_STORIES):
         tell(night)
     lines = ["| scenario | ends as | reason or warning |", "| --- | --- | --- |"]
-    told = {(truth.reasons, truth.warnings, truth.scenario) for truth in night.truths()}
-    for reasons, warnings, scenario in sorted(told):
-        ends_as = CATALOGUE[reasons[0]].outcome if reasons else "registered"
+    told = {(truth.reasons, truth.warnings, truth.wanted, truth.scenario) for truth in night.truths()}
+    for reasons, warnings, wanted, scenario in sorted(told, key=lambda row: (row[:2], row[2] != "registered", row[3])):
+        ends_as = CATALOGUE[reasons[0]].outcome if reasons else wanted
         codes = ", ".join(f"`{code}`" for code in (*reasons, *warnings))
         lines.append(f"| {scenario} | {ends_as} | {codes} |")
     return "\n".join(lines) + "\n"

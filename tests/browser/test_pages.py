@@ -5,6 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from pipeline.report.pages import render
+from pipeline.report.remaining import MOST_DEVICES
 from pipeline.report.telling import who
 from schemas.reasons import CATALOGUE, REASON_CODES, WARNING_CODES
 from tests.browser.chromium import browser
@@ -187,6 +188,9 @@ def everything_wrong(report, partners):
         ],
     }
     report["trend"] = [report["trend"][-1]] * 30
+    left = report["remaining"]
+    all_steps = [{"step": step["step"], "owner": "customer", "state": "open"} for step in left["steps"]]
+    left |= {"of": 100_000, "listed": [left["listed"][0] | {"steps": all_steps}] * MOST_DEVICES}
     if report["page"] == "run":
         report["partners"] = [report["partners"][0] | {"partner_id": f"p{at}"} for at in range(partners)]
     return report

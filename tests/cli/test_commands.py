@@ -343,24 +343,21 @@ def test_config_show_tells_where_settings_come_from(tmp_path):
     assert told["dry-run"] == (False, "default")
 
 
-def test_evaluate_tells_every_scenario(tmp_path):
-    done = command("evaluate", "--rows", "1", "--existing", "5", "--format", "json", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)
-    assert "board of another registered device" in {scenario["scenario"] for scenario in told["scenarios"]}
-    assert [total["wrong_merges"] for total in told["totals"]] == [0, 0, 0]
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_evaluate_tells_tables(monkeypatch):
-    types = {"scenario": pl.String, "truth": pl.String, "outcome": pl.String, "has_hash": pl.Boolean}
-    types["fits"] = pl.Boolean
-    rows = [("twins", None, "duplicate", True, False), ("twins", None, None, True, True)]
+    types = dict.fromkeys(("scenario", "truth", "outcome", "named_by"), pl.String)
+    types |= dict.fromkeys(("has_hash", "fits", "is_departure", "is_meant"), pl.Boolean)
+    rows = [
+        ("twins", None, "duplicate", "hash", True, False, False, None),
+        ("twins", None, None, "hash", True, True, False, None),
+        ("leaves", "deregistered", "deregistered", "hash", True, True, True, False),
+    ]
     rated = summarize(pl.DataFrame(rows, types, orient="row"))
     monkeypatch.setattr("pipeline.lab.evaluate.evaluate", lambda *_: rated)
     told = CliRunner().invoke(cli, ["evaluate"]).output.splitlines()
     assert told[1].split() == ["twins", "registered", "2", "1", "1", "0", "0.00000", "-", "-"]
-    assert told[-1].split() == ["all", "2", "1", "1", "0.00000", "-", "-", "0.00000"]
+    assert told[5].split() == ["all", "2", "1", "1", "0.00000", "-", "-", "0.00000"]
+    assert told[8].split() == ["leaves", "deregistered", "1", "0", "1", "1", "0"]
+    assert told[-1].split() == ["all", "1", "0", "1", "1", "0"]
 
 
 def test_explain_tells_everything():

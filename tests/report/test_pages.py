@@ -1,6 +1,7 @@
 import copy
 import json
 import random
+import re
 import shutil
 
 import pytest
@@ -73,6 +74,7 @@ def test_every_section_is_there(night):
         "Partners",
         "Reasons and rows",
         "Departures",
+        "What remains of departures",
         "From night to night",
         "Missing authorization, by customer",
         "Matching",
@@ -98,11 +100,28 @@ def test_what_was_delivered_is_never_markup(night):
             "serial": evil,
         }
     report["per_file"][0]["source_file"] = evil
+    report["remaining"]["listed"][0] |= {"serial": evil, "tenant_id": evil, "device_id": evil}
     report["partners"][0] |= {"partner_id": evil, "name": evil, "downloads": [{"file": evil, "rows": 1}]}
     report["tenant_names"] = dict.fromkeys(report["tenant_names"], evil)
     page = render(report, Neighbours(evil, evil))
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_steps_are_told_device_by_device(night):
+    for partner, who in (("", "customer"), ("contoso", "your customer")):
+        page = render(content(night, partner))
+        device = page.split("PF***3C")[1].split("</tr>")[0]
+        told = re.findall(r'<li><span class="(\w+)">. (\w+):</span> ([^<]*) <span class="quiet">([^<]*)</span>', device)
+        assert [shown for _, shown, _, _ in told] == ["open", "open", "done", "open", "open", "open"]
+        assert told[0] == ("open", "open", "Delete the device from Intune", who)
+        assert "5 steps are open for 1 device that left" in page
+
+
+def test_a_report_of_before_there_were_steps_makes_its_page(night):
+    report = content(night)
+    del report["remaining"]
+    assert "What remains" not in render(report)
 
 
 def test_a_page_loads_nothing_and_allows_only_its_own_style_and_script(night):

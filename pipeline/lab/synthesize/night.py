@@ -11,7 +11,7 @@ from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import Device, Factory
 from pipeline.lab.synthesize.forms import encoded
 from schemas.reasons import CATALOGUE
-from schemas.registry import IMPORT_COLUMNS
+from schemas.registry import DEREGISTERED, IMPORT_COLUMNS
 
 INTUNE = ("Device Serial Number", "Windows Product ID", "Hardware Hash", "Group Tag", "Assigned User")
 PARTNER_CENTER = ("Device Serial Number", "Windows Product ID", "Hardware Hash", "Manufacturer name", "Device model")
@@ -29,7 +29,6 @@ SECOND_AS_OF = "2026-01-16T02:00:00Z"
 
 GRANTED = "2024-01-01T00:00:00Z"
 
-
 Statement = tuple[str, str, str, str]
 """What a customer says of a partner: the partner, a status, since when, and until when."""
 
@@ -38,7 +37,8 @@ Statement = tuple[str, str, str, str]
 class Truth:
     """What must become of a row: a set, any of some primary reasons, any of some warnings, and why it is there.
 
-    `later` is what must become of it in the second night, of a row that waited for what has come by then.
+    `later` is what must become of it in the second night, of a row that waited for what has come by then; `ends` is the
+    serial number of the registration that a departure must end.
     """
 
     scenario: str
@@ -46,6 +46,7 @@ class Truth:
     warnings: tuple[str, ...] = ()
     wanted: str = "registered"
     later: "Truth | None" = None
+    ends: str = ""
 
 
 @dataclass(slots=True)
@@ -163,7 +164,8 @@ class Night:
         self,
         scenario: str,
         tenant: str,
-        *reasons: str,
+        outcome: Device | str,
+        *,
         serial: str = "",
         product_id: str = "",
         hardware_hash: str = "",
@@ -171,10 +173,15 @@ class Night:
         model: str = "",
         why: str = "returned",
         partner: str = "contoso",
+        later: Truth | None = None,
     ) -> None:
-        """Deliver a row that asks for a departure."""
+        """Deliver a row that asks for a departure: of the registered device that it must end, or the reason why not."""
         cells = (serial, product_id, hardware_hash, maker, model, why)
-        self._add(partner, tenant, DEPARTURES, cells, Truth(scenario, reasons, wanted="deregistered"))
+        if isinstance(outcome, str):
+            truth = Truth(scenario, (outcome,), later=later)
+        else:
+            truth = Truth(scenario, wanted=DEREGISTERED, ends=outcome.serial)
+        self._add(partner, tenant, DEPARTURES, cells, truth)
 
     def line(self, truth: Truth, tenant: str, text: bytes, partner: str = "contoso") -> None:
         """Deliver a line of bytes below a header of Intune."""
@@ -266,7 +273,7 @@ _PARTNERS = (
 _AUTHORIZATION_COLUMNS = ("partner_id", "tenant_id", "status", "granted_at", "revoked_at")
 _TENANT_COLUMNS = ("tenant_id", "region", "cloud", "verified_domains")
 _EXCLUSION_COLUMNS = ("tenant_id", "serial_number", "manufacturer", "reason")
-_TRUTH_COLUMNS = ("source_file", "source_line", "scenario", "want", "reasons", "outcome", "warnings")
+_TRUTH_COLUMNS = ("source_file", "source_line", "scenario", "want", "reasons", "outcome", "warnings", "ends")
 
 
 def _write_truths(path: Path, truths: list[tuple[str, int, Truth]]) -> None:
@@ -276,7 +283,8 @@ def _write_truths(path: Path, truths: list[tuple[str, int, Truth]]) -> None:
 def _truth_row(file: str, line: int, truth: Truth) -> tuple[str, ...]:
     outcome = CATALOGUE[truth.reasons[0]].outcome if truth.reasons else None
     want = "rejected" if truth.reasons else truth.wanted
-    return file, str(line), truth.scenario, want, "|".join(truth.reasons), outcome or "", "|".join(truth.warnings)
+    codes, warnings = "|".join(truth.reasons), "|".join(truth.warnings)
+    return file, str(line), truth.scenario, want, codes, outcome or "", warnings, truth.ends
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

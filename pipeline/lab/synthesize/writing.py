@@ -53,7 +53,15 @@ MATCHING_STORIES: tuple[Story, ...] = (
     later_stories.learned_by_tuple,
     later_stories.waited,
 )
-"""Those that tell of devices, in one night or two, and nothing of partners, files and cells."""
+"""Those that tell how devices are told apart, in one night or two, and nothing of partners, files and cells."""
+
+DEPARTURE_STORIES: tuple[Story, ...] = (
+    departure_stories.departures,
+    departure_stories.departures_and_returns,
+    departure_stories.departures_in_doubt,
+    departure_stories.departures_of_last_night,
+)
+"""Those that tell of devices that leave, in one night or two."""
 
 _STORY_SHARE = 0.3
 """Share of rows that tell a story; the rest are new devices by hash."""
