@@ -161,3 +161,12 @@ def repeated(numbers: pl.Series) -> pl.Series:
 def no_ints() -> Ints:
     """None."""
     return np.zeros(0, np.int64)
+
+
+def text_of(values: pl.Series) -> memoryview:
+    """All values of a column of text without nulls, one after the other, as UTF-8."""
+    text = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+    whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+    _, offsets, data = whole.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    return memoryview(data)[bounds[0] : bounds[-1]]

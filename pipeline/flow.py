@@ -27,7 +27,9 @@ from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import Matches, match
-from pipeline.publish.sets import Stamp, publish_sets, write_files
+from pipeline.publish.assembling import Stamp
+from pipeline.publish.bundle import Context
+from pipeline.publish.sets import publish_sets, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
 from pipeline.registry import Registry, RegistryWriter
@@ -119,7 +121,8 @@ def _run(
                     learning = registry.states(decisions["learns_device_id"].drop_nulls())
                     ending = registry.states(night.leaving, ENDING)
                     stamp = Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
-                    publish_sets(reporter, stamp, decided, files, staging, records)
+                    told = Context(reporter, stamp, files, records.folder, records.version)
+                    publish_sets(told, decided, staging, records, executor)
                     records.record(seen(files, docket, config.run_id))
                     records.record(open_rows.events())
                     records.record(heeded(night.words, config.run_id))

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -75,22 +76,41 @@ class _DataFile:
             self._path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files of records that are whole and durable.
+
+    Attributes:
+        said: what the commit has to say of each.
+        paths: where they lie.
+        tells_of_requests: whether events of requests are among what they hold.
+    """
+
+    said: list[log.Action]
+    paths: list[Path]
+    tells_of_requests: bool
+
+
 class RegistryWriter:
     """Writes what one commit adds, batch by batch: a file of devices and one of requests.
 
-    Files that are not handed over are gone at the end.
+    Files that are not handed over are gone at the end. Others, in other processes, may write files for the same commit:
+    they get a name, and what they wrote is adopted; what one of them left that died is gone at the end as well.
     """
 
-    def __init__(self, folder: Path, version: int, added: Iterable[pa.Field] = ()) -> None:
+    def __init__(self, folder: Path, version: int, added: Iterable[pa.Field] = (), name: str | None = None) -> None:
         """Begin.
 
         Args:
             folder: the registry's.
             version: the one that the commit of these records will make.
             added: columns of devices that a later version of the program has added, to be copied.
+            name: what another writer gave; None for one of its own.
         """
-        name = uuid.uuid4()
-        self._version = version
+        name = name or str(uuid.uuid4())
+        self.folder, self.version = folder, version
+        self._names = [name]
+        self._adopted: list[Written] = []
         self._devices = _DataFile(folder / f"{DEVICES}{name}.parquet", pa.schema([*_RECORDS, *added]))
         self._requests = _DataFile(folder / f"{REQUESTS}{name}.parquet", _EVENTS)
         self._handed_over = self._tells_of_requests = False
@@ -121,7 +141,7 @@ class RegistryWriter:
             self.copy_requests(REQUEST_EVENT.validate(_filled(self._dated(events), REQUEST_TYPES)))
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.with_columns(version=pl.lit(self._version, pl.Int64))
+        return rows.with_columns(version=pl.lit(self.version, pl.Int64))
 
     def copy(self, batch: pa.RecordBatch) -> None:
         """Add records of another file of devices, as they are; columns that it lacks are null."""
@@ -140,21 +160,47 @@ class RegistryWriter:
     @property
     def holds_requests(self) -> bool:
         """Whether events of requests are among what it wrote; what people say of steps is none."""
-        return self._tells_of_requests
+        return self._tells_of_requests or any(one.tells_of_requests for one in self._adopted)
+
+    def name_for_another(self) -> str:
+        """A name for a writer of further files of the same commit."""
+        self._names.append(str(uuid.uuid4()))
+        return self._names[-1]
+
+    def adopt(self, written: Written) -> None:
+        """Take files that such a writer has finished."""
+        self._adopted.append(written)
+
+    def finish(self) -> Written:
+        """Finish the files and make them durable, for whoever gave the name."""
+        said = self.hand_over()
+        return Written(said, self.files(), self.holds_requests)
 
     def hand_over(self) -> list[log.Action]:
         """Finish the files and make them durable; what the commit has to name."""
         self._handed_over = True
-        return [*self._devices.finish(), *self._requests.finish()]
+        said = [*self._devices.finish(), *self._requests.finish()]
+        self._remove_all_but(self.files())
+        return [*said, *(action for one in self._adopted for action in one.said)]
 
     def files(self) -> list[Path]:
         """The files that hold anything."""
-        return [*self._devices.path(), *self._requests.path()]
+        own = [*self._devices.path(), *self._requests.path()]
+        return [*own, *(path for one in self._adopted for path in one.paths)]
 
     def discard(self) -> None:
         """Take the files away again."""
         self._devices.discard()
         self._requests.discard()
+        self._adopted.clear()
+        self._remove_all_but([])
+
+    def _remove_all_but(self, kept: list[Path]) -> None:
+        """Remove what others left that were given a name and did not finish."""
+        for name in self._names[1:]:
+            for path in self.folder.glob(f"*{name}*"):
+                if path not in kept:
+                    path.unlink(missing_ok=True)
 
 
 def fill(rows: pl.DataFrame) -> pl.DataFrame:

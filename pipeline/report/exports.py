@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.ingest.layout import Header
 from pipeline.report.findings import findings
 from pipeline.report.folders import partner_folder
+from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.listings import DEPARTURES, ERRORS, OPEN, REGISTERED, Listings
 from pipeline.report.open_rows import Tonight
 from pipeline.report.resubmissions import Resubmissions
@@ -20,7 +21,7 @@ _SENTENCES = {code: reason.sentence for code, reason in CATALOGUE.items()}
 
 
 class Sink(Protocol):
-    """Files of one kind of every partner; their rows are given to `write`, some at a time."""
+    """Files of one kind of every partner; their lines are added some at a time."""
 
     def begin(self, partner_id: str, folder: Path) -> None:
         """Begin those of a partner; they are there, if they stay empty."""
@@ -62,13 +63,27 @@ class Exports:
             for sink in self._sinks:
                 sink.begin(partner_id, folder)
 
-    def write(self, done: pl.DataFrame, rejected: pl.DataFrame) -> None:
-        """Take some rows, carried out and not, in order, with decoded fields and what becomes of their requests."""
+    def tables(self, done: pl.DataFrame, rejected: pl.DataFrame) -> Tables:
+        """Lines of some rows, carried out and not, in order, with decoded fields and what becomes of their requests."""
         said = _said(rejected, self._spellings)
         first = said.unique("at", keep="first").select("at", "field", "found", "expected", "remedy")
-        told = rejected.with_columns(in_resubmit=self._resubmissions.write(rejected, said)).with_row_index("at")
-        self._errors.write(told.join(first, on="at", how="left", maintain_order="left", validate="1:1"))
-        self._registered.write(done.filter(request_kind=REGISTRATION))
+        in_resubmit, to_correct = self._resubmissions.lines(rejected, said)
+        told = rejected.with_columns(in_resubmit=in_resubmit).with_row_index("at")
+        told = told.join(first, on="at", how="left", maintain_order="left", validate="1:1")
+        registered = done.filter(request_kind=REGISTRATION)
+        return {
+            "errors": ERRORS.lines_of(told),
+            "registered": REGISTERED.lines_of(registered),
+            "to_correct": to_correct,
+        }
+
+    def add(self, fragment: Fragment) -> None:
+        """Take the lines of some rows, which follow those before."""
+        for name, lists in (("errors", self._errors), ("registered", self._registered)):
+            for lines in fragment.read(name):
+                lists.add(lines)
+        for lines in fragment.read("to_correct"):
+            self._resubmissions.add(lines)
 
     def remaining(self, steps: pl.DataFrame) -> None:
         """Take what remains of the departures, as partners may know it, with the columns of `schemas.steps`."""

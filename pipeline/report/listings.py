@@ -60,6 +60,10 @@ class Listing:
         """A line of CSV for each row, nothing of which a spreadsheet runs."""
         return lines(safe(cell.cast(pl.String)) for cell in self.columns.values())
 
+    def lines_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The lines of rows of any partners, in order: `partner_id`, `line`."""
+        return rows.drop_nulls("partner_id").select("partner_id", line=self.lines())
+
     def csv(self, rows: pl.DataFrame) -> Iterator[str]:
         """All of a list of one table, its titles first, some lines at a time."""
         yield titles(self.columns)
@@ -163,8 +167,11 @@ class Listings:
 
     def write(self, rows: pl.DataFrame) -> None:
         """Add rows of any partners, each to its own."""
-        told = rows.drop_nulls("partner_id").select("partner_id", line=self._listing.lines())
-        for (partner_id,), mine in told.group_by("partner_id", maintain_order=True):
+        self.add(self._listing.lines_of(rows))
+
+    def add(self, lines: pl.DataFrame) -> None:
+        """Add lines, as `Listing.lines_of` makes them."""
+        for (partner_id,), mine in lines.group_by("partner_id", maintain_order=True):
             self._tables[str(partner_id)].write(mine["line"])
 
     def finish(self) -> dict[str, list[tuple[str, int]]]:

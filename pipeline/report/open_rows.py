@@ -8,11 +8,13 @@ where it names another manufacturer or another tenant. The registry keeps what i
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
 from pipeline.match.keys import fingerprint, named_key
 from pipeline.registry.requests import PENDING_TYPES, Requests
+from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.tables import place
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
@@ -58,7 +60,12 @@ class Tonight:
 
 
 class OpenRows:
-    """Follows rejected rows over runs, while the rows of this one pass by."""
+    """Follows rejected rows over runs.
+
+    `tables` says of some rows of this one what it has to know of them, by what was known before; `add` takes that. The
+    keys of what is carried out, several a row, stay in files, of which only those are looked at that something broken
+    is known by.
+    """
 
     def __init__(self, before: Requests, tonight: Tonight) -> None:
         """Begin with what the registry knows."""
@@ -69,31 +76,30 @@ class OpenRows:
         self._before = self._pending.filter((pl.col("since") > since) & is_told)
         self._history = _exploded(self._before).select(*_NAMED, "first_run", "since", "first_night")
         self._broken = [pl.DataFrame(schema=_BROKEN_TYPES)]
-        self._settled = [pl.DataFrame(schema=_NAMED_TYPES)]
         self._done = [pl.Series("request_id", [], pl.String)]
         self._corrected = [pl.DataFrame(schema=_CORRECTED_TYPES)]
+        self._settled: list[Path] = []
 
     def partners(self) -> list[str]:
         """Who has rows that were open before this run."""
         return self._before["partner_id"].drop_nulls().unique().sort().to_list()
 
-    def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-        """Take some rows of both sets, with their decoded fields and what becomes of their requests.
+    def tables(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> tuple[pl.DataFrame, Tables]:
+        """Look at some rows of both sets, with their decoded fields and what becomes of their requests.
 
         Returns:
             The rejected rows with `first_run`, the run that rejected them first, and `nights`: in how many runs each
-            has been wrong, this one included; null where nobody has to do anything about it.
+            has been wrong, this one included; null where nobody has to do anything about it. And what `add` takes.
         """
         refused = rejected.with_columns(self._manufacturer(), keys=_keys_or_text())
-        for done in (
-            registered.with_columns(self._manufacturer(), keys=_keys()),
-            refused.filter(pl.col("is_done")),
-        ):
-            self._settled.append(_exploded(done).select(_NAMED))
-            self._corrected.append(done.drop_nulls("corrects").select(list(_CORRECTED_TYPES)))
-            self._done.append(
-                done["request_id"].filter(done["request_id"].is_in(self._pending["request_id"].implode()))
-            )
+        kept = registered.with_columns(self._manufacturer())
+        ended = [kept, refused.filter("is_done")]
+        done = pl.concat(one.select("request_id") for one in ended)
+        tables = {
+            "settled": pl.concat([_named(kept), _exploded(ended[1]).select(_NAMED)]),
+            "corrected": pl.concat(one.drop_nulls("corrects").select(list(_CORRECTED_TYPES)) for one in ended),
+            "done": done.filter(pl.col("request_id").is_in(self._pending["request_id"].implode())),
+        }
         named = _exploded(refused.select("row", "request_kind", "partner_id", "tenant_id", "manufacturer", "keys"))
         past = _same(named, self._history).sort("since").group_by("row").agg(pl.col(_FIRST).first())
         own = self._pending.filter("is_mended").select("request_id", "is_mended", *_FIRST)
@@ -113,12 +119,18 @@ class OpenRows:
             line="source_line",
             version=pl.lit(None, pl.Int64),
         )
-        self._broken.append(broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items()))
+        tables["broken"] = broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items())
         nights = pl.when(is_broken & ~pl.col("is_done")).then(self._night - pl.col("first_night") + 1)
         as_delivered = rejected["manufacturer"]
-        return told.with_columns(as_delivered, nights=nights.cast(pl.UInt32)).drop(
-            "keys", "since", "first_night", "is_mended"
-        )
+        told = told.with_columns(as_delivered, nights=nights.cast(pl.UInt32))
+        return told.drop("keys", "since", "first_night", "is_mended"), tables
+
+    def add(self, fragment: Fragment) -> None:
+        """Take what `tables` says of some rows."""
+        self._broken += fragment.read("broken")
+        self._corrected += fragment.read("corrected")
+        self._done += [done["request_id"] for done in fragment.read("done")]
+        self._settled += [fragment.files[name] for name in ("settled",) if name in fragment.files]
 
     def _manufacturer(self) -> pl.Expr:
         """The manufacturer that a row names, as those of a kind are compared; null where it names none."""
@@ -172,8 +184,14 @@ class OpenRows:
         where it came from.
         """
         waits_on_registry = rows["waits_for"].list.contains(Waits.REGISTRY.value).fill_null(value=False)
-        is_named = _names_one_of(rows, pl.concat(self._settled)) & ~((rows["event"] == WAITING) & waits_on_registry)
+        is_named = self._is_settled(rows) & ~((rows["event"] == WAITING) & waits_on_registry)
         return is_named | self._is_corrected(rows)
+
+    def _is_settled(self, rows: pl.DataFrame) -> pl.Series:
+        """Which rows are known by a key of one that was carried out."""
+        own = rows["keys"].explode().drop_nulls().unique()
+        found = [pl.scan_ipc(file).filter(pl.col("key").is_in(own.implode())).collect() for file in self._settled]
+        return _names_one_of(rows, pl.concat([pl.DataFrame(schema=_NAMED_TYPES), *found]))
 
     def _is_corrected(self, rows: pl.DataFrame) -> pl.Series:
         """Which refused rows a row of the same partner and tenant that was carried out names as what it corrects.
@@ -204,7 +222,7 @@ class OpenRows:
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
         broken = _exploded(self._refused().filter(~pl.col("is_mended"))).select(_NAMED)
-        is_named = _names_one_of(self._before, pl.concat(self._settled)) & ~_names_one_of(self._before, broken)
+        is_named = self._is_settled(self._before) & ~_names_one_of(self._before, broken)
         is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)
 
@@ -244,17 +262,30 @@ def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
 
 
+_KEYS = (
+    ("serial", "serial_number"),
+    ("serial", "hash_serial_number"),
+    ("product_id", "windows_product_id"),
+    ("product_id", "hash_product_id"),
+    ("hash", "hardware_hash_id"),
+    ("device_id", "registration_id"),
+)
+"""All that a row names its device by: kind and column."""
+
+
 def _keys() -> pl.Expr:
     """Fingerprints of all that a row names its device by."""
-    named = (
-        named_key("serial", "serial_number"),
-        named_key("serial", "hash_serial_number"),
-        named_key("product_id", "windows_product_id"),
-        named_key("product_id", "hash_product_id"),
-        named_key("hash", "hardware_hash_id"),
-        named_key("device_id", "registration_id"),
-    )
+    named = [named_key(kind, column) for kind, column in _KEYS]
     return pl.concat_list(named).list.drop_nulls().list.unique(maintain_order=True)
+
+
+def _named(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same, a row for each, with the columns of `_NAMED_TYPES`; one may stand there twice.
+
+    Of many rows this is a tenth of the work that lists are.
+    """
+    of_row = [name for name in _NAMED if name != "key"]
+    return pl.concat(rows.select(*of_row, key=named_key(kind, column)).drop_nulls("key") for kind, column in _KEYS)
 
 
 def _keys_or_text() -> pl.Expr:

@@ -9,6 +9,7 @@ from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Header
 from pipeline.intake.staging import whole_record
 from pipeline.report.findings import COLUMN_NAMES
+from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import masked_text, visible_blanks
 from pipeline.report.shown import fairly
 
@@ -68,17 +69,19 @@ class RepairLog:
         self._chosen = chosen.filter(pl.col("on_run_page") | pl.col("on_own_page")).drop("on_own_page")
         self._parts = [pl.DataFrame(schema=_TYPES)]
 
-    def write(self, rows: pl.DataFrame) -> None:
-        """Take what is chosen of some rows: staged columns and those of the sets."""
+    def tables(self, rows: pl.DataFrame) -> Tables:
+        """What is chosen of some rows (`repairs`), which have staged columns and those of the sets."""
         mine = rows.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
-        if mine.is_empty():
-            return
         told = [
             {**row, "field": COLUMN_NAMES.get(column, column), "before": before, "after": after}
             for row in mine.with_columns(text=whole_record()).select(*_READ, "text").iter_rows(named=True)
             for column, before, after in self._changes(row)
         ]
-        self._parts.append(pl.DataFrame(told, _TYPES))
+        return {"repairs": pl.DataFrame(told, _TYPES)}
+
+    def add(self, fragment: Fragment) -> None:
+        """Take the table of some rows."""
+        self._parts += fragment.read("repairs")
 
     def _changes(self, row: dict[str, Any]) -> list[tuple[str, str, str]]:
         """Column, what stood there and what was made of it, of each cell of a line that was changed."""

@@ -1,4 +1,4 @@
-"""Gathers what there is to tell while the rows pass by once, and writes it at the end."""
+"""Tells what there is to tell of a run's rows, some at a time and anywhere; gathers it, and writes it at the end."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
 from pipeline.report.exports import Exports
 from pipeline.report.folders import partner_folder
+from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.names import Names
 from pipeline.report.open_rows import OpenRows
 from pipeline.report.pages import REPORT, Neighbours, write_page
@@ -57,20 +58,27 @@ class Reporter:
         self._open = open_rows
         self._remaining = pl.DataFrame(schema=STEP_TYPES), pl.DataFrame(schema=STEP_TYPES)
 
-    def repaired(self, rows: pl.DataFrame) -> None:
-        """Take some rows of the run as they were staged, with the columns of the sets."""
-        self._repairs.write(rows)
+    def tables(
+        self, rows: pl.DataFrame, registered: pl.DataFrame, rejected: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Tables]:
+        """What there is to tell of some rows; they may be any of the run's, and nothing is kept of them here.
 
-    def write(self, registered: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-        """Take the same rows by the set that they are in, with their decoded fields.
+        Args:
+            rows: as they were staged, with the columns of the sets.
+            registered: those that were carried out, with their decoded fields.
+            rejected: the others.
 
         Returns:
-            The rejected ones with `first_run`, the run that rejected each first.
+            The rejected ones with `first_run`, the run that rejected each first; and what `add` takes.
         """
-        told = self._open.write(registered, rejected)
-        self._shown.write(told)
-        self._exports.write(registered, told)
-        return told
+        told, opened = self._open.tables(registered, rejected)
+        own = self._repairs.tables(rows) | self._shown.tables(told) | self._exports.tables(registered, told)
+        return told, opened | own
+
+    def add(self, fragment: Fragment) -> None:
+        """Take what `tables` told of some rows, which follow those before."""
+        for each in (self._open, self._repairs, self._shown, self._exports):
+            each.add(fragment)
 
     def remaining(self, steps: pl.DataFrame, for_partners: pl.DataFrame) -> None:
         """Take what remains of the departures and what partners may know of it, with the columns of `schemas.steps`."""

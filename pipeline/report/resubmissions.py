@@ -34,6 +34,10 @@ _PLACE_TYPES = {
     "layout": pl.UInt32(),
     "in_workbook": pl.Boolean(),
 }
+_MARKED_TYPES = {
+    "at": pl.UInt32(),
+    "marks": pl.List(pl.Struct({"column": MARK_TYPES["column"], "code": MARK_TYPES["code"]})),
+}
 _LINE_TYPES = {"at": pl.UInt32(), "book": pl.UInt32(), "line": pl.String(), "in_workbook": pl.Boolean()}
 
 
@@ -64,17 +68,22 @@ class _Book:
     def begin(self, folder: Path) -> None:
         self.table = Table(folder, self.name, (*self.columns.values(), *RESENT_TITLES))
 
-    def add(self, rows: pl.DataFrame, said: pl.DataFrame) -> None:
-        """Add lines: one row each, `at` and `line`; `said` has the findings of each `at`."""
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add lines: one row each, `line` and its `marks`."""
         if self.table is None:
             return
         if self.has_workbook:
-            places = {title: at for at, title in enumerate(self.columns.values())}
-            column = pl.col("field").replace_strict(places, default=len(places))  # else the cell that names the reason
-            numbered = rows.select("at", row=pl.int_range(pl.len()) + self.table.rows)
-            marks = said.join(numbered, on="at", how="inner", maintain_order="left").with_columns(column=column)
+            numbered = rows.select("marks", row=pl.int_range(pl.len()) + self.table.rows)
+            marks = numbered.explode("marks").drop_nulls("marks").unnest("marks")
             self.marks.append(marks.select(pl.col(name).cast(dtype) for name, dtype in MARK_TYPES.items()))
         self.table.write(rows["line"])
+
+    def marked(self, said: pl.DataFrame) -> pl.DataFrame:
+        """Which cells are marked of the rows that the findings are about: `at`, `marks`."""
+        places = {title: at for at, title in enumerate(self.columns.values())}
+        column = pl.col("field").replace_strict(places, default=len(places))  # else the cell that names the reason
+        mark = pl.struct(column.cast(MARK_TYPES["column"]).alias("column"), "code")
+        return said.group_by("at", maintain_order=True).agg(marks=mark)
 
     def finish(self, as_of: datetime) -> list[tuple[str, int]]:
         """Complete both files: their names, and how many rows they have."""
@@ -162,8 +171,8 @@ class Resubmissions:
             for number in self._of[partner_id, kind].values():
                 self._books[number].begin(folder)
 
-    def write(self, rejected: pl.DataFrame, said: pl.DataFrame) -> pl.Series:
-        """Take rejected rows.
+    def lines(self, rejected: pl.DataFrame, said: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+        """Make the lines of rejected rows.
 
         Args:
             rejected: rows of the rejected set with their staged columns, and those of `__init__`.
@@ -171,22 +180,31 @@ class Resubmissions:
                 `remedy`.
 
         Returns:
-            For each row, in order, whether it is among those to correct, or why not, in words.
+            For each row, in order, whether it is among those to correct, or why not, in words; and one row for each
+            that is: `book`, `line`, `marks`.
         """
         placed = rejected.with_row_index("at").join(
             self._places, on=_PLACE, how="left", maintain_order="left", validate="m:1"
         )
         sent = placed.filter(is_sent_again() & pl.col("book").is_not_null())
-        of_sent = said.join(sent.select("at"), on="at", how="semi", maintain_order="left")
+        of_sent = said.join(sent.select("at", "book"), on="at", how="inner", maintain_order="left")
         parts = [self._lines(rows, told(of_sent)) for rows in sent.partition_by("layout", "header")]
         made = pl.concat([pl.DataFrame(schema=_LINE_TYPES), *parts]).sort("at")
-        for (book,), mine in made.drop_nulls("line").group_by("book", maintain_order=True):
-            self._books[int(str(book))].add(mine, of_sent)
+        marks = [self._books[book].marked(mine) for (book,), mine in of_sent.group_by("book")]
+        marked = made.drop_nulls("line").join(
+            pl.concat([pl.DataFrame(schema=_MARKED_TYPES), *marks]), on="at", how="left", maintain_order="left"
+        )
         answer = placed.select("at", "book", why=why_not()).join(
             made.select("at", "line", "in_workbook"), on="at", how="left", maintain_order="left", validate="1:1"
         )
         given = pl.when("in_workbook").then(pl.lit(_YES)).otherwise(pl.lit(_IN_CSV))
-        return answer.select(in_resubmit=pl.when(pl.col("line").is_not_null()).then(given).otherwise("why")).to_series()
+        is_given = pl.when(pl.col("line").is_not_null()).then(given).otherwise("why")
+        return answer.select(in_resubmit=is_given).to_series(), marked.select("book", "line", "marks")
+
+    def add(self, lines: pl.DataFrame) -> None:
+        """Take lines, each into its file."""
+        for (book,), mine in lines.group_by("book", maintain_order=True):
+            self._books[int(str(book))].add(mine)
 
     def _lines(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
         """Lines of the rows below one header in files of the same columns, null where a cell could do harm."""

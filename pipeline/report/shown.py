@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.report.findings import findings
+from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import brief, masked
 from schemas.reasons import CATALOGUE
 
@@ -75,17 +76,23 @@ class ShownRows:
         self._parts = [pl.DataFrame(schema=_TYPES)]
         self._waiting = [pl.DataFrame(schema=_WAITING_TYPES)]
 
-    def write(self, rejected: pl.DataFrame) -> None:
-        """Take what is chosen of some rejected rows, and count all of them that wait since an earlier run.
+    def tables(self, rejected: pl.DataFrame) -> Tables:
+        """What is chosen of some rejected rows (`shown`), and how many of all wait since an earlier run (`waiting`).
 
         Args:
             rejected: columns of the rejected set, decoded fields, `row`, `nights`, `is_waiting`.
         """
         rejected = rejected.with_columns(again=pl.col("is_waiting") & (pl.col("first_run") != pl.col("run_id")))
-        self._waiting.append(rejected.filter("again").group_by("partner_id", "reason").agg(rows=pl.len()))
+        waiting = rejected.filter("again").group_by("partner_id", "reason").agg(rows=pl.len())
         mine = rejected.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
-        if mine.is_empty():
-            return
+        return {"waiting": waiting, "shown": self._told(mine) if mine.height else pl.DataFrame(schema=_TYPES)}
+
+    def add(self, fragment: Fragment) -> None:
+        """Take the tables of some rows."""
+        self._parts += fragment.read("shown")
+        self._waiting += fragment.read("waiting")
+
+    def _told(self, mine: pl.DataFrame) -> pl.DataFrame:
         found = findings(mine, codes=pl.concat_list("reason"), spellings=self._spellings)
         told = found.drop("source_file", "source_line", "level")
         own = mine.select(
@@ -103,7 +110,7 @@ class ShownRows:
         usual = pl.col("code").replace_strict(_REMEDIES, return_dtype=pl.String)
         told = told.with_columns(remedy=pl.when(pl.col("remedy") != usual).then("remedy"))
         both = pl.concat([own, told], how="horizontal")
-        self._parts.append(both.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items()))
+        return both.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items())
 
     def collected(self) -> pl.DataFrame:
         """One row a shown row, with the columns of `_TYPES`."""

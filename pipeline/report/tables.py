@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline import arrays
 from pipeline.ingest.secrets import MASK
 
 MOST_ROWS = 250_000
@@ -91,8 +92,8 @@ class Table:
             if self._in_file == MOST_ROWS:
                 self._go_on()
             part, rows = rows.head(MOST_ROWS - self._in_file), rows.slice(MOST_ROWS - self._in_file)
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write("".join(part))
+            with self.path.open("ab") as file:
+                file.write(arrays.text_of(part))
             self._in_file += len(part)
             self.rows += len(part)
 
