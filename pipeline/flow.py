@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig, require_config
 from pipeline.decide import decide, has_reason
-from pipeline.departing import Terms, departed, departing, for_customers
+from pipeline.departing import Terms, departed, departing, final_before, for_customers
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
@@ -188,7 +188,7 @@ def _decide(
     # Barrier: publishing needs every decision.
     with clock("decide"):
         words = words_on(arrivals, files, docket.requests.decisions, remaining)
-        gone = departed(arrivals, remaining, matches, leaving, words)
+        gone = departed(arrivals, remaining, matches, leaving, words, final_before(arrivals, files, docket))
         decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
     return _Night(intake, files, leaving, remaining, matches, words, decisions, decided)

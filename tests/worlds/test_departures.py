@@ -330,6 +330,23 @@ def test_a_device_that_leaves_tonight_is_not_registered_again_tonight(world):
     assert primary(world.run()) == {(HERE + "d.csv", 2): None}
 
 
+@pytest.mark.parametrize("reason", ["sold", "repair"])
+def test_what_asked_before_its_device_left_is_decided_again_in_vain(world, reason):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    world.deliver(HERE + "b.csv", {HASH: capture(recaptured(device, world.factory)), TAG: "x" * 200, USER: "nobody"})
+    world.deliver(HERE + "c.csv", {HASH: capture(world.factory.device()), TAG: "x" * 200})
+    world.run()
+    leave(world, OUT, {HASH: capture(device), REASON: reason})
+    world.deliver(HERE + "d.csv", {HASH: capture(recaptured(device, world.factory))})
+    assert primary(world.run())[HERE + "d.csv", 2] == "DEVICE_LEFT"
+    again = world.run(reprocess=True, group_tag_limit=300)
+    assert primary(again)[HERE + "d.csv", 2] == "DEVICE_LEFT"
+    assert again.registered["source_file"].to_list() == [HERE + "c.csv"]
+    world.deliver(HERE + "e.csv", {HASH: capture(recaptured(device, world.factory))})
+    assert primary(world.run())[HERE + "e.csv", 2] is None
+
+
 @pytest.mark.parametrize("by", ["hash", "product_id", "serial", "tuple"])
 def test_a_departure_and_a_registration_that_name_each_other_wait_for_nobody(world, by):
     device = world.factory.device()
