@@ -108,7 +108,7 @@ def _run(
             with _records(config, registry, place) as records:
                 with clock("publish"):
                     tonight = Tonight(config.run_id, config.as_of, config.wait_days, reference.manufacturers)
-                    open_rows = OpenRows(docket.requests, tonight)
+                    open_rows = OpenRows(docket.requests, tonight, night.over)
                     publication = place.begin_publication()
                     described = intake.files.with_columns(files["request_kind"])
                     reporter = Reporter(publication, intake.rows, described, intake.headers, decided, open_rows)
@@ -154,6 +154,7 @@ class _Night:
         words: what operators have said of those.
         decisions: of each row, in order.
         decided: the same, and what becomes of its request.
+        over: ids of requests that waited and are final.
     """
 
     intake: Intake
@@ -164,6 +165,7 @@ class _Night:
     words: pl.DataFrame
     decisions: pl.DataFrame
     decided: pl.DataFrame
+    over: pl.Series
 
 
 def _decide(
@@ -179,7 +181,8 @@ def _decide(
         leaving = left.ended["device_id"]
         remaining = registry.without(leaving)
         if leaving.len():
-            intake = read.only(due(read, files, docket.without_waiting_for(left.ended)))
+            docket = docket.without_waiting_for(left.ended)
+            intake = read.only(due(read, files, docket))
         arrivals = intake.of_kind(REGISTRATION)
     # Barrier: matching needs the components of every row that may be registered.
     with clock("match"):
@@ -191,7 +194,7 @@ def _decide(
         gone = departed(arrivals, remaining, matches, leaving, words, final_before(arrivals, files, docket))
         decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
-    return _Night(intake, files, leaving, remaining, matches, words, decisions, decided)
+    return _Night(intake, files, leaving, remaining, matches, words, decisions, decided, docket.over)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:

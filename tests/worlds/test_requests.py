@@ -194,9 +194,17 @@ def test_what_waited_for_a_device_is_final_once_it_is_sold(world):
     world.deliver(HERE + "a.csv", {HASH: capture(device)})
     ids = world.run().registered["device_id"]
     world.deliver(HERE + "b.csv", {HASH: capture(with_board(device, world.factory))})
-    assert primary(world.run()) == {(HERE + "b.csv", 2): "BOARD_REPLACED"}
+    night = world.run()
+    assert (primary(night), waits(night)) == ({(HERE + "b.csv", 2): "BOARD_REPLACED"}, ["yes"])
     remove(world, ids, "sold")
-    assert counts(world.run()) == (0, 0, 0, 0, 0)
+    night = world.run()
+    assert (counts(night), waits(night)) == ((0, 0, 0, 0, 0), ["no"])
+
+
+def waits(night):
+    """Of each open row, whether its partner is told that it waits."""
+    told = night.result.folder / "report" / "contoso" / "open.csv"
+    return pl.read_csv(told)["Waits"].to_list()
 
 
 def test_waiting_ends(world):
