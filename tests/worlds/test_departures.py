@@ -126,6 +126,11 @@ def test_what_is_no_list_is_not_taken_for_one(world, line):
     assert night.deregistered.height == (0 if line != "A1;x" else 1)
 
 
+def test_a_header_that_names_no_identity_is_none(world):
+    world.put(OUT, b"Manufacturer name,Device model,Note\nLENOVO,20XW,A1B2C3\n")
+    assert set(map(tuple, world.run().reasons().values())) == {("FILE_HEADER_UNKNOWN",)}
+
+
 DISAGREEING = {
     "serial": ({SERIAL: "5CG0000XXX"}, "SERIAL_MISMATCH"),
     "product ID": ({PRODUCT_ID: "3305123456781"}, "PRODUCT_ID_MISMATCH"),
