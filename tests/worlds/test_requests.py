@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -228,6 +229,20 @@ def test_rows_in_each_others_way_end_together_and_none_registers(world):
         "DUPLICATE_IN_BATCH",
     }
     assert counts(world.run(as_of=AS_OF + timedelta(days=90))) == (0, 0, 0, 0, 0)
+
+
+def test_a_row_without_a_hash_ends_no_waiting_of_one_with_a_hash(world):
+    device = world.factory.device()
+    twin = replace(world.factory.device(), product_id=device.product_id)
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", {HASH: capture(device)})
+    world.run()
+    world.deliver(HERE + "old.csv", {PRODUCT_ID: device.product_id})
+    assert counts(world.run())[-1] == 1
+    world.deliver(HERE + "new.csv", {HASH: capture(device)}, {HASH: capture(twin)})
+    night = world.run(as_of=AS_OF + timedelta(days=50))
+    assert primary(night)[HERE + "new.csv", 2] == "REGISTERED_OTHER_TENANT"
+    assert primary(night)[HERE + "old.csv", 2] == "AMBIGUOUS_MATCH"
+    assert set(primary(world.run(as_of=AS_OF + timedelta(days=90)))) == {(HERE + "new.csv", 2)}
 
 
 def test_a_duplicate_waits_with_the_row_that_it_points_at(world):
