@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.clock import Clock
 from pipeline.config import DRY_RUNS, RunConfig, require_config
 from pipeline.decide import decide, has_reason
-from pipeline.departing import Terms, departed, departing, for_customers
+from pipeline.departing import Terms, departed, departing, final_before, for_customers
 from pipeline.engine import executor_for
 from pipeline.errors import Fault, RegistryConflict, UsageError
 from pipeline.ingest import Inbox, inbox_at, with_sheets
@@ -114,7 +114,7 @@ def _run(
             with _records(config, registry, place) as records:
                 with clock("publish"):
                     tonight = Tonight(config.run_id, config.as_of, config.wait_days, reference.manufacturers)
-                    open_rows = OpenRows(docket.requests, tonight)
+                    open_rows = OpenRows(docket.requests, tonight, night.over)
                     publication = place.begin_publication()
                     described = intake.files.with_columns(files["request_kind"])
                     reporter = Reporter(publication, intake.rows, described, intake.headers, decided, open_rows)
@@ -161,6 +161,7 @@ class _Night:
         words: what operators have said of those.
         decisions: of each row, in order.
         decided: the same, and what becomes of its request.
+        over: ids of requests that waited and are final.
     """
 
     intake: Intake
@@ -171,6 +172,7 @@ class _Night:
     words: pl.DataFrame
     decisions: pl.DataFrame
     decided: pl.DataFrame
+    over: pl.Series
 
 
 def _decide(
@@ -186,7 +188,8 @@ def _decide(
         leaving = left.ended["device_id"]
         remaining = registry.without(leaving)
         if leaving.len():
-            intake = read.only(due(read, files, docket.without_waiting_for(left.ended)))
+            docket = docket.without_waiting_for(left.ended)
+            intake = read.only(due(read, files, docket))
         arrivals = intake.of_kind(REGISTRATION)
     # Barrier: matching needs the components of every row that may be registered.
     with clock("match"):
@@ -195,10 +198,10 @@ def _decide(
     # Barrier: publishing needs every decision.
     with clock("decide"):
         words = words_on(arrivals, files, docket.requests.decisions, remaining)
-        gone = departed(arrivals, remaining, matches, leaving, words)
+        gone = departed(arrivals, remaining, matches, leaving, words, final_before(arrivals, files, docket))
         decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
-    return _Night(intake, files, leaving, remaining, matches, words, decisions, decided)
+    return _Night(intake, files, leaving, remaining, matches, words, decisions, decided, docket.over)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:

@@ -15,6 +15,7 @@ from pipeline.ingest.layout import (
     is_blank,
     is_remark,
     may_be_row,
+    parse_names,
 )
 from pipeline.ingest.lines import NEWLINE, RECORD_LIMIT
 from pipeline.ingest.unheaded import likeliest_header
@@ -95,7 +96,8 @@ def _without_header(before: list[_Line], kind: str) -> Opening:
     told = [found[1] for _, line in remarks if (found := SEPARATOR.fullmatch(_shown(line)))]
     delimiter = told[-1] if told else guess_delimiter(_shown(raw))
     header = assumed_header(kind, delimiter)
-    if header:
+    named = parse_names(_shown(raw), delimiter, kind)
+    if header and (named is None or len(named.cells) == 1):  # what names columns, and no device's, begins no list
         return Opening(header, delimiter, first, tuple(at for at, _ in remarks))
     lines = [_shown(raw[:RECORD_LIMIT]) for _, raw in before]
     meant = likeliest_header([line for line in lines if not is_remark(line)] or lines)

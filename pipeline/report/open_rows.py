@@ -39,6 +39,9 @@ _NAMED_TYPES = {
 }
 _NAMED = list(_NAMED_TYPES)
 _CORRECTED_TYPES = {"partner_id": pl.String(), "tenant_id": pl.String(), "corrects": pl.String()}
+_FINAL = pl.lit([Waits.DELIVERY.value])
+"""What is final waits for, whatever would have mended it before."""
+
 _ORDER = ("since", "partner_id", "source_file", "source_line")
 
 
@@ -67,13 +70,19 @@ class OpenRows:
     is known by.
     """
 
-    def __init__(self, before: Requests, tonight: Tonight) -> None:
-        """Begin with what the registry knows."""
-        self.tonight, self._night = tonight, before.nights + 1
+    def __init__(self, before: Requests, tonight: Tonight, over: pl.Series) -> None:
+        """Begin with what the registry knows.
+
+        Args:
+            before: all that was asked.
+            tonight: the run.
+            over: ids of the requests that waited and wait no more (`pipeline.requests.docket.Docket.over`).
+        """
+        self.tonight, self._night, self._over = tonight, before.nights + 1, over
         self._pending = before.pending.with_columns(pl.col("is_mended").fill_null(value=False))
-        since = pl.lit(tonight.as_of, PENDING_TYPES["since"]) - timedelta(days=tonight.wait_days)
+        self._oldest = pl.lit(tonight.as_of, PENDING_TYPES["since"]) - timedelta(days=tonight.wait_days)
         is_told = ~pl.col("reason").is_in(_NOBODYS) & ~pl.col("is_mended")
-        self._before = self._pending.filter((pl.col("since") > since) & is_told)
+        self._before = self._pending.filter((pl.col("since") > self._oldest) & is_told)
         self._history = _exploded(self._before).select(*_NAMED, "first_run", "since", "first_night")
         self._broken = [pl.DataFrame(schema=_BROKEN_TYPES)]
         self._done = [pl.Series("request_id", [], pl.String)]
@@ -228,12 +237,13 @@ class OpenRows:
 
     def _told(self, rows: pl.DataFrame, nights: int | None = None) -> pl.DataFrame:
         last = self._night if nights is None else nights
+        is_over = pl.col("request_id").is_in(self._over.implode()) | (pl.col("waits_from") <= self._oldest)
         return rows.select(
             "partner_id",
             "tenant_id",
             "source_file",
             "reason",
-            "waits_for",
+            pl.when((pl.col("event") == WAITING) & is_over).then(_FINAL).otherwise("waits_for").alias("waits_for"),
             "first_run",
             "since",
             source_line=pl.col("line").cast(pl.UInt32),

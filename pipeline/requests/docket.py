@@ -57,6 +57,12 @@ class Docket:
     settled: pl.Series | None
     opened: int
 
+    @property
+    def over(self) -> pl.Series:
+        """Ids of the requests that the registry has waiting and that wait no more: they are final."""
+        waiting = self.requests.pending.filter(pl.col("event") == WAITING)["request_id"]
+        return waiting.filter(~waiting.is_in(self.again["request_id"].implode()))
+
     def without_waiting_for(self, ended: pl.DataFrame) -> "Docket":
         """The same, as far as it registers, once registrations have ended in this run.
 

@@ -131,12 +131,22 @@ def _with_ends(own: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rivals(decided: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of positions of rows that stand in each other's way: `left`, `right`."""
-    places = decided.select("row", right=pl.int_range(pl.len()))
-    rivals = decided.select("matched_row", left=pl.int_range(pl.len())).filter(
-        decided.select(pl.any_horizontal(_IN_EACH_OTHERS_WAY)).to_series()
-    )
-    return rivals.join(places, left_on="matched_row", right_on="row", how="inner").select("left", "right")
+    """Pairs of positions of rows that stand in each other's way: `left`, `right`.
+
+    Both are stopped by it. One that points at a row with a hash, which it may be, and has none is in no way of that.
+    """
+    stopped = decided.select(
+        "matched_row",
+        "row",
+        left=pl.int_range(pl.len()),
+        is_claim="CONFLICTING_CLAIMS",
+        has_hash=pl.col("identity").eq_missing("hash"),
+        is_stopped=pl.any_horizontal(_IN_EACH_OTHERS_WAY),
+    ).filter("is_stopped")
+    others = stopped.select(matched_row="row", right="left", other_has_hash="has_hash")
+    pairs = stopped.join(others, on="matched_row", how="inner")
+    is_mutual = pl.col("is_claim") | pl.col("has_hash") | ~pl.col("other_has_hash")
+    return pairs.filter(is_mutual).select("left", "right")
 
 
 def _waits_from(rows: pl.DataFrame, rivals: pl.DataFrame) -> pl.Series:

@@ -80,6 +80,7 @@ class Registration:
     board: int
     tenant: str
     ended: bool = False
+    ended_after: int = 0
 
 
 @dataclass
@@ -93,6 +94,7 @@ class Request:
     since: datetime | None = None
     registration: Registration | None = None
     met: Registration | None = None
+    night: int = 0
 
 
 @dataclass
@@ -110,6 +112,7 @@ class Decision:
     registration: Registration | None = None
     state: str = WAITS
     since: datetime | None = None
+    final_since: int | None = None
 
     @property
     def primary(self) -> str | None:
@@ -149,6 +152,7 @@ class Ledger:
     def __init__(self) -> None:
         self.requests: dict[tuple[object, ...], Request] = {}
         self.registrations: list[Registration] = []
+        self.nights = 0
 
     @property
     def live(self) -> list[Registration]:
@@ -156,7 +160,7 @@ class Ledger:
 
     def remove(self, registration: Registration, reason: str) -> None:
         """End a registration; what has waited for the device in its tenant ends with it, unless it comes back."""
-        registration.ended = True
+        registration.ended, registration.ended_after = True, self.nights
         if "repair" in reason:
             return
         for request in self.requests.values():
@@ -190,6 +194,7 @@ class Ledger:
         first_time = sum(decision.key not in self.requests for decision in decisions)
         self._decide(decisions, rules)
         if not rules.dry_run:
+            self.nights += 1
             self._remember(decisions)
         return Night(rules, decisions, settled, first_time, processed)
 
@@ -208,7 +213,10 @@ class Ledger:
         known = self.requests.get(key)
         tenant = row.tenant or delivery.folder
         first = known.first if known else rules.as_of
-        return Decision((path, line), key, row, delivery.partner, tenant, first)
+        decision = Decision((path, line), key, row, delivery.partner, tenant, first)
+        if known and not (known.state == WAITS and rules.in_time(known.since)):
+            decision.final_since = known.night
+        return decision
 
     def _decide(self, decisions: list[Decision], rules: Rules) -> None:
         for decision in decisions:
@@ -260,7 +268,16 @@ class Ledger:
             and request.tenant == decision.tenant
             and _cells(request.row) == _cells(decision.row)
         ]
-        return bool(before) and all(before)
+        return (bool(before) and all(before)) or self._left_since(decision)
+
+    def _left_since(self, decision: Decision) -> bool:
+        """What was final, of a device that has left since it was read first."""
+        return decision.final_since is not None and any(
+            (ended.device, ended.board, ended.tenant) == (decision.row.device, decision.row.board, decision.tenant)
+            and ended.ended_after >= decision.final_since
+            for ended in self.registrations
+            if ended.ended
+        )
 
     def _remember(self, decisions: list[Decision]) -> None:
         for decision in decisions:
@@ -276,6 +293,7 @@ class Ledger:
             met = decision.registration
             known.met = met if met is not None and met.tenant == decision.tenant else None
             before = self.requests.get(decision.key)
+            known.night = before.night if before else self.nights
             assert before is None or before.state != CARRIED, "carried out, and decided again"
             self.requests[decision.key] = known
 

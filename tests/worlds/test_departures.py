@@ -130,6 +130,11 @@ def test_what_is_no_list_is_not_taken_for_one(world, line):
     assert night.deregistered.height == (0 if line != "A1;x" else 1)
 
 
+def test_a_header_that_names_no_identity_is_none(world):
+    world.put(OUT, b"Manufacturer name,Device model,Note\nLENOVO,20XW,A1B2C3\n")
+    assert set(map(tuple, world.run().reasons().values())) == {("FILE_HEADER_UNKNOWN",)}
+
+
 DISAGREEING = {
     "serial": ({SERIAL: "5CG0000XXX"}, "SERIAL_MISMATCH"),
     "product ID": ({PRODUCT_ID: "3305123456781"}, "PRODUCT_ID_MISMATCH"),
@@ -333,6 +338,23 @@ def test_a_device_that_leaves_tonight_is_not_registered_again_tonight(world):
     assert night[HERE + "c.csv", 2] in {"DEVICE_LEFT", "DUPLICATE_IN_BATCH"}
     world.deliver(HERE + "d.csv", {HASH: capture(recaptured(device, world.factory))})
     assert primary(world.run()) == {(HERE + "d.csv", 2): None}
+
+
+@pytest.mark.parametrize("reason", ["sold", "repair"])
+def test_what_asked_before_its_device_left_is_decided_again_in_vain(world, reason):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    world.deliver(HERE + "b.csv", {HASH: capture(recaptured(device, world.factory)), TAG: "x" * 200, USER: "nobody"})
+    world.deliver(HERE + "c.csv", {HASH: capture(world.factory.device()), TAG: "x" * 200})
+    world.run()
+    leave(world, OUT, {HASH: capture(device), REASON: reason})
+    world.deliver(HERE + "d.csv", {HASH: capture(recaptured(device, world.factory))})
+    assert primary(world.run())[HERE + "d.csv", 2] == "DEVICE_LEFT"
+    again = world.run(reprocess=True, group_tag_limit=300)
+    assert primary(again)[HERE + "d.csv", 2] == "DEVICE_LEFT"
+    assert again.registered["source_file"].to_list() == [HERE + "c.csv"]
+    world.deliver(HERE + "e.csv", {HASH: capture(recaptured(device, world.factory))})
+    assert primary(world.run())[HERE + "e.csv", 2] is None
 
 
 @pytest.mark.parametrize("by", ["hash", "product_id", "serial", "tuple"])

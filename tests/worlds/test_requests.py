@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -206,9 +207,17 @@ def test_what_waited_for_a_device_is_final_once_it_is_sold(world):
     world.deliver(HERE + "a.csv", {HASH: capture(device)})
     ids = world.run().registered["device_id"]
     world.deliver(HERE + "b.csv", {HASH: capture(with_board(device, world.factory))})
-    assert primary(world.run()) == {(HERE + "b.csv", 2): "BOARD_REPLACED"}
+    night = world.run()
+    assert (primary(night), waits(night)) == ({(HERE + "b.csv", 2): "BOARD_REPLACED"}, ["yes"])
     remove(world, ids, "sold")
-    assert counts(world.run()) == (0, 0, 0, 0, 0)
+    night = world.run()
+    assert (counts(night), waits(night)) == ((0, 0, 0, 0, 0), ["no"])
+
+
+def waits(night):
+    """Of each open row, whether its partner is told that it waits."""
+    told = night.result.folder / "report" / "contoso" / "open.csv"
+    return pl.read_csv(told)["Waits"].to_list()
 
 
 def test_waiting_ends(world):
@@ -232,6 +241,20 @@ def test_rows_in_each_others_way_end_together_and_none_registers(world):
         "DUPLICATE_IN_BATCH",
     }
     assert counts(world.run(as_of=AS_OF + timedelta(days=90))) == (0, 0, 0, 0, 0)
+
+
+def test_a_row_without_a_hash_ends_no_waiting_of_one_with_a_hash(world):
+    device = world.factory.device()
+    twin = replace(world.factory.device(), product_id=device.product_id)
+    world.deliver(f"contoso/{OTHER_TENANT}/a.csv", {HASH: capture(device)})
+    world.run()
+    world.deliver(HERE + "old.csv", {PRODUCT_ID: device.product_id})
+    assert counts(world.run())[-1] == 1
+    world.deliver(HERE + "new.csv", {HASH: capture(device)}, {HASH: capture(twin)})
+    night = world.run(as_of=AS_OF + timedelta(days=50))
+    assert primary(night)[HERE + "new.csv", 2] == "REGISTERED_OTHER_TENANT"
+    assert primary(night)[HERE + "old.csv", 2] == "AMBIGUOUS_MATCH"
+    assert set(primary(world.run(as_of=AS_OF + timedelta(days=90)))) == {(HERE + "new.csv", 2)}
 
 
 def test_a_duplicate_waits_with_the_row_that_it_points_at(world):
