@@ -9,7 +9,7 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.storage.objects import Location, at_hand, below
-from schemas.reasons import CATALOGUE, Reason
+from schemas.reasons import CATALOGUE, Outcome, Reason
 
 
 @click.command()
@@ -64,4 +64,6 @@ def _told(reason: Reason) -> list[str]:
     outcome = f"outcome: {reason.outcome}" if reason.outcome else "a warning: the row is registered all the same"
     lines = [f"{reason.code} ({reason.family})", reason.sentence, f"expected: {reason.expected}"]
     lines += [f"what to do: {reason.remedy}", f"who must act: {reason.owner}", outcome]
+    if reason.outcome is Outcome.REVIEW:
+        lines.append("or an operator decides: autopilot-intake review decide RUN FILE:LINE")
     return [*lines, *([f"Microsoft: {reason.microsoft}"] if reason.microsoft else [])]

@@ -8,6 +8,7 @@ import polars as pl
 from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
+from pipeline.report.decided import DecidedRows
 from pipeline.report.exports import Exports
 from pipeline.report.folders import partner_folder
 from pipeline.report.names import Names
@@ -53,6 +54,7 @@ class Reporter:
         self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.tonight)
         self._shown = ShownRows(decided.filter(is_rejected), open_rows.tonight.spellings)
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
+        self._decided = DecidedRows()
         self._open = open_rows
 
     def repaired(self, rows: pl.DataFrame) -> None:
@@ -67,6 +69,7 @@ class Reporter:
         """
         told = self._open.write(registered, rejected)
         self._shown.write(told)
+        self._decided.write(registered, told)
         self._exports.write(registered, told)
         return told
 
@@ -94,6 +97,7 @@ class Reporter:
             cases,
             unfixed,
             self._open.fixed(),
+            self._decided.collected(),
         )
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}
