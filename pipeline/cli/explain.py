@@ -11,6 +11,9 @@ from pipeline.errors import UsageError
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.reasons import CATALOGUE, Outcome, Reason
 
+_MOST_MEANT = 5
+"""Codes named of those that hold what was typed."""
+
 
 @click.command()
 @click.argument("code", required=False)
@@ -42,8 +45,9 @@ def _found(code: str) -> Reason:
     if reason is None:
         import difflib  # noqa: PLC0415 - help answers sooner without it
 
-        close = difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`explain` alone lists them all"
+        named = [name for name in CATALOGUE if code.upper() in name]
+        close = named[:_MOST_MEANT] or difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
+        hint = f"did you mean {', '.join(close)}?" if close else "`explain` alone lists them all"
         message = f"{code}: no such reason; {hint}"
         raise UsageError(message)
     return reason
