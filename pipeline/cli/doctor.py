@@ -64,8 +64,8 @@ def _checked(name: str, check: Callable[[], list[str]]) -> list[dict[str, str | 
         told, *notes = check()
     except IntakeError as error:
         return [{"check": name, "ok": False, "level": "FAIL", "told": str(error)}]
-    well = {"check": name, "ok": True, "level": "ok", "told": told}
-    return [well, *({**well, "level": "note", "told": note} for note in notes)]
+    told_by_level = [("ok", told), *(("note", note) for note in notes)]
+    return [{"check": name, "ok": True, "level": level, "told": text} for level, text in told_by_level]
 
 
 def _versions() -> list[str]:

@@ -9,7 +9,10 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.storage.objects import Location, at_hand, below
-from schemas.reasons import CATALOGUE, Reason
+from schemas.reasons import CATALOGUE, Outcome, Reason
+
+_MOST_MEANT = 5
+"""Codes named of those that hold what was typed."""
 
 
 @click.command()
@@ -42,8 +45,9 @@ def _found(code: str) -> Reason:
     if reason is None:
         import difflib  # noqa: PLC0415 - help answers sooner without it
 
-        close = difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`explain` alone lists them all"
+        named = [name for name in CATALOGUE if code.upper() in name]
+        close = named[:_MOST_MEANT] or difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
+        hint = f"did you mean {', '.join(close)}?" if close else "`explain` alone lists them all"
         message = f"{code}: no such reason; {hint}"
         raise UsageError(message)
     return reason
@@ -64,4 +68,6 @@ def _told(reason: Reason) -> list[str]:
     outcome = f"outcome: {reason.outcome}" if reason.outcome else "a warning: the row is registered all the same"
     lines = [f"{reason.code} ({reason.family})", reason.sentence, f"expected: {reason.expected}"]
     lines += [f"what to do: {reason.remedy}", f"who must act: {reason.owner}", outcome]
+    if reason.outcome is Outcome.REVIEW:
+        lines.append("or an operator decides: autopilot-intake review decide RUN FILE:LINE")
     return [*lines, *([f"Microsoft: {reason.microsoft}"] if reason.microsoft else [])]

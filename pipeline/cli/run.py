@@ -78,7 +78,8 @@ def configured(inbox: tuple[Location, ...], settings: dict[str, Any]) -> RunConf
         inbox = (options.INBOX_FOLDER,)
     if not inbox:
         message = (
-            "Missing argument 'INBOX...'; name the folder that holds <partner_id>/ folders, or set inbox in intake.toml"
+            "Missing argument 'INBOX...'; name the folder that holds <partner_id>/ folders, set inbox in intake.toml, "
+            "or work in a folder that `autopilot-intake init FOLDER` made"
         )
         raise UsageError(message)
     of_run = {name: value for name, value in settings.items() if name not in _OF_COMMAND}

@@ -5,6 +5,9 @@ import polars as pl
 from pipeline.match.compare import Verdict
 from schemas.requests import DIFFERENT, SAME
 
+WORD = "an operator has decided: "
+"""How the evidence of a row says that a word on it counted; the word follows."""
+
 _LIFTED = ("BOARD_REPLACED", "AMBIGUOUS_MATCH", "PROBABLE_DUPLICATE")
 _AT_ODDS = ("two_tenants", "in_doubt", "rival", "contradicted", "in_crowd")
 """What rows of the batch, or a crowd, say of a row: no word on registrations answers that."""
@@ -38,7 +41,7 @@ def heed(codes: pl.DataFrame, found: pl.DataFrame, words: pl.DataFrame, portals:
     is_same = (pl.col("decision") == SAME) & pl.col("registered_via").is_not_null()
     lifting = told.filter(is_same | (pl.col("decision") == DIFFERENT)).select(
         "row",
-        word=pl.format("an operator has decided: {} {}", "decision", pl.col("decided_on").list.join(", ")),
+        word=pl.format(f"{WORD}{{}} {{}}", "decision", pl.col("decided_on").list.join(", ")),
         is_of=pl.when(is_same).then("device_id"),
         by_customer=pl.when(is_same).then(pl.col("registered_via").is_in(portals)),
     )

@@ -81,7 +81,7 @@ class Registry(Records):
         if not has_log(folder):
             require_vacant(folder)
             if not create:
-                message = f"registry {folder}: not found; check the path, or create it with --create-registry"
+                message = f"registry {folder}: not found; check the path; a new one is made by `run --create-registry`"
                 raise NoRegistryError(message)
             with damage_told(folder):
                 _create(folder)

@@ -28,6 +28,9 @@ _MOST_TENANTS = 200
 _MOST_FIXED = 200
 """Rows listed of those that were put right."""
 
+_MOST_DECIDED = 200
+"""Rows listed of those that an operator has decided."""
+
 _MATCHED = [Outcome.DUPLICATE, Outcome.REVIEW]
 
 Content = dict[str, Any]
@@ -47,6 +50,7 @@ class Told:
         fixed: what was wrong before and is registered now, the same.
         remaining: what remains of the departures, with the columns of `schemas.steps.STEP_TYPES`.
         remaining_for_partners: the same as partners may know it.
+        decided: rows that were decided by an operator's word (`pipeline.report.decided`).
     """
 
     summary: Summary
@@ -58,6 +62,7 @@ class Told:
     fixed: pl.DataFrame
     remaining: pl.DataFrame
     remaining_for_partners: pl.DataFrame
+    decided: pl.DataFrame
 
     def tenants(self) -> pl.Series:
         """Tenants that pages name."""
@@ -67,16 +72,16 @@ class Told:
     def by_partner(self, partners: list[str]) -> dict[str | None, "Told"]:
         """The same of each partner alone, and of those named; of the review cases those whose sides are its own."""
         own_cases = self.cases.review.filter("own")
-        frames = [self.shown, self.waiting, self.repaired, own_cases, self.cases.of, self.unfixed, self.fixed]
-        frames.append(self.remaining_for_partners)
+        frames = [self.shown, self.waiting, self.repaired, own_cases, self.cases.of]
+        frames += [self.unfixed, self.fixed, self.remaining_for_partners, self.decided]
         parts = [frame.partition_by("partner_id", as_dict=True) for frame in frames]
         told = {}
         for partner, summary in self.summary.by_partner(partners).items():
-            shown, waiting, repaired, review, of, unfixed, fixed, steps = (
+            shown, waiting, repaired, review, of, unfixed, fixed, steps, decided = (
                 part.get((partner,), frame.clear()) for part, frame in zip(parts, frames, strict=True)
             )
             cases = Cases(self.cases.histogram.clear(), review, of)
-            told[partner] = Told(summary, shown, waiting, repaired, cases, unfixed, fixed, steps, steps)
+            told[partner] = Told(summary, shown, waiting, repaired, cases, unfixed, fixed, steps, steps, decided)
         return told
 
 
@@ -102,6 +107,7 @@ def run_content(
         told.fixed,
         told.remaining,
         told.remaining_for_partners,
+        told.decided,
     )
     nights = [one for one in (*past, run) if one["rows"].get("first_time", one["rows"]["read"])]
     trend = [{**night(one, one), "reasons": one["reasons"]} for one in nights]
@@ -131,7 +137,12 @@ def partner_content(
         "partner_id": partner_id,
         "partner_name": None if partner_id is None else names.partners.get(partner_id),
         "tenant_names": names.of_tenants(told.tenants(), partner_id),
-        "first": first_step(counts, [str(one["file"]) for one in made if one["rows"]], told.unfixed.height),
+        "first": first_step(
+            counts,
+            dict(told.summary.reasons.select("reason", "waiting").iter_rows()),
+            [str(one["file"]) for one in made if one["rows"]],
+            told.unfixed.height,
+        ),
         "downloads": made,
     }
 
@@ -169,6 +180,7 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
         },
         "unfixed": {"rows": told.unfixed.height, "oldest": _oldest(told.unfixed)},
         "fixed": _listed(told.fixed.select("source_file", "source_line", "reason", "nights"), _MOST_FIXED),
+        "decisions": _listed(told.decided.drop("partner_id"), _MOST_DECIDED),
         "trend": trend[-MOST_NIGHTS:],
         "per_file": files.drop("sha256").with_columns(brief(pl.col("source_file"))).to_dicts(),
         "files_not_listed": told.summary.files.height - files.height,

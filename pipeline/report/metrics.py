@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Gauge, Metric, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,9 +22,9 @@ MOST_PARTNERS = 100
 NOBODY, OTHERS = "/none", "/others"
 """For files in no partner's folder, and for the partners beyond those: no folder has such a name."""
 
-_SETS = ("settled", "registered", "deregistered", "rejected")
-_KINDS = ("waiting", "structure", "first_time", "first_time_rejected")
-_READ = ("processed", "empty", "already_processed")
+_SETS: Final = ("settled", "registered", "deregistered", "rejected")
+_KINDS: Final = ("waiting", "structure", "first_time", "first_time_rejected")
+_READ: Final = ("processed", "empty", "already_processed")
 
 Series = dict[tuple[str, ...], float]
 
@@ -71,7 +71,7 @@ def write_metrics(path: Path, run: RunManifest, report: Mapping[str, Any], exit_
         exit_code: what the command ends with.
         now: when.
     """
-    values = {
+    values: dict[str, Series] = {
         **_of_attempt(exit_code, now),
         "finished_timestamp_seconds": _alone(datetime.fromisoformat(run["finished_at"]).timestamp()),
         "registry_version": _alone(run["registry_version"]["after"]),
@@ -144,7 +144,7 @@ def _by_partner(run: RunManifest, report: Mapping[str, Any]) -> dict[str, Series
         for name in _SETS:
             found["partner_rows"][partner, name] += one["rows"][name]
         for reason, number in one["reasons"].items():
-            found["rejected_rows"][partner, OUTCOMES[reason].value, reason] += number
+            found["rejected_rows"][partner, str(OUTCOMES[reason]), reason] += number
     for one in report["partners"]:
         found["open_rows"][(shown.get(one["partner_id"], OTHERS),)] += one["unfixed"]["rows"]
     # Whoever delivered nothing has no line of its own, and may have open rows all the same.

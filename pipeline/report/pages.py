@@ -17,7 +17,7 @@ from pipeline.report.compiled import CompiledTemplates
 from pipeline.report.content import REPORT_VERSION
 from pipeline.report.grouping import sections
 from pipeline.report.masking import brief_text
-from pipeline.report.telling import said_to_partner
+from pipeline.report.telling import said_to_operator, said_to_partner
 from pipeline.report.trends import night
 from pipeline.storage.durable import replace_text
 from schemas.run import RunManifest
@@ -179,7 +179,9 @@ def _environment() -> Environment:
         brief=brief_text,
         changed_first=_changed_first,
         at_underscores=lambda code: escape(code).replace("_", Markup("_<wbr>")),
-        said=said_to_partner,
+        said=lambda reason, report: (
+            said_to_partner(reason) if report["page"] == "partner" else said_to_operator(reason, report["run_id"])
+        ),
         download=lambda name: next((text for stem, text in DOWNLOADS.items() if name.startswith(stem)), ""),
         wanted_first=_wanted_first,
     )

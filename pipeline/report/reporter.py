@@ -8,6 +8,7 @@ import polars as pl
 from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
+from pipeline.report.decided import DecidedRows
 from pipeline.report.exports import Exports
 from pipeline.report.folders import partner_folder
 from pipeline.report.fragments import Fragment, Tables
@@ -55,6 +56,7 @@ class Reporter:
         self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.tonight)
         self._shown = ShownRows(decided.filter(is_rejected), open_rows.tonight.spellings)
         self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
+        self._decided = DecidedRows()
         self._open = open_rows
         self._remaining = pl.DataFrame(schema=STEP_TYPES), pl.DataFrame(schema=STEP_TYPES)
 
@@ -73,11 +75,11 @@ class Reporter:
         """
         told, opened = self._open.tables(registered, rejected)
         own = self._repairs.tables(rows) | self._shown.tables(told) | self._exports.tables(registered, told)
-        return told, opened | own
+        return told, opened | own | self._decided.tables(registered, told)
 
     def add(self, fragment: Fragment) -> None:
         """Take what `tables` told of some rows, which follow those before."""
-        for each in (self._open, self._repairs, self._shown, self._exports):
+        for each in (self._open, self._repairs, self._shown, self._exports, self._decided):
             each.add(fragment)
 
     def remaining(self, steps: pl.DataFrame, for_partners: pl.DataFrame) -> None:
@@ -106,6 +108,7 @@ class Reporter:
             unfixed,
             self._open.fixed(),
             *self._remaining,
+            self._decided.collected(),
         )
         before = trends(past)
         own: dict[str | None, dict[str, Any]] = {}

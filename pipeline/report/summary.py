@@ -20,7 +20,7 @@ class Summary:
 
     Attributes:
         files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
-        reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
+        reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`, `waiting`.
         warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (of all sets).
         decided: one row a partner: `partner_id`, and the last five of `schemas.run.RowCounts`.
         departures: one row a partner and what became of departures: `partner_id`, `reason` (null where they were
@@ -128,7 +128,8 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
         first_time_rejected=(first & pl.col("reason").is_not_null() & ~structure).sum(),
         first_time_structure=(first & structure).sum(),
     )
-    reasons = decided.drop_nulls("reason").group_by("partner_id", "reason").agg(rows=pl.len())
+    by_reason = decided.drop_nulls("reason").group_by("partner_id", "reason")
+    reasons = by_reason.agg(rows=pl.len(), waiting=pl.col("is_waiting").sum())
     warnings = (
         decided.group_by("partner_id")
         .agg(pl.col(code).sum() for code in WARNING_CODES)

@@ -70,21 +70,28 @@ def verdict(counts: Counts) -> str:
     return f"{done}; the others are {parts}."
 
 
-def first_step(counts: Counts, files: Iterable[str], unfixed: int) -> str:
-    """What a partner does first, in one line.
+def first_step(counts: Counts, waiting: Mapping[str, int], files: Iterable[str], unfixed: int) -> str:
+    """What a partner does first, in one line; rows that wait for something else than a delivery are no work of its own.
 
     Args:
         counts: what became of its rows.
+        waiting: of those with a reason how many wait.
         files: names of the files beside its page that have rows.
         unfixed: rows that are open, those of earlier runs included.
     """
     by_who = owners(counts["reasons"])
     names = sorted(files, reverse=True)  # the workbook before CSV, numbered or not
     to_correct = next((name for name in names if "resubmit" in name), "your file")
-    if by_who["partner"]:
-        return f"First: put {_rows(by_who['partner'])} right; correct those in {to_correct} and send it back."
+    waits = owners({code: min(rows, waiting.get(code, 0)) for code, rows in counts["reasons"].items()})["partner"]
+    to_mend = by_who["partner"] - waits
+    if to_mend:
+        more = f" {waits:,} more {'waits' if waits == 1 else 'wait'} and need{'s' * (waits == 1)} no delivery."
+        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct} and send it back."
+        return first + more * (waits > 0)
     if by_who["customer"]:
         return f"First: ask your customer to act on {_rows(by_who['customer'])}; there is nothing to send."
+    if waits:
+        return f"Nothing to send: {_rows(waits)} {'waits' if waits == 1 else 'wait'}, for what is said with each."
     if by_who["operator"]:
         return f"Nothing for you to do: {_rows(by_who['operator'])} {_be(by_who['operator'])} with us."
     if unfixed:
@@ -97,6 +104,14 @@ def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
     ours = reason["owner"] == Owner.OPERATOR and reason["outcome"] is not None
     remedy = _OURS if ours else to_you(reason["remedy"])
     return {**reason, "sentence": to_you(reason["sentence"]), "remedy": remedy}
+
+
+def said_to_operator(reason: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """The same as an operator is told, who may decide what matching left open."""
+    if reason["outcome"] != Outcome.REVIEW:
+        return reason
+    command = f"autopilot-intake review decide {run_id} FILE:LINE"
+    return {**reason, "remedy": f"{reason['remedy']} Where you know which device it is: {command}."}
 
 
 @lru_cache(maxsize=1_000)

@@ -1,20 +1,23 @@
 """Workbooks of rows to correct: every cell text, the wrong ones marked, and a sheet that explains."""
 
 import csv
-from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline.ingest.lines import RECORD_LIMIT
+from pipeline.report.sheets import NOTE, fill
 from schemas.reasons import CATALOGUE
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 MOST_IN_WORKBOOK = 10_000
 """Rows of a workbook: with more of them nobody corrects them one by one, and writing takes a second for some."""
@@ -30,7 +33,6 @@ _USUAL_WIDTH = 24
 _MOST_BEHIND = 20
 """Columns behind the last title that are text as well."""
 
-_NO_MARKS: dict[int, str] = {}
 _COMMENTS = {code: f"{reason.sentence} {reason.remedy}" for code, reason in CATALOGUE.items()}
 _HOW = (
     "Correct the cells that are marked on the first sheet, and deliver this workbook as it is.",
@@ -53,24 +55,52 @@ def write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetim
     Returns:
         How many rows it has.
     """
+    titles, rows = _read(source)
+    is_short = pl.all_horizontal(pl.all().str.len_chars() <= LONGEST_CELL)
+    is_kept = rows.select(is_short).to_series()
+    rows = rows.filter(is_kept)
+    kept = pl.DataFrame({"row": is_kept.arg_true()}).with_row_index("place")
+    marks = marks.unique(["row", "column"], keep="first", maintain_order=True)
+    placed = marks.join(kept, on="row", how="inner", validate="m:1").sort("place", "column")
+    placed = placed.select("column", "code", row="place")
+    _write_around(made, titles, placed, as_of)
+    fill(made, rows, placed, _COMMENTS)
+    return rows.height
+
+
+def _read(source: Path) -> tuple[list[str], pl.DataFrame]:
+    """Titles and cells of a CSV; cells behind the last title have columns without one."""
+    usual = csv.field_size_limit(RECORD_LIMIT)  # the longest record is one field, where it could not be cut
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            titles = next(reader)
+            try:
+                rows = pl.read_csv(source, infer_schema=False)
+            except (pl.exceptions.ComputeError, pl.exceptions.NoDataError):  # some line has more cells than titles
+                columns = zip_longest(*zip_longest(*reader, fillvalue=""), fillvalue="")
+                rows = pl.DataFrame(list(columns), orient="row")
+    finally:
+        csv.field_size_limit(usual)
+    return titles, rows.rename({name: str(at) for at, name in enumerate(rows.columns)}).fill_null("")
+
+
+def _write_around(made: Path, titles: list[str], marks: pl.DataFrame, as_of: datetime) -> None:
+    """Write all of a workbook but its rows: in their place one, as `pipeline.report.sheets.fill` asks for it."""
     from xlsxwriter import Workbook  # noqa: PLC0415 - only a run has a use for it
     from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
 
-    options = {"constant_memory": True, "tmpdir": str(made.parent), "use_zip64": True}
-    usual = csv.field_size_limit(RECORD_LIMIT)  # the longest record is one field, where it could not be cut
+    options = {"constant_memory": True, "tmpdir": str(made.parent)}
     try:
-        with Workbook(str(made), options) as book, source.open(encoding="utf-8-sig", newline="") as file:
+        with Workbook(str(made), options) as book:
             book.set_properties({"created": as_of.replace(tzinfo=None)})
-            reader = csv.reader(file)
-            written = _write_rows(book, next(reader), reader, _by_row(marks))
+            text = book.add_format({"num_format": "@"})
+            _note(book, _begin(book, titles, text), text, is_marked=not marks.is_empty())
             _explain(book, marks["code"].unique().to_list())
     except FileCreateError as error:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from error  # a full disk is told as such
         raise
-    finally:
-        csv.field_size_limit(usual)
-    return written
 
 
 @lru_cache(maxsize=8)
@@ -81,24 +111,13 @@ def empty_workbook(titles: tuple[str, ...], as_of: datetime) -> bytes:
     made = BytesIO()
     with Workbook(made, {"in_memory": True}) as book:
         book.set_properties({"created": as_of.replace(tzinfo=None)})
-        _write_rows(book, list(titles), [], {})
+        _begin(book, list(titles), book.add_format({"num_format": "@"}))
         _explain(book, [])
     return made.getvalue()
 
 
-def _by_row(marks: pl.DataFrame) -> dict[int, dict[int, str]]:
-    """By row and column why the cell is wrong, the first reason of several."""
-    found: dict[int, dict[int, str]] = {}
-    for row, column, code in marks.iter_rows():
-        found.setdefault(row, {}).setdefault(column, code)
-    return found
-
-
-def _write_rows(
-    book: "Workbook", titles: list[str], rows: Iterable[list[str]], marks: dict[int, dict[int, str]]
-) -> int:
-    text = book.add_format({"num_format": "@"})
-    wrong = book.add_format({"num_format": "@", "bg_color": "#FFC7CE", "font_color": "#9C0006"})
+def _begin(book: "Workbook", titles: list[str], text: "Format") -> "Worksheet":
+    """The first sheet with its titles."""
     title = book.add_format({"num_format": "@", "bold": True, "bottom": 1})
     sheet = book.add_worksheet("To correct")
     sheet.set_column(0, len(titles) + _MOST_BEHIND, _USUAL_WIDTH, text)
@@ -106,22 +125,16 @@ def _write_rows(
         sheet.set_column(column, column, _WIDTHS.get(name, _USUAL_WIDTH), text)
         sheet.write_string(0, column, name, title)
     sheet.freeze_panes(1, 0)
-    written = 0
-    for number, cells in enumerate(rows):
-        if max(map(len, cells)) > LONGEST_CELL:
-            continue
-        written += 1
-        here = marks.get(number, _NO_MARKS)
-        for column, cell in enumerate(cells):
-            if column in here:
-                if cell:
-                    sheet.write_string(written, column, cell, wrong)
-                else:
-                    sheet.write_blank(written, column, None, wrong)
-                sheet.write_comment(written, column, _COMMENTS[here[column]])
-            elif cell:
-                sheet.write_string(written, column, cell, text)
-    return written
+    return sheet
+
+
+def _note(book: "Workbook", sheet: "Worksheet", text: "Format", *, is_marked: bool) -> None:
+    """The row that stands for all."""
+    wrong = book.add_format({"num_format": "@", "bg_color": "#FFC7CE", "font_color": "#9C0006"})
+    sheet.write_string(1, 0, NOTE, text)
+    sheet.write_string(1, 1, NOTE, wrong)
+    if is_marked:
+        sheet.write_comment(1, 1, NOTE)
 
 
 def _explain(book: "Workbook", codes: list[str]) -> None:

@@ -40,12 +40,13 @@ class Watch:
     def stage(self, name):
         if name == "report":
             pathlib.Path("/proc/self/clear_refs").write_text("5")
-            self.before, self.begun = peak(), time.perf_counter()
+            self.before, self.begun, self.used = peak(), time.perf_counter(), time.process_time()
 
 watch = Watch()
 result = run(RunConfig.beside(pathlib.Path("inbox"), run_id=sys.argv[1]), watch)
-told = {"report": time.perf_counter() - watch.begun, "before": watch.before, "peak": peak(), **result.manifest["rows"]}
-print(json.dumps(told | result.manifest["seconds"]))
+told = {"report": time.perf_counter() - watch.begun, "cpu": time.process_time() - watch.used}
+told |= {"before": watch.before, "peak": peak(), **result.manifest["rows"]}
+print(json.dumps(result.manifest["seconds"] | told))
 """
 
 

@@ -4,12 +4,13 @@ import pytest
 
 from pipeline.report.content import _reason
 from pipeline.report.grouping import sections
-from pipeline.report.telling import WHO, first_step, owners, said_to_partner, to_you, verdict, who
+from pipeline.report.telling import WHO, first_step, owners, said_to_operator, said_to_partner, to_you, verdict, who
 from schemas.reasons import CATALOGUE, REASON_CODES, REASONS
 
 OUR_WORDS = re.compile(r"(this|the) partner|The customer|[Tt]he customer|\w+\.csv\b|--\w|partner_id|operator")
 
 MEND, SEND = "First: put 2 rows right; correct those in", " and send it back."
+MEND4, MORE = MEND.replace("2", "4"), " 1 more waits and needs no delivery."
 
 
 def counts(registered=0, deregistered=0, **reasons):
@@ -39,21 +40,60 @@ def test_somebody_or_nobody_must_act_on_every_reason():
 
 
 @pytest.mark.parametrize(
-    ("told", "files", "unfixed", "first"),
+    ("told", "waiting", "files", "unfixed", "first"),
     [
-        (counts(USER_FORMAT=2, AUTH_PENDING=9), ["resubmit.csv", "resubmit.xlsx"], 11, f"{MEND} resubmit.xlsx{SEND}"),
-        (counts(USER_FORMAT=2), ["errors.csv", "resubmit.csv"], 1, f"{MEND} resubmit.csv{SEND}"),
-        (counts(AUTH_PENDING=1_200), [], 1, "First: ask your customer to act on 1,200 rows; there is nothing to send."),
-        (counts(AUTH_CHANNEL=1), [], 1, "Nothing for you to do: 1 row is with us."),
-        (counts(3, ALREADY_REGISTERED=1), [], 0, "Nothing to do: 3 rows were registered."),
-        (counts(1, 4), [], 0, "Nothing to do: 1 row was registered, 4 deregistered."),
-        (counts(USER_FORMAT=2), ["resubmit-00001.csv"], 1, f"{MEND} resubmit-00001.csv{SEND}"),
-        (counts(NOT_REGISTERED=2), ["departures-resubmit.csv", "open.csv"], 1, f"{MEND} departures-resubmit.csv{SEND}"),
-        (counts(), [], 2, "Nothing new to do: 2 rows of earlier deliveries are still open."),
+        (
+            counts(USER_FORMAT=2, AUTH_PENDING=9),
+            {"AUTH_PENDING": 9},
+            ["resubmit.csv", "resubmit.xlsx"],
+            11,
+            f"{MEND} resubmit.xlsx{SEND}",
+        ),
+        (counts(USER_FORMAT=2), {}, ["errors.csv", "resubmit.csv"], 1, f"{MEND} resubmit.csv{SEND}"),
+        (
+            counts(AUTH_PENDING=1_200),
+            {},
+            [],
+            1,
+            "First: ask your customer to act on 1,200 rows; there is nothing to send.",
+        ),
+        (counts(AUTH_CHANNEL=1), {}, [], 1, "Nothing for you to do: 1 row is with us."),
+        (counts(3, ALREADY_REGISTERED=1), {}, [], 0, "Nothing to do: 3 rows were registered."),
+        (counts(1, 4), {}, [], 0, "Nothing to do: 1 row was registered, 4 deregistered."),
+        (counts(USER_FORMAT=2), {}, ["resubmit-00001.csv"], 1, f"{MEND} resubmit-00001.csv{SEND}"),
+        (
+            counts(NOT_REGISTERED=2),
+            {},
+            ["departures-resubmit.csv", "open.csv"],
+            1,
+            f"{MEND} departures-resubmit.csv{SEND}",
+        ),
+        (
+            counts(USER_FORMAT=2, BOARD_REPLACED=3),
+            {"BOARD_REPLACED": 1},
+            ["resubmit.csv"],
+            3,
+            f"{MEND4} resubmit.csv{SEND}{MORE}",
+        ),
+        (
+            counts(BOARD_REPLACED=3),
+            {"BOARD_REPLACED": 3},
+            [],
+            3,
+            "Nothing to send: 3 rows wait, for what is said with each.",
+        ),
+        (counts(), {}, [], 2, "Nothing new to do: 2 rows of earlier deliveries are still open."),
     ],
-)  # fmt: skip
-def test_a_partner_is_told_what_to_do_first(told, files, unfixed, first):
-    assert first_step(told, files, unfixed) == first
+)
+def test_a_partner_is_told_what_to_do_first(told, waiting, files, unfixed, first):
+    assert first_step(told, waiting, files, unfixed) == first
+
+
+def test_an_operator_is_told_of_the_command_that_decides_and_a_partner_is_not():
+    review = _reason("BOARD_REPLACED", 1, 1)
+    assert "review decide r7 FILE:LINE" in said_to_operator(review, "r7")["remedy"]
+    assert "review decide" not in said_to_partner(review)["remedy"]
+    assert said_to_operator(_reason("USER_FORMAT", 1, 1), "r7") == _reason("USER_FORMAT", 1, 1)
 
 
 def test_a_night_has_a_verdict():
