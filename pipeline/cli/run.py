@@ -164,5 +164,5 @@ def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     else:
         from pipeline.report.formats import ESCAPES, FORMATS, published_findings  # noqa: PLC0415 - heavy
 
-        for part in FORMATS[form](published_findings(folder)):
+        for part in FORMATS[form](published_findings(folder), manifest["rows"]):
             tell_document(part, ESCAPES[form])
