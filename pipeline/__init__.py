@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pipeline.check import CheckConfig, Checked, check
     from pipeline.config import RunConfig
     from pipeline.errors import IntakeError
-    from pipeline.flow import RunResult, run
+    from pipeline.flow import run
     from pipeline.report.inspection import inspect
+    from pipeline.runs.concluding import RunResult
 
 __all__ = ["CheckConfig", "Checked", "IntakeError", "RunConfig", "RunResult", "check", "inspect", "run"]
 
@@ -26,7 +27,7 @@ _HOMES = {
     "Checked": "pipeline.check",
     "IntakeError": "pipeline.errors",
     "RunConfig": "pipeline.config",
-    "RunResult": "pipeline.flow",
+    "RunResult": "pipeline.runs.concluding",
     "check": "pipeline.check",
     "inspect": "pipeline.report.inspection",
     "run": "pipeline.flow",

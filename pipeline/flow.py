@@ -5,19 +5,17 @@ matching needs those of all others at once, and publishing needs all decisions; 
 goes batch by batch.
 """
 
-import json
-import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline.clock import Clock
-from pipeline.config import DRY_RUNS, RunConfig, require_config
+from pipeline.config import RunConfig, require_config
 from pipeline.decide import decide, has_reason
 from pipeline.departing import Terms, departed, departing, final_before, for_customers
 from pipeline.engine import executor_for
-from pipeline.errors import Fault, RegistryConflict, UsageError
+from pipeline.errors import Fault, RegistryConflict
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
@@ -38,35 +36,18 @@ from pipeline.requests.docket import Docket, delivered_again, deliveries, docket
 from pipeline.requests.opening import registry_of, with_what_runs_knew
 from pipeline.requests.settling import settle
 from pipeline.requests.words import heeded, words_on
+from pipeline.runs.concluding import RunResult, conclude, finished_before, require_free, tell_afterwards
 from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
-from pipeline.runs.pages import renew_pages
-from pipeline.runs.restored import remember
 from pipeline.runs.run_manifest import manifest_of
-from pipeline.runs.workspace import MANIFEST, Workspace, workspace
-from pipeline.storage.objects import Location, at_hand, below
+from pipeline.runs.workspace import Workspace, workspace
+from pipeline.storage.objects import at_hand
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import REGISTRATION
 from schemas.registry import ENDING
-from schemas.run import RunManifest
 
 _COMMIT_TRIES = 5
 """How often a run matches again because another one committed first; nights rarely overlap once."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run did.
-
-    Attributes:
-        folder: where it is published.
-        manifest: what its `run.json` holds.
-        repeated: the run had been committed before, and nothing was done but to complete its publication.
-    """
-
-    folder: Location
-    manifest: RunManifest
-    repeated: bool = False
 
 
 def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
@@ -95,13 +76,15 @@ def _run(
 ) -> RunResult:
     clock = Clock(listener)
     if registry.committed(config.run_id) is not None:
-        return _finished_before(config, output)
-    _require_free(config, output)
-    with workspace(output.folder, config.run_id, registry) as place, ExitStack() as working:
-        docket = docket_of(registry, config.as_of, config.wait_days, registry.version, reprocess=config.reprocess)
+        return finished_before(config, output)
+    require_free(config, output)
+    docket = docket_of(registry, config.as_of, config.wait_days, registry.version, reprocess=config.reprocess)
+    delivered = _brought(inbox, docket)
+    with (
+        workspace(output.folder, config.run_id, registry) as place,
+        executor_for(sum(one.size for one in delivered), config.workers) as executor,
+    ):
         staging = Staging(place.rows)
-        delivered = _brought(inbox, docket)
-        executor = working.enter_context(executor_for(sum(one.size for one in delivered), config.workers))
         with clock.at_once("ingest") as parts:
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             read = take_in(delivered, Front.of(rulebook, config.limits, executor, staging), listener, parts)
@@ -132,18 +115,18 @@ def _run(
                     reporter.finish(manifest, summary, cases, [run.manifest for run in past], Names.of(reference))
                     place.seal(manifest, private=not config.shared)
                 try:
-                    result = _conclude(config, place, output, registry, records, manifest)
+                    result = conclude(config, place, output, registry, records, manifest)
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
                     again = delivered_again(files, summary.files["disposition"], docket)
                     again += sheets_passed_over(summary.files)
-                    _tell_afterwards(config, output, registry, listener, again)
+                    tell_afterwards(config, output, registry, listener, again)
                     return result
             registry = registry.reopened()
             docket = docket_of(registry, config.as_of, config.wait_days, docket.opened, reprocess=config.reprocess)
             if registry.committed(config.run_id) is not None:
-                return _finished_before(config, output)
+                return finished_before(config, output)
         message = f"registry {config.registry}: another run won {_COMMIT_TRIES} times; start this run again"
         raise Fault(message)
 
@@ -209,84 +192,6 @@ def _records(config: RunConfig, registry: Registry, place: Workspace) -> Registr
     return RegistryWriter(place.folder, registry.version + 1) if config.dry_run else registry.writer()
 
 
-def _conclude(
-    config: RunConfig,
-    place: Workspace,
-    output: Output,
-    registry: Registry,
-    records: RegistryWriter,
-    manifest: RunManifest,
-) -> RunResult:
-    """Commit, then publish; a dry run is only put where it can be looked at."""
-    if config.dry_run:
-        name = f"{DRY_RUNS}/{config.run_id}"
-        shutil.rmtree(output.folder / name, ignore_errors=True)
-        place.publish(output.folder / name)
-        output.show(name)
-        return RunResult(below(config.output, name), manifest)
-    try:
-        output.stage(place, config.run_id)
-    except Fault as fault:
-        if registry.reopened().committed(config.run_id) is None:
-            raise
-        raise RegistryConflict(str(fault)) from fault  # another process has just run it, and is publishing
-    place.in_doubt = True
-    try:
-        registry.commit(records, config.run_id, place.token)
-    except RegistryConflict:
-        place.in_doubt = False
-        raise
-    destination = below(config.output, config.run_id)
-    try:
-        output.publish(place, config.run_id)
-        place.publish(output.folder / config.run_id)
-    except (OSError, Fault) as error:
-        cause = error.strerror if isinstance(error, OSError) else error
-        message = (
-            f"run {config.run_id}: is committed, and {destination} could not be written ({cause}); remove the "
-            "cause and start it again under the same id, which publishes it"
-        )
-        raise Fault(message) from error
-    place.in_doubt = False
-    return RunResult(destination, manifest)
-
-
-def _remember(output: Output, registry: Registry, run_id: str, listener: Listener) -> None:
-    """Note which version is published; the run stands without it."""
-    try:
-        registry.settle(registry.version + 1)
-        output.show(remember(output.folder, registry, run_id))
-    except (OSError, Fault) as error:
-        listener.notice(f"what the output knows of the registry was not renewed ({error}); the next run does it")
-
-
-def _tell_afterwards(
-    config: RunConfig, output: Output, registry: Registry, listener: Listener, notices: list[str]
-) -> None:
-    """Tell the operator, and renew the page of the latest runs; what was published stands without both."""
-    for notice in notices:
-        listener.notice(notice)
-    if config.dry_run:
-        return
-    _remember(output, registry, config.run_id, listener)
-    try:
-        renew_pages(output)
-    except (OSError, Fault) as error:
-        listener.notice(f"the page of all runs was not renewed ({error}); `report` makes it")
-
-
-def _finished_before(config: RunConfig, output: Output) -> RunResult:
-    folder = below(config.output, config.run_id)
-    path = output.folder / config.run_id / MANIFEST
-    if not path.exists():
-        message = (
-            f"run {config.run_id}: is committed, and {folder} does not hold it; wait if another process is publishing "
-            "it, name the --output that it was run with, or use another --run-id"
-        )
-        raise Fault(message)
-    return RunResult(folder, json.loads(path.read_text(encoding="utf-8")), repeated=True)
-
-
 def _brought(inbox: Inbox, docket: Docket) -> list[Delivered]:
     """The manifests, and at hand those of stores of which bytes are needed."""
     known = known_sheets(docket)
@@ -294,10 +199,3 @@ def _brought(inbox: Inbox, docket: Docket) -> list[Delivered]:
     delivered = deliveries(with_sheets(inbox.manifests, known), docket)
     inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
     return delivered
-
-
-def _require_free(config: RunConfig, output: Output) -> None:
-    if not config.dry_run and (output.folder / config.run_id).exists():
-        folder = below(config.output, config.run_id)
-        message = f"output {folder}: exists, and this registry knows no such run; use another --run-id or --output"
-        raise UsageError(message)

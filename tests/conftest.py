@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pipeline.config import RunConfig, parse_moment
-from pipeline.flow import RunResult, run
+from pipeline.flow import run
 from pipeline.lab.synthesize.devices import Factory
 from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from pipeline.registry import Registry
 from pipeline.registry.importing import ImportResult, import_records
+from pipeline.runs.concluding import RunResult
 from schemas.registry import IMPORT_COLUMNS
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

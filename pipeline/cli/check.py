@@ -69,7 +69,7 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
     else:
         from pipeline.report.formats import ESCAPES, FORMATS  # noqa: PLC0415 - heavy
 
-        for part in FORMATS[form]([found]):
+        for part in FORMATS[form]([found], None):
             tell_document(part, ESCAPES[form])
     return _FINDINGS if rejected else 0
 

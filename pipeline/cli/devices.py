@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.devices.choosing import Choice
+    from pipeline.devices.sorting import SortedRows
 
 _FINDINGS = 1
 _SORTED_BY = {
@@ -52,22 +53,26 @@ def list_(
 
     _require_place(form, to)
     choice = _choice(filters)
-    with _profiles(registry, reference) as profiles, listening() as listener:
-        opened = Registry.open(registry, create=False)
-        devices = listed(opened, choice, profiles, listener, by=_SORTED_BY[sort], descending=descending)
+    with ExitStack() as held:
+        with _profiles(registry, reference) as profiles, listening() as listener:
+            opened = Registry.open(registry, create=False)
+            sorted_by = _SORTED_BY[sort]
+            devices = held.enter_context(
+                listed(opened, choice, profiles, listener, by=sorted_by, descending=descending)
+            )
+            if to is not None:
+                listener.stage("write")
+                showing.write_file(devices, to, form)
         if to is not None:
-            listener.stage("write")
-            showing.write_file(devices, to, form)
-    if to is not None:
-        tell(f"{devices.height:,} devices: {to}")
-    elif form == "text":
-        _tell_text(devices)
-    else:
-        for part in showing.json_lines(devices) if form == "json" else showing.csv(devices):
-            tell_document(part, "\\u{:04x}")
+            tell(f"{devices.height:,} devices: {to}")
+        elif form == "text":
+            _tell_text(devices)
+        else:
+            for part in showing.json_lines(devices) if form == "json" else showing.csv(devices):
+                tell_document(part, "\\u{:04x}")
 
 
-def _tell_text(devices: "pl.DataFrame") -> None:
+def _tell_text(devices: "SortedRows") -> None:
     from pipeline.devices import showing  # noqa: PLC0415 - heavy
 
     fits = showing.fitting(devices, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)

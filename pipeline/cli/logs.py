@@ -12,7 +12,7 @@ from pipeline.cli.failures import Failure, failure
 from pipeline.cli.printing import masked, warn_raw
 
 if TYPE_CHECKING:
-    from pipeline.flow import RunResult
+    from pipeline.runs.concluding import RunResult
 
 
 class JsonLog:

@@ -23,8 +23,8 @@ from schemas.run import RunManifest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.flow import RunResult
     from pipeline.listener import Listener
+    from pipeline.runs.concluding import RunResult
 
 _FINDINGS = 1
 _OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "engine", "quiet"})
@@ -138,7 +138,7 @@ def _published(
 
 
 def _published_since(begun: datetime, config: RunConfig) -> "RunResult | None":
-    from pipeline.flow import RunResult  # noqa: PLC0415 - heavy
+    from pipeline.runs.concluding import RunResult  # noqa: PLC0415 - heavy
 
     folder = below(config.output, f"{DRY_RUNS}/{config.run_id}" if config.dry_run else config.run_id)
     try:
@@ -192,5 +192,5 @@ def _tell(manifest: RunManifest, folder: Location, form: str) -> None:
     else:
         from pipeline.report.formats import ESCAPES, FORMATS, published_findings  # noqa: PLC0415 - heavy
 
-        for part in FORMATS[form](published_findings(folder)):
+        for part in FORMATS[form](published_findings(folder), manifest["rows"]):
             tell_document(part, ESCAPES[form])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pipeline.storage.objects import Location, below
 from schemas.reasons import CATALOGUE, Outcome, Owner
-from schemas.run import PartnerCounts, RunManifest
+from schemas.run import PartnerCounts, RowCounts, RunManifest
 
 _MOST_REASONS = 5
 _MOST_PARTNERS = 4
@@ -66,9 +66,13 @@ def _partners(partners: list[PartnerCounts]) -> Iterable[Line]:
     for one in found[:_MOST_PARTNERS]:
         rows, (worst, _) = one["rows"], _by_rows(one["reasons"])[0]
         who = f"partner {one['partner_id']}" if one["partner_id"] is not None else "no partner"
-        yield f"  {who}: {rows['rejected']:,} of {rows['rejected'] + rows['registered']:,} rejected, most {worst}", None
+        yield f"  {who}: {rows['rejected']:,} of {_decided(rows):,} rejected, most {worst}", None
     if len(found) > _MOST_PARTNERS:
         yield f"  and {len(found) - _MOST_PARTNERS:,} more partners with rejected rows", None
+
+
+def _decided(rows: RowCounts) -> int:
+    return rows["read"] - rows["settled"]
 
 
 def _next(run: RunManifest, folder: Location) -> Iterable[str]:

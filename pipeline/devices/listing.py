@@ -1,8 +1,11 @@
 """The registered devices that are meant, in order, without what identifies their parts."""
 
+from contextlib import ExitStack
+
 import polars as pl
 
 from pipeline.devices.choosing import Choice
+from pipeline.devices.sorting import SortedRows
 from pipeline.listener import Listener
 from pipeline.reference.profiles import profile
 from pipeline.registry import Registry
@@ -21,18 +24,6 @@ _READ = (
     "product_id",
     "group_tag",
 )
-_OF_FEW_VALUES = {
-    "manufacturer",
-    "model",
-    "group_tag",
-    "profile",
-    "tenant_id",
-    "partner_id",
-    "registered_via",
-    "identity",
-}
-"""Columns whose values repeat: as categories they take four bytes each."""
-
 COLUMNS = (
     "serial_number",
     "manufacturer",
@@ -49,6 +40,8 @@ COLUMNS = (
 )
 """What is told of a device; never a hash or an assigned user."""
 
+LISTED_TYPES: dict[str, pl.DataType] = {name: RECORD_TYPES.get(name, pl.String()) for name in COLUMNS}
+
 
 def listed(
     registry: Registry,
@@ -58,7 +51,7 @@ def listed(
     *,
     by: str = "serial_number",
     descending: bool = False,
-) -> pl.DataFrame:
+) -> SortedRows:
     """List devices.
 
     Args:
@@ -70,13 +63,17 @@ def listed(
         descending: the other way round.
 
     Returns:
-        One row a live registration, with `COLUMNS`, some of them as categories; `device_id` decides where others are
-        equal.
+        One row a live registration, with the columns of `LISTED_TYPES`; `device_id` decides where others are equal.
+        It is to be closed.
     """
     listener.stage("list")
-    types = {name: pl.Categorical() if name in _OF_FEW_VALUES else RECORD_TYPES[name] for name in COLUMNS}
-    parts = [pl.DataFrame(schema=types)]
-    for rows in registry.live_batches(_READ, listener):
-        chosen = rows.with_columns(profile=profile(profiles)).filter(choice.holds())
-        parts.append(chosen.select(pl.col(name).cast(dtype) for name, dtype in types.items()))
-    return pl.concat(parts).sort(by, "device_id", descending=[descending, False], nulls_last=True)
+    rows = SortedRows(LISTED_TYPES, by, descending=descending)
+    with ExitStack() as unfinished:
+        unfinished.push(rows)
+        for batch in registry.live_batches(_READ, listener):
+            chosen = batch.with_columns(profile=profile(profiles)).filter(choice.holds())
+            rows.write(chosen.select(pl.col(name).cast(dtype) for name, dtype in LISTED_TYPES.items()))
+        listener.stage("sort")
+        rows.finish()
+        unfinished.pop_all()
+    return rows

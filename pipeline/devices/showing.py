@@ -1,18 +1,19 @@
 """The list of devices in the forms that people and programs read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
-from pipeline.devices.listing import COLUMNS
+from pipeline.devices.listing import COLUMNS, LISTED_TYPES
 from pipeline.errors import Fault, UsageError
 from pipeline.report.tables import lines as csv_lines
 from pipeline.report.tables import safe
 from pipeline.storage.durable import sync
 
 _BYTE_ORDER_MARK = "\ufeff"
-_AT_ONCE = 50_000
+_AT_ONCE = 20_000
 """Devices whose text is in memory at once."""
 
 _IN_TEXT = {
@@ -36,14 +37,16 @@ _WIDE = (
 )
 """Characters that take two places of a terminal."""
 
+_PARQUET = pl.DataFrame(schema=LISTED_TYPES).to_arrow().schema
+
 _CONTROL = r"[[\p{Cc}\p{Cf}]]"
 
 
-def fitting(devices: pl.DataFrame, width: int | None) -> dict[str, int]:
+def fitting(devices: Iterable[pl.DataFrame], width: int | None) -> dict[str, int]:
     """The columns that people are shown, and the places that each has.
 
     Args:
-        devices: as `pipeline.devices.listing.listed` gives them.
+        devices: as `pipeline.devices.listing.listed` gives them, some at a time.
         width: of the terminal: the widest columns are cut, and where that would leave too little of them the last
             ones are not shown. None leaves everything whole.
     """
@@ -64,11 +67,11 @@ def missing(fits: dict[str, int]) -> list[str]:
     return [title.lower() for name, title in _IN_TEXT.items() if name not in fits]
 
 
-def texts(devices: pl.DataFrame, fits: dict[str, int]) -> Iterator[str]:
+def texts(devices: Iterable[pl.DataFrame], fits: dict[str, int]) -> Iterator[str]:
     """Lines for people, titles first, some at a time."""
     yield _GAP.join(_IN_TEXT[name][:places].ljust(places) for name, places in fits.items()).rstrip() + "\n"
     cells = [_fitted(cell, fits[name]) for name, cell in _cells().items() if name in fits]
-    for part in devices.iter_slices(_AT_ONCE):
+    for part in _slices(devices):
         lines = part.select(line=pl.concat_str(cells, separator=_GAP).str.strip_chars_end(" ") + "\n")
         yield "".join(lines["line"])
 
@@ -86,10 +89,10 @@ def _places(cell: pl.Expr) -> pl.Expr:
     return cell.str.len_chars() + cell.str.count_matches(_WIDE)
 
 
-def _widths(devices: pl.DataFrame) -> dict[str, int]:
+def _widths(devices: Iterable[pl.DataFrame]) -> dict[str, int]:
     """Places that the widest cell of each column needs, its title among them."""
     widest = {name: len(title) for name, title in _IN_TEXT.items()}
-    for part in devices.iter_slices(_AT_ONCE):
+    for part in _slices(devices):
         found = part.select(_places(cell).max().alias(name) for name, cell in _cells().items()).row(0, named=True)
         widest = {name: max(places, found[name] or 0) for name, places in widest.items()}
     return widest
@@ -102,17 +105,22 @@ def _fitted(cell: pl.Expr, places: int) -> pl.Expr:
     return cut.str.pad_end(places - cut.str.count_matches(_WIDE).cast(pl.Int64))
 
 
-def json_lines(devices: pl.DataFrame) -> Iterator[str]:
+def json_lines(devices: Iterable[pl.DataFrame]) -> Iterator[str]:
     """One object a line, some lines at a time."""
-    for part in devices.iter_slices(_AT_ONCE):
+    for part in _slices(devices):
         yield _in_words(part).write_ndjson()
 
 
-def csv(devices: pl.DataFrame) -> Iterator[str]:
+def csv(devices: Iterable[pl.DataFrame]) -> Iterator[str]:
     """CSV for people, its titles first, some lines at a time."""
     yield _BYTE_ORDER_MARK + pl.select(csv_lines([pl.lit(name) for name in COLUMNS])).item()
-    for part in devices.iter_slices(_AT_ONCE):
+    for part in _slices(devices):
         yield "".join(_in_words(part).select(csv_lines([safe(pl.col(name)) for name in COLUMNS])).to_series())
+
+
+def _slices(devices: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    for part in devices:
+        yield from part.iter_slices(_AT_ONCE)
 
 
 def _in_words(devices: pl.DataFrame) -> pl.DataFrame:
@@ -120,7 +128,7 @@ def _in_words(devices: pl.DataFrame) -> pl.DataFrame:
     return devices.with_columns(moment).select(pl.col(name).cast(pl.String) for name in COLUMNS)
 
 
-def write_file(devices: pl.DataFrame, path: Path, form: str) -> None:
+def write_file(devices: Iterable[pl.DataFrame], path: Path, form: str) -> None:
     """Write CSV or Parquet; the file is there once it is whole, and replaces none.
 
     Raises:
@@ -130,7 +138,9 @@ def write_file(devices: pl.DataFrame, path: Path, form: str) -> None:
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         if form == "parquet":
-            devices.write_parquet(unfinished)
+            with pq.ParquetWriter(unfinished, _PARQUET, compression="zstd") as table:
+                for part in devices:
+                    table.write_table(part.to_arrow().cast(_PARQUET))
         else:
             with unfinished.open("w", encoding="utf-8", newline="") as file:
                 file.writelines(csv(devices))

@@ -31,6 +31,9 @@ _TOLD = (
 )
 """What is told of an event; never a hash or an assigned user."""
 
+_STORY = (pl.col("version").fill_null(-1).min().over("device_id"), pl.col("device_id"), pl.col("version"))
+"""The order in which devices were there, each with its events: of a repaired one board after board."""
+
 
 def device_events(registry: Registry, value: str) -> pl.DataFrame:
     """Everything that happened to a device.
@@ -40,14 +43,15 @@ def device_events(registry: Registry, value: str) -> pl.DataFrame:
         value: a serial number in any case, or a device ID.
 
     Returns:
-        One row an event, in order of device and of what happened, with the columns of `_TOLD`.
+        One row an event, device by device, the one that was registered first before the others, in the order in which
+        it happened, with the columns of `_TOLD`.
     """
     wanted = value.strip().lower()
     named = (pl.col("serial_number").str.to_lowercase() == wanted) | (pl.col("device_id") == wanted)
     devices = registry.scan().filter(named).select("device_id").unique()
     events = registry.scan().select(_TOLD).join(devices, on="device_id", how="semi").collect(engine="streaming")
     # Events without a version are of an earlier program, which knew a registration and its removal.
-    return events.sort("device_id", "version", pl.col("event").is_in(list(ENDS)), nulls_last=False)
+    return events.sort(*_STORY, pl.col("event").is_in(list(ENDS)), nulls_last=False)
 
 
 def with_words(events: pl.DataFrame, registry: Registry) -> pl.DataFrame:
@@ -71,7 +75,7 @@ def with_words(events: pl.DataFrame, registry: Registry) -> pl.DataFrame:
         event=pl.lit(DECIDED),
         request=pl.format("{}:{}", "source_file", "line"),
     )
-    return pl.concat([events, told], how="diagonal").sort("device_id", "version", maintain_order=True, nulls_last=False)
+    return pl.concat([events, told], how="diagonal").sort(*_STORY, maintain_order=True, nulls_last=False)
 
 
 def registrations(events: pl.DataFrame) -> pl.DataFrame:

@@ -61,24 +61,29 @@ def unfinished(registry: Registry, output: Path, staged: Collection[tuple[str, i
 
 def _files(registry: Registry) -> Iterator[str]:
     for file, records in registry.data_files().items():
-        try:
-            require_sound(file)
-            ids = pq.read_table(file, columns=["device_id"])
-        except RegistryError as error:
-            yield str(error)
-            continue
-        except (OSError, pa.ArrowException) as error:
-            yield f"data file {file}: cannot be read ({error}); restore the registry from a backup"
-            continue
-        if ids.num_rows != records:
-            yield f"data file {file}: holds {ids.num_rows:,} records instead of {records:,}; restore it from a backup"
+        fault = _fault(file, "device_id", records)
+        if fault is not None:
+            yield fault
         elif not all(copy.agrees(file) for copy in COPIES):
             yield f"look-up of {file}: does not hold the same records; remove {FOLDER}/ and compact again"
-    for file in registry.request_files():
-        try:
-            require_sound(file)
-        except RegistryError as error:
-            yield str(error)
+    for file, events in registry.request_files().items():
+        fault = _fault(file, "event", events)
+        if fault is not None:
+            yield fault
+
+
+def _fault(file: Path, column: str, records: int) -> str | None:
+    """What is wrong with a file; None where it is as it was written."""
+    try:
+        require_sound(file)
+        found = pq.read_table(file, columns=[column]).num_rows
+    except RegistryError as error:
+        return str(error)
+    except (OSError, pa.ArrowException) as error:
+        return f"data file {file}: cannot be read ({error}); restore the registry from a backup"
+    if found != records:
+        return f"data file {file}: holds {found:,} records instead of {records:,}; restore it from a backup"
+    return None
 
 
 def _twice(registry: Registry, name: str, told: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Findings = Iterable[pl.DataFrame]
 """Some findings at a time, with the columns of `pipeline.report.findings`."""
 
+Rows = Mapping[str, Any] | None
+"""What became of the rows in which they were found: `rows` of run.json; None where nothing was decided."""
+
 
 def published_findings(run: Location) -> Iterator[pl.DataFrame]:
     """Findings of a published run, of the rejected rows and then of those carried out, some rows at a time."""
@@ -54,16 +57,16 @@ def _findings_of(path: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
             yield findings(rows.with_columns(**none))
 
 
-def as_jsonl(found: Findings) -> Iterator[str]:
+def as_jsonl(found: Findings, _rows: Rows = None) -> Iterator[str]:
     """One JSON object a line and finding."""
     for part in found:
         yield _told(part).write_ndjson()
 
 
-def as_junit(found: Findings) -> Iterator[str]:
+def as_junit(found: Findings, rows: Rows = None) -> Iterator[str]:
     """One test case a file with findings, which fails once for each reason for which a row of it was rejected.
 
-    It is valid by the schema of Jenkins' JUnit plug-in.
+    What became of all rows stands in the suite's properties. It is valid by the schema of Jenkins' JUnit plug-in.
     """
     parts = [_by_reason(part) for part in found]
     reasons = pl.concat(parts) if parts else _by_reason(findings(pl.DataFrame(schema=_NO_ROWS)))
@@ -75,13 +78,16 @@ def as_junit(found: Findings) -> Iterator[str]:
     counts = f'tests="{len(cases)}" failures="{failures}" errors="0" time="0"'
     yield "<?xml version='1.0' encoding='utf-8'?>\n"
     yield f'<testsuites name="autopilot-intake" {counts}>\n<testsuite name="manifests" {counts}>\n'
+    if rows is not None:
+        told = "".join(f'<property name="rows.{name}" value="{number}"/>' for name, number in rows.items())
+        yield f"<properties>{told}</properties>\n"
     for case in cases:
         yield _test_case(case)
     yield "</testsuite>\n</testsuites>\n"
 
 
-def as_sarif(found: Findings) -> Iterator[str]:
-    """One SARIF 2.1.0 run whose rules are the codes that were hit."""
+def as_sarif(found: Findings, rows: Rows = None) -> Iterator[str]:
+    """One SARIF 2.1.0 run whose rules are the codes that were hit; what became of all rows is among its properties."""
     rules: dict[str, int] = {}
     yield f'{{"$schema": "{_SARIF_SCHEMA}", "version": "2.1.0", "runs": [{{"results": ['
     separator = "\n"
@@ -98,10 +104,15 @@ def as_sarif(found: Findings) -> Iterator[str]:
         "informationUri": _HELP,
         "rules": [_rule(code) for code in rules],
     }
-    yield '\n], "tool": ' + json.dumps({"driver": driver}) + "}]}\n"
+    properties = {} if rows is None else {"properties": {"rows": rows}}
+    yield "\n], " + json.dumps({"tool": {"driver": driver}, **properties})[1:] + "]}\n"
 
 
-FORMATS: dict[str, Callable[[Findings], Iterator[str]]] = {"jsonl": as_jsonl, "junit": as_junit, "sarif": as_sarif}
+FORMATS: dict[str, Callable[[Findings, Rows], Iterator[str]]] = {
+    "jsonl": as_jsonl,
+    "junit": as_junit,
+    "sarif": as_sarif,
+}
 
 ESCAPES = {"jsonl": "\\u{:04x}", "junit": "&#x{:x};", "sarif": "\\u{:04x}"}
 """How a character of each form is written by its number."""

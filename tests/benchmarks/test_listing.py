@@ -17,6 +17,8 @@ CHUNK = 50_000
 TENANTS = pl.Series([f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 201)])
 TAGS = pl.Series(["Sales", "Büro", "Kiosk", None])
 HASH_BYTES = 1_000
+MOST_MB, A_MILLION = 500, 1_000_000
+"""What a list or an export of a million devices may take: what they are sorted by, and nothing else that grows."""
 SCRIPT = """
 import json, pathlib, sys, time
 from pipeline.cli.main import cli
@@ -79,3 +81,4 @@ def test_many_devices(tmp_path_factory, request, capsys, words):
     took = f"{told['seconds']:.1f} s, {told['cpu']:.1f} s of processors, {told['peak']:,.0f} MB at most"
     with capsys.disabled():
         print(f"\n{rows:,} devices, {' '.join(words)}: {took}")
+    assert told["peak"] <= MOST_MB * max(1, rows / A_MILLION)

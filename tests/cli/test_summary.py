@@ -24,7 +24,8 @@ def run_of(reasons, *, partners=1, registered=1, dry_run=False):
     outcomes = {}
     for code, number in reasons.items():
         outcomes[OUTCOMES[code]] = outcomes.get(OUTCOMES[code], 0) + number
-    one = {"rows": {"rejected": rejected, "registered": registered}, "reasons": reasons}
+    own = {"read": rejected + registered + 7, "settled": 4, "deregistered": 3}
+    one = {"rows": own | {"rejected": rejected, "registered": registered}, "reasons": reasons}
     return {
         "run_id": "r1",
         "dry_run": dry_run,
@@ -46,6 +47,11 @@ def test_it_is_short_and_begins_with_what_concerns_most_rows():
     numbers = [int(line.split()[0].replace(",", "")) for line in told[1:6]]
     assert numbers == sorted(numbers, reverse=True)
     assert "  and 296 more partners with rejected rows" in told
+
+
+def test_a_partner_s_rows_are_all_that_were_decided_departures_among_them():
+    told = text(run_of({"TENANT_MISSING": 2}))
+    assert "  partner p0: 2 of 6 rejected, most TENANT_MISSING" in told
 
 
 @pytest.mark.parametrize(

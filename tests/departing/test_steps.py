@@ -18,6 +18,8 @@ from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
+from pipeline.registry.vacuuming import vacuum
+from pipeline.registry.verifying import verify
 from schemas.steps import BY_CUSTOMER_TEXT, STEP_TYPES, STEPS, SYSTEMS
 from tests.conftest import AS_OF, OTHER_TENANT, TENANT
 
@@ -268,7 +270,9 @@ def test_what_is_said_outlives_compaction_and_a_return_begins_anew(world):
     compact(opened(world))
     assert len(opened(world).request_files()) == 1
     assert not opened(world).keeps_requests
+    assert vacuum(opened(world), 0, dry_run=False).files
     assert opened(world).steps_done().sort("step").equals(before)
+    assert verify(opened(world)) == []
     assert open_steps(opened(world))["step"].to_list() == ["delete_from_intune", "entra_object", "computer_object"]
     back = registered(world, device)[device.serial]
     assert open_steps(opened(world)).is_empty()

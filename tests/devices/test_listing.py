@@ -53,7 +53,8 @@ def listing(tmp_path_factory):
 def listed_in(world, by="serial_number", *, descending=False, **choice):
     registry = Registry.open(world.registry, create=False)
     profiles = assigned_profiles(world.home / "reference")
-    return listed(registry, Choice(**choice), profiles, Silence(), by=by, descending=descending)
+    with listed(registry, Choice(**choice), profiles, Silence(), by=by, descending=descending) as devices:
+        return pl.concat(devices)
 
 
 def test_only_what_is_registered_now_is_listed_with_its_profile(listing):
@@ -101,9 +102,9 @@ def test_any_column_sorts_and_nothing_comes_last(listing, by):
 
 def test_a_registry_without_devices_lists_none(tmp_path):
     registry = Registry.open(tmp_path / "registry", create=True)
-    devices = listed(registry, Choice(), assigned_profiles(), Silence())
-    assert devices.columns == list(COLUMNS)
-    assert devices.is_empty()
+    with listed(registry, Choice(), assigned_profiles(), Silence()) as rows:
+        devices = list(rows)
+    assert [(part.columns, part.height) for part in devices] == [(list(COLUMNS), 0)]
     assert len("".join(texts(devices, fitting(devices, 80))).splitlines()) == 1
 
 
@@ -152,7 +153,7 @@ def test_wrong_usage(listing, monkeypatch, wrong):
 
 def test_text_fits_the_terminal():
     rows = {name: ["a" * 40, "\u6771" * 30, None, "\x1b[31mred"] for name in COLUMNS}
-    devices = pl.DataFrame(rows).with_columns(registered_at=pl.lit(AS_OF))
+    devices = [pl.DataFrame(rows).with_columns(registered_at=pl.lit(AS_OF))]
     for width in (20, 80, 100, 200):
         lines = "".join(texts(devices, fitting(devices, width))).splitlines()
         assert len(lines) == 5

@@ -22,11 +22,13 @@ def two_tenants(world, monkeypatch):
     return world
 
 
+def other_parts(monkeypatch, damage):
+    bundles = Staging.bundles
+    monkeypatch.setattr(Staging, "bundles", lambda staging, rows: damage([*bundles(staging, rows)]))
+
+
 def test_parts_in_another_order_register_nothing_else(two_tenants, monkeypatch):
-    batches = Staging.batches
-    monkeypatch.setattr(Staging, "batches", lambda staging: reversed([*batches(staging)]))
-    rows = Staging._rows
-    monkeypatch.setattr(Staging, "_rows", lambda staging: reversed([*rows(staging)]))
+    other_parts(monkeypatch, lambda bundles: [parts[::-1] for parts in bundles[::-1]])
     night = two_tenants.run()
     assert night.registered.select("source_file", "tenant_id").rows() == [(f"contoso/{TENANT}/a.csv", TENANT)]
     assert night.rejected.select("source_file", "reason").rows() == [
@@ -34,10 +36,17 @@ def test_parts_in_another_order_register_nothing_else(two_tenants, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("damage", [lambda rows: rows[:1], lambda rows: [*rows, rows[0]]], ids=["lost", "twice"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda bundles: [parts[:1] for parts in bundles],
+        lambda bundles: [[*parts, parts[0]] for parts in bundles],
+        lambda bundles: [*bundles, bundles[0]],
+    ],
+    ids=["lost", "twice in one bundle", "in two bundles"],
+)
 def test_a_part_that_is_lost_or_comes_twice_is_a_fault(two_tenants, monkeypatch, damage):
-    rows = Staging._rows
-    monkeypatch.setattr(Staging, "_rows", lambda staging: iter(damage([*rows(staging)])))
+    other_parts(monkeypatch, damage)
     with pytest.raises((Fault, pl.exceptions.ComputeError)):
         two_tenants.run()
     assert [path.name for path in (two_tenants.home / "runs").iterdir() if path.name.startswith("run-")] == []

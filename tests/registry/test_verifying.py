@@ -84,6 +84,21 @@ def test_a_data_file_that_cannot_be_read_is_named(published):
         assert "is damaged" in verify(registry)[0]
 
 
+def test_a_file_of_requests_that_is_not_what_the_registry_says_is_named(published, monkeypatch):
+    registry = Registry.open(published.registry, create=False)
+    ((file, events),) = registry.request_files().items()
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "request_files", lambda _: {file: events + 1})
+        (told,) = verify(registry)
+    assert f"{file.name}: holds {events:,} records instead of {events + 1:,}" in told
+    older = file.with_name("requests-of-an-earlier-program.parquet")  # which knew no digests
+    older.write_bytes(b"torn")
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "request_files", lambda _: {older: events})
+        (told,) = verify(registry)
+    assert "cannot be read" in told
+
+
 def test_a_look_up_of_other_records_is_named(published):
     file = next(iter(Registry.open(published.registry, create=False).data_files()))
     lookup.COPY.write(file)

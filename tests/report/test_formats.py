@@ -93,6 +93,8 @@ JENKINS = {
         },
         {"properties", "testcase", "system-out", "system-err"},
     ),
+    "properties": (set(), {"property"}),
+    "property": ({"name", "value"}, set()),
     "testcase": (
         {"name", "assertions", "time", "classname", "status"},
         {"skipped", "error", "failure", "system-out", "system-err"},
@@ -104,12 +106,22 @@ JENKINS = {
 
 @pytest.mark.parametrize("parts", [[], PARTS])
 def test_junit_is_valid_by_the_schema_of_the_usual_build_server(parts):
-    suites = ET.fromstring("".join(as_junit(parts)))  # noqa: S314 - made here
+    suites = ET.fromstring("".join(as_junit(parts, {"read": 9})))  # noqa: S314 - made here
     for element in suites.iter():
         attributes, children = JENKINS[element.tag]
         assert set(element.attrib) <= attributes
         assert {child.tag for child in element} <= children
     assert all(suite.get("name") and suite.get("tests") for suite in suites)
+
+
+def test_what_became_of_all_rows_stands_beside_the_findings():
+    rows = {"read": 9, "settled": 2, "registered": 3, "deregistered": 1, "rejected": 3}
+    log = json.loads("".join(as_sarif(PARTS, rows)))
+    assert log["runs"][0]["properties"]["rows"] == rows
+    suite = ET.fromstring("".join(as_junit(PARTS, rows))).find("testsuite")  # noqa: S314 - made here
+    told = {one.get("name"): int(one.get("value")) for one in suite.iter("property")}
+    assert told == {f"rows.{name}": number for name, number in rows.items()}
+    assert "properties" not in json.loads("".join(as_sarif(PARTS)))["runs"][0]
 
 
 def test_sarif_tells_what_was_found_and_knows_a_finding_again():

@@ -8,9 +8,13 @@ import pytest
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import recaptured, with_board
 from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
+from pipeline.match.keys import with_keys
 from pipeline.registry import Registry
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.searching import device_events, registrations
+from pipeline.registry.writer import fill
+from schemas.device import COMPONENT_TYPES
+from schemas.registry import REGISTERED
 from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, TENANT
 from tests.report.test_content import text_of
 
@@ -288,8 +292,29 @@ def test_a_repair_in_one_night(world):
     assert night.warnings()[HERE + "b.csv", 2] == ["DEVICE_REPAIRED"]
     assert night.registered["matched_device_id"].to_list() == [old]
     assert counts(night) == (2, 0, 1, 1, 0)
+    new = night.registered["device_id"][0]
     events = device_events(Registry.open(world.registry, create=False), device.serial)
-    assert sorted(events["event"]) == ["deregistered", "registered", "registered"]
+    assert events.select("device_id", "event").rows() == [
+        (old, "registered"),
+        (old, "deregistered"),
+        (new, "registered"),
+    ]
+
+
+def test_a_history_tells_one_board_after_the_other_whatever_their_ids(world):
+    ids = [f"{at:08x}-0000-4000-8000-000000000000" for at in (9, 1, 5)]
+    devices = with_keys(pl.DataFrame(schema=COMPONENT_TYPES).clear(3)).with_columns(
+        event=pl.lit(REGISTERED), device_id=pl.Series(ids), serial_number=pl.lit("5CG0000AAA"), tenant_id=pl.lit(TENANT)
+    )
+    registry = Registry.open(world.registry, create=True)
+    for at in range(3):
+        with registry.writer() as writer:
+            writer.write(
+                fill(devices[at : at + 1].with_columns(registered_via=pl.lit("intune"), identity=pl.lit("tuple")))
+            )
+            registry.commit(writer)
+        registry = registry.reopened()
+    assert device_events(registry, "5cg0000aaa")["device_id"].to_list() == ids
 
 
 def test_a_board_that_waits_is_registered_the_night_that_the_old_one_leaves_for_repair(world):
