@@ -44,6 +44,13 @@ def deliver_devices(world, number, name="a"):
     world.deliver(f"contoso/{TENANT}/{name}.csv", *rows)
 
 
+def two_nights(world):
+    """A registry with two nights of a device each, and their published runs."""
+    for night in ("a", "b"):
+        deliver_devices(world, 1, name=night)
+        world.run(run_id=f"night-{night}")
+
+
 def devices_in(registry):
     """Every registered device by its hash."""
     opened = Registry.open(registry, create=False)
