@@ -12,6 +12,7 @@ from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from schemas.registry import REGISTERED
+from tests.cli.running import command as entry_point
 from tests.conftest import TENANT
 
 HASH = INTUNE[2]
@@ -37,6 +38,13 @@ def finish(process):
     _, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
     return told
+
+
+def follow(world, run_id):
+    """A run in this process, which nobody kills; what it told on standard error."""
+    done = entry_point("run", "inbox", "--run-id", run_id, cwd=world.home)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def deliver_devices(world, number, name="a"):
