@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,25 @@ def done(home, *arguments):
     return told.stdout
 
 
-@pytest.fixture
-def made_night(tmp_path, factory):
+@pytest.fixture(scope="module")
+def synthesized(tmp_path_factory):
+    """Folders of nights that were made up, each once, with their existing devices imported."""
+
+    @cache
     def make(rows, seed):
-        home = tmp_path / f"night-{seed}"
-        done(tmp_path, "synthesize", home.name, "--rows", str(rows), "--seed", str(seed), "--existing", "100")
+        home = tmp_path_factory.mktemp("made") / "night"
+        done(home.parent, "synthesize", home.name, "--rows", str(rows), "--seed", str(seed), "--existing", "100")
         done(home, "registry", "import", "existing_devices.csv")
-        return World(home, factory)
+        return home
+
+    return make
+
+
+@pytest.fixture
+def made_night(synthesized, tmp_path, factory):
+    def make(rows, seed):
+        shutil.copytree(synthesized(rows, seed), tmp_path / "night")
+        return World(tmp_path / "night", factory)
 
     return make
 
@@ -95,7 +108,7 @@ def test_neither_file_names_nor_order_of_rows_matter(made_night):
 
 
 def test_how_rows_are_read_changes_nothing(made_night, monkeypatch):
-    world = made_night(400, 6)
+    world = made_night(400, 1)
     usual = world.run(dry_run=True, run_id="n")
     monkeypatch.setattr("pipeline.ingest.cells._is_plain", lambda records: np.zeros(len(records.start), bool))
     monkeypatch.setattr("pipeline.ingest.survey.PART_BYTES", 20_000)
@@ -110,7 +123,7 @@ def test_how_rows_are_read_changes_nothing(made_night, monkeypatch):
 
 
 def test_the_same_input_gives_the_same_sets(made_night, tmp_path):
-    world = made_night(1, 4)
+    world = made_night(1, 3)
     other = World(tmp_path / "copy", world.factory)
     shutil.copytree(world.home, other.home)
     first = world.run(as_of=parse_moment(AS_OF), run_id="same")
