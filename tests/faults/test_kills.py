@@ -90,7 +90,7 @@ rarely = partial(pytest.param, marks=pytest.mark.long)
         rarely("rename", 4, "before"),  # a data file gets its name
         ("linkat", 1, "before"),  # the commit
         ("rename", 5, "committed"),  # the folder of the run
-        ("rename", 6, "committed"),  # its run.json
+        rarely("rename", 6, "committed"),  # its run.json
         rarely("rename", 7, "published"),  # the note of the registry that it is published
         rarely("rename", 8, "published"),  # that of the output
         rarely("rename", 9, "published"),  # the page of all runs

@@ -173,6 +173,7 @@ def test_a_dry_run_is_shown_and_registers_nothing(store):
     assert store.names("registry") == set()
 
 
+@above_the_store  # the commit is a claim, and those of both kinds are held to be made once
 def test_writers_race_and_each_device_is_registered_once(store):
     Registry.open(f"{store.base}/registry", create=True)
     store.deliver_devices(4)
@@ -340,7 +341,7 @@ def test_what_a_killed_process_brought_near_is_removed_by_the_next(store, tmp_pa
     victim.communicate()
     assert any(near.iterdir())
     with closing(Scratch()) as living:
-        store.finish(store.start("next"))
+        run(store.config("next"))
         assert set(near.iterdir()) == {living.path}
     assert set(near.iterdir()) == set()
 
@@ -426,6 +427,7 @@ def require_all(store, devices, monkeypatch):
     store.require_exactly_once(devices)
 
 
+@above_the_store
 def test_a_kill_loses_and_doubles_nothing(store, monkeypatch):
     kill_nights(store, 1, seed=5)
     require_all(store, 2, monkeypatch)
