@@ -2,6 +2,9 @@ import csv
 import io
 import os
 import random
+import shutil
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -173,6 +176,22 @@ def make_world(home: Path, factory: Factory) -> World:
 @pytest.fixture
 def world(tmp_path: Path, factory: Factory) -> World:
     return make_world(tmp_path, factory)
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory) -> Callable[[Callable[[World], None], Path], World]:
+    """Copies of worlds, each of which was played once: by what plays it, and where the copy shall be."""
+    homes: dict[Callable[[World], None], World] = {}
+
+    def copied(play: Callable[[World], None], home: Path) -> World:
+        if play not in homes:
+            homes[play] = make_world(tmp_path_factory.mktemp("played"), Factory(random.Random(20260115)))
+            play(homes[play])
+        once = homes[play]
+        shutil.copytree(once.home, home, dirs_exist_ok=True)
+        return World(home, deepcopy(once.factory), runs=once.runs)
+
+    return copied
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -59,21 +59,9 @@ def opened(chromium, output):
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
-def test_pages_are_quiet_self_contained_and_accessible(opened, name, viewport, scheme):
-    page = opened(name, viewport=viewport, color_scheme=scheme)
-    page.evaluate(OPEN_ONE_OF_A_KIND)
-    assert page.complaints == []
-    assert len(page.requests) == 1
-    violations = Axe().run(page, options=WCAG).response["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_to_what_is_there(opened, output, name):
-    page = opened(name)
+def test_pages_are_quiet_self_contained_and_accessible(opened, output, name):
+    page = opened(name, viewport=DESKTOP, color_scheme="light")
+    require_accessible(page)
     links = page.eval_on_selector_all("a", "found => found.map(link => link.getAttribute('href'))")
     assert links
     for link in links:
@@ -81,6 +69,24 @@ def test_links_lead_to_what_is_there(opened, output, name):
             assert page.locator(f"[id='{link[1:]}']").count() == 1, link
         else:
             assert (output / name).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_they_are_so_in_the_dark_and_on_a_phone_where_nothing_lies_off_screen(opened, name):
+    page = opened(name, viewport=PHONE, color_scheme="dark")
+    require_accessible(page)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(OFF_SCREEN) == []
+
+
+def require_accessible(page):
+    page.evaluate(OPEN_ONE_OF_A_KIND)
+    assert page.complaints == []
+    assert len(page.requests) == 1
+    violations = Axe().run(page, options=WCAG).response["violations"]
+    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
 
 
 def shown_rows(page):
@@ -152,13 +158,6 @@ def test_without_its_script_a_page_shows_everything(opened):
     page.locator("[id=BOARD_REPLACED] summary").click()
     assert page.locator("[id=BOARD_REPLACED] tbody tr").first.is_visible()
     assert page.locator("[id='who=partner']").is_visible()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_on_a_phone_nothing_lies_off_screen(opened, name):
-    page = opened(name, viewport=PHONE)
-    page.evaluate(OPEN_ALL)
-    assert page.evaluate(OFF_SCREEN) == []
 
 
 @pytest.mark.parametrize("partners", [3, 400])

@@ -1,12 +1,10 @@
 """Product keys wherever people put them: in the clear in nothing that a run or a check writes."""
 
-import subprocess
-import sys
-
 import polars as pl
 import pytest
 
 from pipeline.lab.synthesize.capture import capture
+from tests.cli.running import command
 from tests.conftest import TENANT
 from tests.ingest.test_secrets import BARE, FULL_WIDTH, KEY
 
@@ -54,15 +52,13 @@ def delivered(world):
     return world
 
 
-def command(*arguments, cwd):
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+def said(*arguments, cwd):
+    done = command(*arguments, cwd=cwd)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_a_product_key_is_nowhere_in_the_clear(delivered):
-    code, told = command("run", "inbox", "--run-id", "a", "--log-format", "json", cwd=delivered.home)
+    code, told = said("run", "inbox", "--run-id", "a", "--log-format", "json", cwd=delivered.home)
     assert code == 0, told
     texts = [("console", told), *everything(delivered.home / "runs"), *everything(delivered.home / "registry")]
     shown = [(place, form) for place, text in texts for form in FORMS if form in text]
@@ -80,7 +76,7 @@ def test_a_product_key_is_nowhere_in_the_clear(delivered):
 def test_nor_does_a_check_show_one(delivered):
     place = delivered.inbox / "contoso" / TENANT
     for form in ("text", "json"):
-        code, told = command(
+        code, told = said(
             "check", *map(str, sorted(place.iterdir())), "--partner", "contoso", "--tenant", TENANT, "--format", form,
             cwd=delivered.home,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from schemas.registry import REGISTERED
+from tests.cli.running import command as entry_point
 from tests.conftest import TENANT
 
 HASH = INTUNE[2]
@@ -39,9 +40,23 @@ def finish(process):
     return told
 
 
+def follow(world, run_id):
+    """A run in this process, which nobody kills; what it told on standard error."""
+    done = entry_point("run", "inbox", "--run-id", run_id, cwd=world.home)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
 def deliver_devices(world, number, name="a"):
     rows = [{HASH: capture(world.factory.device())} for _ in range(number)]
     world.deliver(f"contoso/{TENANT}/{name}.csv", *rows)
+
+
+def two_nights(world):
+    """A registry with two nights of a device each, and their published runs."""
+    for night in ("a", "b"):
+        deliver_devices(world, 1, name=night)
+        world.run(run_id=f"night-{night}")
 
 
 def devices_in(registry):

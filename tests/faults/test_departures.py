@@ -14,7 +14,7 @@ from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
 from schemas.registry import DEREGISTERED, REGISTERED
 from tests.conftest import TENANT, make_world
-from tests.faults.killing import finish, leftovers, seconds_of_a_night, start
+from tests.faults.killing import finish, follow, leftovers, seconds_of_a_night, start
 
 HASH = INTUNE[2]
 HERE = f"contoso/{TENANT}"
@@ -43,7 +43,7 @@ def kill_nights(world, kills, seed):
     Registry.open(world.registry, create=True)
     device = world.factory.device()
     world.deliver(f"{HERE}/first.csv", {HASH: capture(device)})
-    finish(start(world, "first"))
+    follow(world, "first")
     whole = seconds_of_a_night(world)
     committed = 0
     for night in range(kills):
@@ -56,7 +56,7 @@ def kill_nights(world, kills, seed):
         victim.communicate()
         if Registry.open(world.registry, create=False).committed(f"night-{night}") is None:
             # The device that comes must be registered before the night in which it leaves.
-            finish(start(world, f"night-{night}-again"))
+            follow(world, f"night-{night}-again")
         else:
             committed += 1
         device = coming
@@ -66,7 +66,7 @@ def kill_nights(world, kills, seed):
 @pytest.mark.parametrize("kills", [1, pytest.param(300, marks=pytest.mark.long)])
 def test_kills_over_nights_with_departures_lose_and_double_nothing(world, kills, capsys):
     committed = kill_nights(world, kills, seed=12)
-    finish(start(world, "morning"))
+    follow(world, "morning")
     with capsys.disabled():
         print(f"\n{kills} kills, {committed} after the commit", end="")  # noqa: T201 - wants to be known
     require_whole(world, kills + 1, kills)

@@ -2,6 +2,7 @@ import os
 import pathlib
 import shutil
 import time
+from itertools import product
 
 import deltalake
 import polars as pl
@@ -23,12 +24,12 @@ HASH = INTUNE[2]
 def test_two_processes_race_and_each_device_is_registered_once(world):
     Registry.open(world.registry, create=True)
     deliver_devices(world, 40)
-    racers = [start(world, f"racer-{number}") for number in range(3)]
+    racers = [start(world, f"racer-{number}") for number in range(2)]
     told = [racer.communicate(timeout=300) for racer in racers]
-    assert [racer.returncode for racer in racers] == [0, 0, 0], told
+    assert [racer.returncode for racer in racers] == [0, 0], told
     found = devices_in(world.registry)
     assert len(found) == len(set(found)) == 40
-    nights = [read_published(world.home / "runs" / f"racer-{number}", None) for number in range(3)]
+    nights = [read_published(world.home / "runs" / f"racer-{number}", None) for number in range(2)]
     assert sum(night.registered.height for night in nights) == 40
     assert leftovers(world) == []
 
@@ -121,13 +122,12 @@ def test_a_living_run_is_left_alone(world):
         assert place.publication.exists()
 
 
-@pytest.mark.parametrize("size", [0, 0.5])
-def test_a_damaged_registry_is_refused(world, size):
+def test_a_damaged_registry_is_refused(world):
     deliver_devices(world, 3)
     world.run()
     files = [*world.registry.glob("*.parquet"), *sorted((world.registry / "_delta_log").glob("*.json"))]
     assert len(files) == 4
-    for path in files:
+    for path, size in product(files, (0, 0.5)):
         whole = path.read_bytes()
         path.write_bytes(whole[: int(len(whole) * size)])
         with pytest.raises(RegistryError, match="registry"):
@@ -202,18 +202,16 @@ def test_an_output_that_cannot_be_written_is_a_fault(world):
         world.run()
 
 
-@pytest.mark.parametrize("name", ["run.json"])
-def test_a_damaged_published_run_is_named(world, name):
+def test_a_damaged_published_run_is_named(world):
     deliver_devices(world, 1)
     world.run(run_id="night")
-    (world.home / "runs" / "night" / name).write_bytes(b"{")
+    (world.home / "runs" / "night" / "run.json").write_bytes(b"{")
     with pytest.raises(Fault, match="night"):
         world.run()
 
 
-@pytest.mark.parametrize("name", ["a b", "[x]", "100%", "ä*?"])
-def test_any_folder_will_do(world, name):
-    moved = type(world)(world.home / name, world.factory)
+def test_any_folder_will_do(world):
+    moved = type(world)(world.home / "a b [x] 100% ä*?", world.factory)
     shutil.copytree(world.home / "inbox", moved.inbox)
     shutil.copytree(world.home / "reference", moved.home / "reference")
     deliver_devices(moved, 2)

@@ -1,4 +1,5 @@
 import random
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -19,16 +20,22 @@ from tests.registry.test_table import add_devices, every_holder
 EVERY = pl.Series(range(1_000), dtype=pl.UInt32)
 
 
-@pytest.fixture
-def registry(tmp_path, monkeypatch):
-    monkeypatch.setattr(compacting, "LOOKUP_RECORDS", 5)
-    made = Registry.open(tmp_path / "registry", create=True)
+@pytest.fixture(scope="module")
+def of_some_files(tmp_path_factory):
+    made = Registry.open(tmp_path_factory.mktemp("some") / "registry", create=True)
     factory = Factory(random.Random(3))
     for number in (7, 1, 40, 3, 12):
         made = add_devices(made, factory, number)
     gone = made.records(EVERY)["device_id"][4]
     remove_devices(made, [gone], "sold", AS_OF)
-    return made.reopened()
+    return made.folder
+
+
+@pytest.fixture
+def registry(of_some_files, tmp_path, monkeypatch):
+    monkeypatch.setattr(compacting, "LOOKUP_RECORDS", 5)
+    shutil.copytree(of_some_files, tmp_path / "registry")
+    return Registry.open(tmp_path / "registry", create=False)
 
 
 def contents(registry):

@@ -17,14 +17,22 @@ from tests.conftest import TENANT
 HASH, TAG = INTUNE[2:4]
 
 
-@pytest.fixture
-def registered(world):
+def three_devices(world):
     """A registry of three devices; the next night delivers them again, by other captures."""
     devices = [world.factory.device() for _ in range(3)]
     world.deliver(f"contoso/{TENANT}/a.csv", *({HASH: capture(device)} for device in devices))
     world.run()
     world.deliver(f"contoso/{TENANT}/b.csv", *({HASH: capture(device), TAG: "again"} for device in devices))
-    return world
+
+
+def forty_devices(world):
+    world.deliver(f"contoso/{TENANT}/a.csv", *({HASH: capture(world.factory.device())} for _ in range(40)))
+    world.run()
+
+
+@pytest.fixture
+def registered(played, tmp_path):
+    return played(three_devices, tmp_path)
 
 
 def data_file(world):
@@ -62,12 +70,10 @@ def test_a_flipped_bit_makes_no_registered_device_new(registered, column):
 
 @pytest.mark.parametrize("kind", [index, lookup, serials], ids=["index", "lookup", "serials"])
 @pytest.mark.parametrize("spread", [1, 128])
-def test_a_flipped_bit_of_a_look_up_makes_no_registered_device_new(world, kind, spread, monkeypatch):
+def test_a_flipped_bit_of_a_look_up_makes_no_registered_device_new(played, tmp_path, kind, spread, monkeypatch):
     """However little is looked at: among 200 devices, each bit that is believed is checked."""
     monkeypatch.setattr("pipeline.registry.wanted._SPARSE", spread)
-    devices = [world.factory.device() for _ in range(40)]
-    world.deliver(f"contoso/{TENANT}/a.csv", *({HASH: capture(device)} for device in devices))
-    world.run()
+    world = played(forty_devices, tmp_path)
     file = data_file(world)
     kind.COPY.write(file)
     registry = Registry.open(world.registry, create=False)

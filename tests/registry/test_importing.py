@@ -134,36 +134,41 @@ def test_serial_number_and_manufacturer_alone_suffice(world):
     assert live(world).height == 1
 
 
-@pytest.mark.parametrize(
-    ("cells", "told"),
-    [
-        ({"serial_number": "1.23457E+11"}, "serial_number: SPREADSHEET_DAMAGE"),
-        ({"serial_number": "#N/A"}, "serial_number: SPREADSHEET_DAMAGE"),
-        ({"serial_number": "tbd"}, "serial_number: SERIAL_PLACEHOLDER"),
-        ({"serial_number": "A123, A124"}, "serial_number: SERIAL_FORMAT"),
-        ({"serial_number": "Lenovo"}, "serial_number: COLUMNS_SHIFTED"),
-        ({"serial_number": "A1\u200b23"}, "serial_number: HIDDEN_CHARACTER"),
-        ({"manufacturer": "unknown"}, "manufacturer: TUPLE_PLACEHOLDER"),
-        ({"serial_number": "", "windows_product_id": "3305123456789.0"}, "windows_product_id: PRODUCT_ID_FORMAT"),
-        ({"serial_number": "", "windows_product_id": "3.305E+12"}, "windows_product_id: PRODUCT_ID_FORMAT"),
-        ({"serial_number": "", "hardware_hash": "T0F"}, "hardware_hash: HASH_TRUNCATED"),
-        ({"serial_number": "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"}, "PRODUCT_KEY_EXPOSED"),
-        ({"manufacturer": ""}, "no usable identity"),
-    ],
-)
-def test_a_damaged_identity_is_refused_by_itself_and_listed_beside_a_usable_one(world, cells, told):
-    device = world.factory.device()
-    result = world.import_existing(of(device) | cells)
-    assert (result.imported, lines(result.refused), result.listed) == (0, [2], ())
-    assert told in result.refused[0][1]
-    assert "AAAAA" not in result.refused[0][1]
-    other = (
-        {"serial_number": device.serial} if "windows_product_id" in cells else {"windows_product_id": "3305987654321"}
-    )
-    result = world.import_existing(of(device) | cells | other)
-    assert (result.imported, result.refused) == (1, ())
-    is_listed = "PLACEHOLDER" not in told and told != "no usable identity"
-    assert lines(result.listed) == ([2] if is_listed else [])
+DAMAGED = [
+    ({"serial_number": "1.23457E+11"}, "serial_number: SPREADSHEET_DAMAGE"),
+    ({"serial_number": "#N/A"}, "serial_number: SPREADSHEET_DAMAGE"),
+    ({"serial_number": "tbd"}, "serial_number: SERIAL_PLACEHOLDER"),
+    ({"serial_number": "A123, A124"}, "serial_number: SERIAL_FORMAT"),
+    ({"serial_number": "Lenovo"}, "serial_number: COLUMNS_SHIFTED"),
+    ({"serial_number": "A1\u200b23"}, "serial_number: HIDDEN_CHARACTER"),
+    ({"manufacturer": "unknown"}, "manufacturer: TUPLE_PLACEHOLDER"),
+    ({"serial_number": "", "windows_product_id": "3305123456789.0"}, "windows_product_id: PRODUCT_ID_FORMAT"),
+    ({"serial_number": "", "windows_product_id": "3.305E+12"}, "windows_product_id: PRODUCT_ID_FORMAT"),
+    ({"serial_number": "", "hardware_hash": "T0F"}, "hardware_hash: HASH_TRUNCATED"),
+    ({"serial_number": "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"}, "PRODUCT_KEY_EXPOSED"),
+    ({"manufacturer": ""}, "no usable identity"),
+]
+
+
+def test_a_damaged_identity_is_refused_by_itself_and_listed_beside_a_usable_one(world):
+    records = [of(world.factory.device()) for _ in DAMAGED]
+    broken = [record | cells for record, (cells, _) in zip(records, DAMAGED, strict=True)]
+    result = world.import_existing(*broken)
+    every = list(range(2, 2 + len(DAMAGED)))
+    assert (result.imported, lines(result.refused), result.listed) == (0, every, ())
+    for (cells, told), (_, text) in zip(DAMAGED, result.refused, strict=True):
+        assert told in text, cells
+        assert "AAAAA" not in text
+    others = [
+        {"serial_number": record["serial_number"]}
+        if "windows_product_id" in cells
+        else {"windows_product_id": f"33059876543{at:02}"}
+        for at, (record, (cells, _)) in enumerate(zip(records, DAMAGED, strict=True))
+    ]
+    result = world.import_existing(*(one | other for one, other in zip(broken, others, strict=True)))
+    assert (result.imported, result.refused) == (len(DAMAGED), ())
+    listed = ["PLACEHOLDER" not in told and told != "no usable identity" for _, told in DAMAGED]
+    assert lines(result.listed) == [line for line, is_listed in zip(every, listed, strict=True) if is_listed]
 
 
 def test_a_hash_makes_up_for_the_cells_but_for_a_damaged_serial_number(world):

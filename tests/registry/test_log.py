@@ -12,16 +12,12 @@ from pipeline.registry.writer import ARROW_SCHEMA
 from pipeline.runs import workspace
 from pipeline.storage import durable
 from tests.conftest import AS_OF
-from tests.faults.killing import deliver_devices, devices_in
+from tests.faults.killing import deliver_devices, devices_in, two_nights
 
 
 @pytest.fixture
-def published(world):
-    """A registry with two nights, and their published runs."""
-    for night in ("a", "b"):
-        deliver_devices(world, 1, name=night)
-        world.run(run_id=f"night-{night}")
-    return world
+def published(played, tmp_path):
+    return played(two_nights, tmp_path)
 
 
 def opened(world):

@@ -1,6 +1,8 @@
 import os
 import time
 
+import pytest
+
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry, index, lookup, serials
@@ -11,10 +13,18 @@ from pipeline.registry.verifying import verify
 from tests.conftest import TENANT
 
 
-def nights(world, number=3):
-    for night in range(number):
+def three_nights(world):
+    for night in range(3):
         world.deliver(f"contoso/{TENANT}/{night}.csv", {INTUNE[2]: capture(world.factory.device())})
         world.run()
+
+
+@pytest.fixture
+def world(played, tmp_path):
+    return played(three_nights, tmp_path)
+
+
+def opened(world):
     return Registry.open(world.registry, create=False)
 
 
@@ -24,7 +34,7 @@ def age(path, hours):
 
 
 def test_what_a_dead_run_left_is_removed_once_it_is_old(world):
-    registry = nights(world)
+    registry = opened(world)
     orphan = world.registry / "part-of-a-dead-run.parquet"
     orphan.write_bytes(b"half a file")
     assert vacuum(registry, 24, dry_run=False).files == ()
@@ -37,7 +47,7 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(world):
 
 
 def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
-    before = nights(world)
+    before = opened(world)
     for file in before.data_files():
         lookup.COPY.write(file)
         age(file, 48)
@@ -48,7 +58,7 @@ def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
 
 
 def test_replaced_files_go_with_their_look_ups(world):
-    before = nights(world)
+    before = opened(world)
     for file in before.data_files():
         lookup.COPY.write(file)
         index.COPY.write(file)
@@ -68,8 +78,8 @@ def test_replaced_files_go_with_their_look_ups(world):
 
 
 def test_copies_that_were_never_finished_are_removed_once_they_are_old(world):
-    registry = nights(world, 1)
-    (file,) = registry.data_files()
+    registry = opened(world)
+    file, *_ = registry.data_files()
     lookup.COPY.write(file)
     left = lookup.COPY.place(file).with_name(f"{UNFINISHED}0123")
     left.write_bytes(b"half a copy")

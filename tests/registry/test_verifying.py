@@ -13,11 +13,14 @@ from pipeline.runs.workspace import Workspace
 from tests.conftest import OTHER_TENANT, TENANT
 
 
-@pytest.fixture
-def published(world):
+def one_night(world):
     world.deliver(f"contoso/{TENANT}/a.csv", *({INTUNE[2]: capture(world.factory.device())} for _ in range(3)))
     world.run(run_id="night")
-    return world
+
+
+@pytest.fixture
+def published(played, tmp_path):
+    return played(one_night, tmp_path)
 
 
 def findings(world):

@@ -22,15 +22,20 @@ def cases(world, *partners):
     ]
 
 
-def replace_tpm(world, device, tenant=TENANT, partner="contoso"):
+def replace_tpm(world, device, tenant=TENANT, partner="contoso", name="a.csv"):
     record = {"tenant_id": tenant, "partner_id": partner, "registered_via": "partner_center"}
     world.import_existing(record | {"hardware_hash": capture(device)})
-    world.deliver(f"contoso/{TENANT}/a.csv", {HASH: capture(with_tpm(device, world.factory))})
+    world.deliver(f"contoso/{TENANT}/{name}", {HASH: capture(with_tpm(device, world.factory))})
 
 
 def test_a_case_puts_both_sides_together_and_shows_them_in_part(world, device):
     replace_tpm(world, device)
-    of_run, of_partner = cases(world, "contoso")
+    report = world.run().result.folder / "report"
+    of_run, of_partner = (
+        json.loads((page / "report.json").read_text())["matching"] for page in (report, report / "contoso")
+    )
+    assert [(step["verdict"], step["pairs"]) for step in of_run["histogram"]] == [("board replaced", 1)]
+    of_run, of_partner = of_run["cases"], of_partner["cases"]
     assert of_run == of_partner
     assert of_run["of"] == 1
     case = of_run["listed"][0]
@@ -43,12 +48,12 @@ def test_a_case_puts_both_sides_together_and_shows_them_in_part(world, device):
     assert shown["here"] == shown["there"] == f"{device.serial[:2]}***{device.serial[-2:]}"
 
 
-@pytest.mark.parametrize(("tenant", "partner"), [(OTHER_TENANT, "contoso"), (TENANT, "northwind"), (TENANT, "")])
-def test_a_partner_sees_no_device_of_another_tenant_or_partner(world, device, tenant, partner):
-    replace_tpm(world, device, tenant, partner)
+def test_a_partner_sees_no_device_of_another_tenant_or_partner(world):
+    for at, (tenant, partner) in enumerate([(OTHER_TENANT, "contoso"), (TENANT, "northwind"), (TENANT, "")]):
+        replace_tpm(world, world.factory.device(), tenant, partner, name=f"{at}.csv")
     of_run, of_partner = cases(world, "contoso")
-    assert len(of_run["listed"]) == 1
-    assert of_partner == {"of": 1, "listed": []}
+    assert len(of_run["listed"]) == 3
+    assert of_partner == {"of": 3, "listed": []}
 
 
 def test_rows_of_one_delivery_are_the_two_sides_of_a_contradiction(world, device):
@@ -65,9 +70,3 @@ def test_two_customers_claims_are_shown_to_the_operator_alone(world, device):
     of_run, *of_partners = cases(world, "contoso", "northwind")
     assert len(of_run["listed"]) == 2
     assert [own["listed"] for own in of_partners] == [[], []]
-
-
-def test_the_histogram_counts_every_pair(world, device):
-    replace_tpm(world, device)
-    report = json.loads((world.run().result.folder / "report" / "report.json").read_text())
-    assert [(step["verdict"], step["pairs"]) for step in report["matching"]["histogram"]] == [("board replaced", 1)]

@@ -1,12 +1,12 @@
 import json
+import random
 from datetime import timedelta
 from functools import partial
 
 import polars as pl
-import pytest
 
 from pipeline.lab.synthesize.capture import capture
-from pipeline.lab.synthesize.devices import with_tpm
+from pipeline.lab.synthesize.devices import Factory, with_tpm
 from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
 from pipeline.registry import Registry
 from tests.conftest import AS_OF, TENANT
@@ -48,27 +48,36 @@ def test_a_row_is_known_again_until_it_is_fixed(world):
     assert told(world.run())["fixed"]["of"] == 0
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({SERIAL: "5CG1234ABC"}, {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M1"}),
-        ({PRODUCT_ID: "3305123456789", TAG: "=x"}, {PRODUCT_ID: "3305123456789"}),
-    ],
-    ids=["serial", "product ID"],
-)
-def test_a_row_is_known_by_whatever_it_names_its_device_by(world, before, after):
-    world.deliver(PLACE + "one.csv", before)
-    assert len(left_after(world.run, world)) == 1
-    world.deliver(PLACE + "two.csv", after, header=None if TAG in before else PARTNER_CENTER)
-    assert left_after(world.run, world) == []
+WHOLE = {SERIAL: "5cg1234abc", "Manufacturer name": "HP", "Device model": "M1"}
+HASHED = capture(Factory(random.Random(20260115)).device())
+KNOWN_AGAIN = {
+    # By the rows of one night, of the next, and by line and nights what is left of each after both.
+    "by its serial number": ([{SERIAL: "5CG1234ABC"}], [WHOLE], {"one": [(2, 1)]}, {}),
+    "by its product ID": (
+        [{PRODUCT_ID: "3305123456789", TAG: "=x"}],
+        [{PRODUCT_ID: "3305123456789"}],
+        {"one": [(2, 1)]},
+        {},
+    ),
+    "without identity by its text": (
+        [{TAG: "x"}, {TAG: "x"}, {TAG: "y"}],
+        [{TAG: "x"}],
+        {"one": [(2, 1), (3, 1), (4, 1)]},
+        {"one": [(4, 2)], "two": [(2, 2)]},
+    ),
+    "not by another row that registers its device": ([{HASH: HASHED}, {HASH: HASHED, TAG: "=x"}], [], {}, {}),
+}
 
 
-def test_a_row_without_identity_is_known_by_its_text(world):
-    world.deliver(PLACE + "one.csv", {TAG: "x"}, {TAG: "x"}, {TAG: "y"})
-    assert [nights for *_, nights in left_after(world.run, world)] == [1, 1, 1]
-    world.deliver(PLACE + "two.csv", {TAG: "x"})
-    after = left_after(world.run, world)
-    assert sorted(after) == [(PLACE + "one.csv", 4, 2), (PLACE + "two.csv", 2, 2)]
+def test_a_row_is_known_by_whatever_it_names_its_device_by(world):
+    for at, night in enumerate(("one", "two")):
+        for case, rows in KNOWN_AGAIN.items():
+            header = PARTNER_CENTER if WHOLE in rows[at] else None
+            world.deliver(f"{PLACE}{case}/{night}.csv", *rows[at], header=header)
+        found = left_after(world.run, world)
+        for case, rows in KNOWN_AGAIN.items():
+            own = [(name.rpartition("/")[2], *rest) for name, *rest in found if f"/{case}/" in name]
+            assert own == [(f"{file}.csv", *row) for file, told in rows[2 + at].items() for row in told], case
 
 
 def test_what_cannot_be_read_is_known_by_its_file(world):
@@ -82,12 +91,6 @@ def test_the_same_device_of_another_partner_is_another_matter(world):
     world.run()
     world.deliver(f"northwind/{TENANT}/one.csv", {PRODUCT_ID: "3305123456789"})
     assert left_after(world.run, world) == [(PLACE + "one.csv", 2, 2)]
-
-
-def test_a_device_that_another_row_registers_is_not_unfixed(world):
-    device = world.factory.device()
-    world.deliver(PLACE + "one.csv", {HASH: capture(device)}, {HASH: capture(device), TAG: "=x"})
-    assert left_after(world.run, world) == []
 
 
 def test_a_duplicate_of_a_row_in_review_settles_nothing(world):

@@ -1,6 +1,7 @@
 """Tests of worlds, but those marked `alone`, are played together, those of a module in the same nights."""
 
 import functools
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,11 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: a test of a world that shares its nights with no other")
 
 
+def pytest_collection_modifyitems(items):
+    """Worlds come first: whoever plays a module plays all of it, and no worker takes tests from another so early."""
+    items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
+
+
 def _is_shared(item):
     return "world" in item.fixturenames and not item.get_closest_marker("alone")
 
@@ -18,7 +24,7 @@ def _is_shared(item):
 def _played(item, world):
     given = getattr(item, "callspec", None)
     arguments = dict(given.params) if given else {}
-    if "factory" in item.fixturenames and "factory" in item._fixtureinfo.argnames:
+    if "factory" in item._fixtureinfo.argnames:
         arguments["factory"] = world.factory
     item.obj(world=world, **arguments)
 

@@ -34,10 +34,13 @@ def primary(night):
     return {place: codes[0] if codes else None for place, codes in night.reasons().items()}
 
 
-def test_only_what_waits_is_decided_again(earlier):
+def test_only_what_waits_is_decided_again_and_is_known_since_when(earlier):
     night = earlier.run()
     assert primary(night) == WAITING
     assert night.manifest["rows"]["first_time"] == 0
+    pending = Registry.open(earlier.registry, create=False).requests().pending
+    since = dict(pending.select("source_file", "first_run").filter(pending["line"] == 3).rows())
+    assert since[f"contoso/{STRANGER}/waits.csv"] == "run-1"
     for options in ({}, {"reprocess": True}):
         assert earlier.run(**options).registered.is_empty()
 
@@ -60,10 +63,3 @@ def test_consent_that_comes_later_works(earlier):
 def test_a_list_does_not_bring_back_what_was_removed_before(earlier):
     earlier.deliver(HERE + "d.csv", {INTUNE[1]: "3305123456789", INTUNE[3]: "new"})
     assert primary(earlier.run())[HERE + "d.csv", 2] == "DEVICE_LEFT"
-
-
-def test_what_was_wrong_is_known_since_when(earlier):
-    earlier.run()
-    pending = Registry.open(earlier.registry, create=False).requests().pending
-    since = dict(pending.select("source_file", "first_run").filter(pending["line"] == 3).rows())
-    assert since[f"contoso/{STRANGER}/waits.csv"] == "run-1"
