@@ -110,10 +110,12 @@ def _run(
                     records.record(open_rows.events())
                     records.record(heeded(night.words, config.run_id))
                 with clock("report"):
+                    reporter.write_workbooks(executor)
                     write_files(reporter.folder, summary.files)
-                    manifest = manifest_of(config, summary, registry.version, clock)
-                    reporter.finish(manifest, summary, cases, [run.manifest for run in past], Names.of(reference))
-                    place.seal(manifest, private=not config.shared)
+                    so_far = manifest_of(config, summary, registry.version, clock)
+                    reporter.finish(so_far, summary, cases, [run.manifest for run in past], Names.of(reference))
+                manifest = manifest_of(config, summary, registry.version, clock)
+                place.seal(manifest, private=not config.shared)
                 try:
                     result = conclude(config, place, output, registry, records, manifest)
                 except RegistryConflict as conflict:

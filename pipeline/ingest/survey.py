@@ -17,8 +17,8 @@ from pipeline.ingest.mixture import ends_otherwise, may_be_mixed
 from pipeline.ingest.states import State, state_of_open
 from pipeline.ingest.wrapping import Wrapping
 
-PART_BYTES = 31 << 20
-"""Bytes of the parts of a large file that are read apart: two blocks, without a remainder that costs like a third."""
+PART_BYTES = 62 << 20
+"""Bytes of the parts of a large file that are read apart: four blocks, without a remainder that costs like a third."""
 
 _UNITS = {"utf-16-le": np.dtype("<u2"), "utf-16-be": np.dtype(">u2")}
 """Code units of the encodings whose line feed is more than a byte."""

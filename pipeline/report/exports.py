@@ -7,6 +7,7 @@ from typing import Protocol
 
 import polars as pl
 
+from pipeline.engine import Executor
 from pipeline.ingest.layout import Header
 from pipeline.report.findings import findings
 from pipeline.report.folders import partner_folder
@@ -88,6 +89,10 @@ class Exports:
     def remaining(self, steps: pl.DataFrame) -> None:
         """Take what remains of the departures, as partners may know it, with the columns of `schemas.steps`."""
         self._departures.write(steps)
+
+    def write_workbooks(self, executor: Executor) -> None:
+        """Write the workbooks of what there is to correct, once all lines are there."""
+        self._resubmissions.write_workbooks(executor)
 
     def finish(self, unfixed: pl.DataFrame) -> dict[str, list[dict[str, str | int]]]:
         """Complete them.

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.engine import Executor
 from pipeline.ingest.layout import Header
 from pipeline.report.cases import Cases
 from pipeline.report.content import Told, partner_content, run_content
@@ -86,6 +87,10 @@ class Reporter:
         """Take what remains of the departures and what partners may know of it, with the columns of `schemas.steps`."""
         self._exports.remaining(for_partners)
         self._remaining = steps, for_partners
+
+    def write_workbooks(self, executor: Executor) -> None:
+        """Write the workbooks of partners, once all rows are added."""
+        self._exports.write_workbooks(executor)
 
     def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
         """Write `report.json`, the pages and what lies beside them.

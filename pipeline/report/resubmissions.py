@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.engine import Executor
 from pipeline.ingest.layout import Header
 from pipeline.report.resubmission import (
     EMPTY_BEHIND,
@@ -52,6 +53,7 @@ class _Book:
         columns: its own.
         table: the CSV, once it is begun.
         marks: of its wrong cells, with the columns of `MARK_TYPES`.
+        in_workbook: rows of the workbook, once that is written.
     """
 
     name: str
@@ -60,6 +62,7 @@ class _Book:
     columns: Columns = field(default_factory=dict)
     table: Table | None = None
     marks: list[pl.DataFrame] = field(default_factory=list)
+    in_workbook: int | None = None
 
     @property
     def has_workbook(self) -> bool:
@@ -85,20 +88,25 @@ class _Book:
         mark = pl.struct(column.cast(MARK_TYPES["column"]).alias("column"), "code")
         return said.group_by("at", maintain_order=True).agg(marks=mark)
 
-    def finish(self, as_of: datetime) -> list[tuple[str, int]]:
-        """Complete both files: their names, and how many rows they have."""
-        if self.table is None:
-            return []
-        made = [(self.table.name, self.table.rows)]
-        if not self.has_workbook:
-            return made
+    def submit_workbook(self, key: int, as_of: datetime, executor: Executor) -> bool:
+        """Have the workbook written of what the CSV holds; whether a task was needed."""
+        if self.table is None or not self.has_workbook:
+            return False
         path = self.table.path.with_suffix(".xlsx")
         if not self.table.rows:
-            titles = (*self.columns.values(), *RESENT_TITLES)
-            path.write_bytes(empty_workbook(titles, as_of))
-            return [*made, (path.name, 0)]
+            path.write_bytes(empty_workbook((*self.columns.values(), *RESENT_TITLES), as_of))
+            self.in_workbook = 0
+            return False
         marks = pl.concat([pl.DataFrame(schema=MARK_TYPES), *self.marks])
-        return [*made, (path.name, write_workbook(self.table.path, path, marks, as_of))]
+        executor.submit((key,), write_workbook, self.table.path, path, marks, as_of)
+        return True
+
+    def made(self) -> list[tuple[str, int]]:
+        """Names of both files, and how many rows they have."""
+        if self.table is None:
+            return []
+        csv = [(self.table.name, self.table.rows)]
+        return csv if self.in_workbook is None else [*csv, (f"{self.name}.xlsx", self.in_workbook)]
 
 
 class Resubmissions:
@@ -225,10 +233,17 @@ class Resubmissions:
             in_workbook=pl.col("in_workbook") & ~is_long,
         )
 
+    def write_workbooks(self, executor: Executor) -> None:
+        """Write them, of what the CSV hold now."""
+        submitted = [book.submit_workbook(at, self._as_of, executor) for at, book in enumerate(self._books)]
+        for _ in range(sum(submitted)):
+            (at,), rows = executor.next_result()
+            self._books[at].in_workbook = rows
+
     def finish(self) -> dict[str, list[tuple[str, int]]]:
-        """Complete the files: the name of each and how many rows it has, by partner."""
+        """The name of each file and how many rows it has, by partner."""
         found: dict[str, list[tuple[str, int]]] = {}
         for (partner_id, _), own in self._of.items():
             for number in own.values():
-                found.setdefault(partner_id, []).extend(self._books[number].finish(self._as_of))
+                found.setdefault(partner_id, []).extend(self._books[number].made())
         return found

@@ -1,7 +1,6 @@
 """Checks every row by the rules of its kind (`schemas.rows`), all findings at once."""
 
 import pandera.errors
-import pandera.polars as pa
 import polars as pl
 
 from pipeline.decode.components import is_virtual, known
@@ -9,6 +8,7 @@ from pipeline.decode.layout import OS_TYPE_WINPE, USUAL_BYTES
 from pipeline.errors import Fault
 from pipeline.reference.manufacturers import meant_makers
 from pipeline.reference.tables import Reference
+from schemas.gate import Gate
 from schemas.identities import is_placeholder, is_product_id, says_nothing, with_tuple_faults
 from schemas.kinds import Kind
 from schemas.manifest import COLUMNS, FORMULA, HIDDEN, ONE_LINE_CELLS, TEXT_CELLS
@@ -157,7 +157,7 @@ def _told(refused: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     )
 
 
-def _broken(model: pa.DataFrameSchema, narrow: pl.DataFrame) -> dict[str, pl.Series]:
+def _broken(model: Gate, narrow: pl.DataFrame) -> dict[str, pl.Series]:
     """For each check that fails the rows that fail it."""
     try:
         model.validate(narrow, lazy=True)
