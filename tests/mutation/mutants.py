@@ -27,8 +27,20 @@ TARGETS = {
 TESTS = {
     "matching": ("tests/decide", "tests/match/test_devices.py", "tests/match/test_matching.py"),
     "authorization": ("tests/test_authorize.py",),
-    "requests": ("tests/worlds/test_requests.py", "tests/worlds/test_takeover.py", "tests/worlds/test_identity.py"),
-    "commit": ("tests/registry/test_table.py", "tests/faults/test_transactions.py", "tests/worlds/test_requests.py"),
+    "requests": (
+        "tests/requests",
+        "tests/registry/test_requests.py",
+        "tests/worlds/test_requests.py",
+        "tests/worlds/test_takeover.py",
+        "tests/worlds/test_identity.py",
+    ),
+    "commit": (
+        "tests/registry/test_table.py",
+        "tests/registry/test_log.py",
+        "tests/registry/test_vacuuming.py",
+        "tests/faults/test_transactions.py",
+        "tests/worlds/test_requests.py",
+    ),
 }
 
 _SWAPPED = {
