@@ -30,6 +30,7 @@ TESTS = {
     "requests": (
         "tests/requests",
         "tests/registry/test_requests.py",
+        "tests/publish/test_records.py",
         "tests/worlds/test_requests.py",
         "tests/worlds/test_takeover.py",
         "tests/worlds/test_identity.py",

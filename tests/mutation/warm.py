@@ -161,10 +161,9 @@ def _functions(names, module):
         value = getattr(value, "fget", None) or getattr(value, "__func__", value)
         if isinstance(value, type) and value.__module__ == module:
             yield from _functions(vars(value), module)
-        elif getattr(value, "__module__", None) == module and hasattr(value, "__code__"):
-            # What a decorator made (a dataclass's own methods) is written nowhere.
-            if value.__code__.co_filename == sys.modules[module].__file__:
-                yield value
+        # What a decorator made (a dataclass's own methods) is written nowhere.
+        elif getattr(getattr(value, "__code__", None), "co_filename", "") == sys.modules[module].__file__:
+            yield value
 
 
 def _spent():
@@ -176,7 +175,7 @@ def main():
     own, silence = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     options = ["-q", "-s", "-n", "0", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none"]
-    with open(own, "w", encoding="utf-8") as told, TemporaryDirectory() as copy:
+    with os.fdopen(own, "w", encoding="utf-8") as told, TemporaryDirectory() as copy:
         for package in ("pipeline", "schemas"):
             shutil.copytree(ROOT / package, Path(copy) / package)
         # Processes that tests start read the mutant from here.

@@ -1,5 +1,6 @@
 """What a night has to decide, from small tables of what the registry knows."""
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -9,7 +10,17 @@ import pytest
 from pipeline.match.keys import named_key
 from pipeline.registry.requests import DECISION_TYPES, FILE_TYPES, PENDING_TYPES, Requests
 from pipeline.requests import docket
-from pipeline.requests.docket import Docket, delivered_again, docket_of, due, identified, request_ids, seen
+from pipeline.requests.docket import (
+    Docket,
+    delivered_again,
+    deliveries,
+    docket_of,
+    due,
+    identified,
+    known_sheets,
+    request_ids,
+    seen,
+)
 from pipeline.rows import ROW
 from schemas.requests import DELIVERY
 from tests.conftest import AS_OF
@@ -204,7 +215,7 @@ def test_of_many_files_delivered_again_some_are_named(monkeypatch):
 
 def read_as(*files):
     """Of each file of a night whether a run knows it, the folder that it is known by, and what was opened then."""
-    types = {name: pl.String for name in ("source_file", "partner_id", "tenant_folder", "request_kind", "stamp")}
+    types = dict.fromkeys(("source_file", "partner_id", "tenant_folder", "request_kind", "stamp"), pl.String)
     types |= {"bytes": pl.UInt64, "sha256": pl.String, "disposition": pl.String}
     rows = [
         {"source_file": "a", "partner_id": "p", "tenant_folder": "t", "request_kind": "registration", "stamp": "s"}
@@ -247,3 +258,49 @@ def test_what_a_file_is_known_by(one, headers, known, expected):
 def test_what_is_no_manifest_is_known_by_its_path_and_stamp():
     files = identified(read_as(({"disposition": "not_a_manifest", "sha256": None}, [])), night())
     assert files["sha256"].item() == "no manifest a s"
+
+
+def manifest(path="a.csv", **more):
+    own = {"source_file": path, "partner_id": "p", "kind": "registration", "tenant_folder": "t", "mark": "s"}
+    return SimpleNamespace(**(own | more), state=lambda: SimpleNamespace(size=5))
+
+
+@pytest.mark.parametrize(
+    ("known", "asks", "own", "may_be"),
+    [
+        ([{}], [], {}, {"one"}),
+        ([{}, {"sha256": "two"}, {"sha256": "two", "source_file": "z"}], [], {}, {"one", "two"}),
+        ([{"tenant_folder": "t"}], [], {}, {"one"}),
+        ([{"tenant_folder": "u"}], [], {}, set()),
+        ([{"tenant_folder": "u"}], [], {"tenant_folder": None}, set()),
+        ([{}], [], {"tenant_folder": None}, {"one"}),
+        ([{"sha256": None}], [], {}, set()),
+        ([{"bytes": 6}], [], {}, set()),
+        ([{"partner_id": "q"}], [], {}, set()),
+        ([{"partner_id": None}], [], {"partner_id": None}, {"one"}),
+        ([{"request_kind": "departure"}], [], {}, set()),
+        ([{}], [{}], {}, set()),
+        ([{}, {"sha256": "two"}], [{}], {}, {"two"}),
+        ([{}], [{"tenant_folder": "t"}], {}, {"one"}),
+    ],
+)
+def test_what_a_file_may_be_that_need_not_be_read(known, asks, own, may_be):
+    tonight = night(*(a_file("one") | one for one in known), again=[ONE | one for one in asks])
+    (found,) = deliveries([manifest(**own)], tonight)
+    assert found.settled == may_be
+    assert deliveries([manifest(**own)], replace(tonight, settled=pl.Series([""])))[0].settled == frozenset()
+
+
+def test_a_file_that_is_as_it_was_has_the_digest_that_was_read_last():
+    known = [a_file("old", version=1), a_file("new", version=2), a_file("other", "b.csv"), a_file("later", stamp="z")]
+    found = deliveries([manifest("b.csv"), manifest(), manifest("c.csv"), manifest(), manifest("c.csv")], night(*known))
+    assert [one.digest for one in found] == ["other", "new", None, "new", None]
+    assert [one.number for one in found] == [0, 1, 2, 3, 4]
+
+
+def test_the_sheets_of_a_workbook_that_is_as_it_was():
+    book = [a_file("digest#One", "a.xlsx#One"), a_file("digest#Two", "a.xlsx#Two"), a_file("digest", "b.csv")]
+    again = [a_file("digest#One", "a.xlsx#One", version=4), a_file("digest#Old", "a.xlsx#Old", stamp="before")]
+    sheets = known_sheets(night(*book, *again))
+    assert sheets(manifest("a.xlsx")) == ("One", "Two")
+    assert sheets(manifest("b.csv")) == sheets(manifest("a.xlsx", mark=None)) == ()

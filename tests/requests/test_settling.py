@@ -48,7 +48,7 @@ def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1]):
             }
             for codes, at, device, *_ in rows
         ],
-        {code: pl.Boolean for code in CATALOGUE}
+        dict.fromkeys(CATALOGUE, pl.Boolean)
         | {"matched_row": ROW, "matched_device_id": pl.String, "reason": pl.String},
     ).select(numbers, pl.all())
     asked = pl.DataFrame(
