@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from pipeline.publish.records import carried_out, ended_records
+from pipeline.decode.decode import decode
+from pipeline.publish.records import carried_out, ended_records, registry_records
 from pipeline.requests.docket import request_ids
 from pipeline.rows import ROW
 from schemas.kinds import DEPARTURE, REGISTRATION
@@ -54,3 +55,17 @@ def test_a_registration_ends_as_what_it_was(run_id):
     ending = pl.DataFrame({"device_id": ["other", "d"], "serial_number": ["s1", "s2"], **run_id})
     found = ended_records(kept, ending).select("device_id", "serial_number", "event", "run_id", "departed_by")
     assert found.rows() == [("d", "s2", DEREGISTERED, "r", "q")]
+
+
+def test_a_device_is_registered_through_its_partner_s_channel():
+    channels = {"a": "oem_direct_api", "b": "partner_center_csv", "c": "partner_center_api"}
+    cells = dict.fromkeys(("serial_number", "manufacturer", "model", "windows_product_id"), [""] * 3)
+    own = dict.fromkeys(("device_id", "tenant_id", "run_id", "group_tag", "assigned_user", "identity"), ["x"] * 3)
+    rows = pl.DataFrame({"partner_id": ["c", "a", "b"], **cells, **own})
+    decoded = decode(pl.Series([""] * 3)).rename({"hash_blob": "hardware_hash"})
+    registered = pl.concat([rows, decoded], how="horizontal").with_columns(
+        registered_at=pl.lit(None, RECORD_TYPES["registered_at"]), hardware_hash_id=pl.lit(None, pl.String)
+    )
+    named = pl.DataFrame({"partner_id": list(channels), "channel": list(channels.values())})
+    found = registry_records(registered, named).select("partner_id", "registered_via")
+    assert found.rows() == [("c", "partner_center"), ("a", "oem_direct_api"), ("b", "partner_center")]
