@@ -218,6 +218,13 @@ def test_of_several_conflicts_the_strongest_is_told():
         assert "board replaced" not in decisions["evidence"][row]
 
 
+def test_of_several_mates_the_surest_is_heard():
+    board = record(tpm_ek_id="a", smbios_uuid="ua")
+    decisions, codes = decided([board | {"product_id": "pa"}, A, board], None, [TUPLE | {"product_id": "pa"}])
+    assert codes == [ALREADY, ALREADY | DUPLICATE, ALREADY | DUPLICATE]
+    assert "same: same serial number, product ID and model" in decisions["evidence"][2]
+
+
 def test_rows_that_share_a_uuid_name_each_other():
     decisions, codes = decided([A, B | {"smbios_uuid": "ua"}, B | {"tpm_ek_id": "c", "serial_number": "sc"}])
     assert codes == [{"UUID_COLLISION"}, {"UUID_COLLISION"}, set()]
