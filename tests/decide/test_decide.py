@@ -126,7 +126,8 @@ PKID = record(has_hash=False, product_id="pa")
 BRIDGE = A | {"smbios_uuid": None, "serial_number": "sx", "mac_addresses": ["c"]}
 ENDS = [A | {"serial_number": None}, BRIDGE, record(serial_number="sx", manufacturer="HP", mac_addresses=["c"])]
 DUPLICATE, AMBIGUOUS, CLAIMS = {"DUPLICATE_IN_BATCH"}, {"AMBIGUOUS_MATCH"}, {"CONFLICTING_CLAIMS"}
-ALREADY, OTHER = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}
+ALREADY, OTHER, PROBABLE = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}, {"PROBABLE_DUPLICATE"}
+BOARD = record(tpm_ek_id="a", smbios_uuid="ua")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,8 @@ ALREADY, OTHER = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}
         ([A, B], "uu", [PKID], [OTHER, OTHER]),
         ([A], "t", [PKID], [ALREADY]),
         ([A | {"product_id": None}, PKID], "tt", [TUPLE | {"product_id": "pa"}], [ALREADY, ALREADY]),
+        ([A, B], "tt", [TUPLE | {"product_id": "pa"}], [ALREADY, AMBIGUOUS]),
+        ([A, BOARD], "tt", [TUPLE | {"product_id": "px"}], [PROBABLE, PROBABLE | DUPLICATE]),
         # A chain past a "no" is no device, and none of its rows is a duplicate.
         (ENDS, "ttt", [], [AMBIGUOUS] * 3),
         (ENDS, "ttt", [ENDS[2]], [AMBIGUOUS] * 3),
@@ -219,8 +222,7 @@ def test_of_several_conflicts_the_strongest_is_told():
 
 
 def test_of_several_mates_the_surest_is_heard():
-    board = record(tpm_ek_id="a", smbios_uuid="ua")
-    decisions, codes = decided([board | {"product_id": "pa"}, A, board], None, [TUPLE | {"product_id": "pa"}])
+    decisions, codes = decided([BOARD | {"product_id": "pa"}, A, BOARD], None, [TUPLE | {"product_id": "pa"}])
     assert codes == [ALREADY, ALREADY | DUPLICATE, ALREADY | DUPLICATE]
     assert "same: same serial number, product ID and model" in decisions["evidence"][2]
 
