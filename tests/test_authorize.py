@@ -58,6 +58,7 @@ def judged(world, partner, tenant=TENANT, as_of=THEN):
         ([("active", PAST, ""), ("removed", "", ""), ("pending", "", "")], ["AUTH_PENDING"]),
         ([("removed", "", ""), ("active", PAST, "")], []),
         ([("active", PAST, ""), ("removed", "", ""), ("active", THEN, "")], []),
+        ([("removed", "", ""), ("active", PAST, ""), ("removed", "", "")], ["AUTH_REMOVED"]),
     ],
 )
 def test_relationship_as_of(world, statements, expected):
@@ -148,6 +149,21 @@ def test_without_a_tenants_file_region_and_cloud_are_not_checked(world):
     (world.home / "reference" / "tenants.csv").unlink()
     assert judged(world, "contoso") == []
     assert "region" in load_reference(world.home / "reference").notices[0]
+
+
+def test_each_row_is_judged_by_its_own_pair(world):
+    tenants = f"tenant_id,region,cloud,verified_domains\n{TENANT},EU,public,\n{OTHER_TENANT},EU,china,\n"
+    world.reference("tenants.csv", tenants)
+    pairs = [("contoso", TENANT), ("stranger", OTHER_TENANT), ("contoso", None), ("contoso", TENANT), (None, None)]
+    rows = pl.DataFrame(pairs, ["partner_id", "tenant_id"], orient="row")
+    found = authorize(rows, load_reference(world.home / "reference"), parse_moment(THEN))
+    assert [[code for code, holds in row.items() if holds] for row in found.iter_rows(named=True)] == [
+        [],
+        ["FILE_PARTNER_UNKNOWN", "AUTH_NO_RELATIONSHIP"],
+        [],
+        [],
+        ["FILE_PARTNER_UNKNOWN"],
+    ]
 
 
 STATUSES = ("active", "pending", "removed")

@@ -85,7 +85,9 @@ class Judged:
     @classmethod
     def read(cls, part: Path) -> "Judged":
         """Read what stands beside the staged rows of a part."""
-        judged, asked, numbers = (pl.read_ipc(_beside(part, name)) for name in ("judged", "asked", "numbers"))
+        judged, asked, numbers = (
+            pl.scan_ipc(_beside(part, name), glob=False).collect() for name in ("judged", "asked", "numbers")
+        )
         return cls(judged.select(list(ROW_TYPES)), judged.drop(list(ROW_TYPES)), asked, numbers)
 
 

@@ -97,7 +97,7 @@ def write_bundle(number: int, parts: list[Part], decided: Path, name: str, conte
     by: Context = shared(context)
     sets = _Sets(by.reporter.folder, file_name(number))
     with RegistryWriter(by.registry, by.version, name=name) as records:
-        passing = _Passing(by, pl.read_ipc(decided), sets, records)
+        passing = _Passing(by, pl.scan_ipc(decided, glob=False).collect(), sets, records)
         fragment = Fragment.write(passing.tables(parts), decided)
         sets.close()
         return Bundle(passing.rows, records.finish(), fragment)

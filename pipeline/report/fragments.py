@@ -40,4 +40,4 @@ class Fragment:
 
     def read(self, name: str) -> list[pl.DataFrame]:
         """A table; none where it has no rows."""
-        return [pl.read_ipc(self.files[name])] if name in self.files else []
+        return [pl.scan_ipc(self.files[name], glob=False).collect()] if name in self.files else []

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.match.keys import fingerprint, named_key
 from pipeline.registry.requests import PENDING_TYPES, Requests
 from pipeline.report.fragments import Fragment, Tables
+from pipeline.report.row_keys import NAMED, NAMED_TYPES, exploded, keys_or_text, named_by, names_one_of, same
 from pipeline.report.tables import place
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
@@ -30,14 +30,6 @@ _STATE = ("event", "reason", "waits_on", "waits_from", "tenant_id", "source_file
 
 _FIRST = ("first_run", "since", "first_night")
 _BROKEN_TYPES = {"row": pl.UInt64(), **PENDING_TYPES}
-_NAMED_TYPES = {
-    "request_kind": pl.String(),
-    "partner_id": pl.String(),
-    "tenant_id": pl.String(),
-    "manufacturer": pl.String(),
-    "key": pl.Int64(),
-}
-_NAMED = list(_NAMED_TYPES)
 _CORRECTED_TYPES = {"partner_id": pl.String(), "tenant_id": pl.String(), "corrects": pl.String()}
 _FINAL = pl.lit([Waits.DELIVERY.value])
 """What is final waits for, whatever would have mended it before."""
@@ -83,7 +75,7 @@ class OpenRows:
         self._oldest = pl.lit(tonight.as_of, PENDING_TYPES["since"]) - timedelta(days=tonight.wait_days)
         is_told = ~pl.col("reason").is_in(_NOBODYS) & ~pl.col("is_mended")
         self._before = self._pending.filter((pl.col("since") > self._oldest) & is_told)
-        self._history = _exploded(self._before).select(*_NAMED, "first_run", "since", "first_night")
+        self._history = exploded(self._before).select(*NAMED, "first_run", "since", "first_night")
         self._broken = [pl.DataFrame(schema=_BROKEN_TYPES)]
         self._done = [pl.Series("request_id", [], pl.String)]
         self._corrected = [pl.DataFrame(schema=_CORRECTED_TYPES)]
@@ -100,17 +92,17 @@ class OpenRows:
             The rejected rows with `first_run`, the run that rejected them first, and `nights`: in how many runs each
             has been wrong, this one included; null where nobody has to do anything about it. And what `add` takes.
         """
-        refused = rejected.with_columns(self._manufacturer(), keys=_keys_or_text())
+        refused = rejected.with_columns(self._manufacturer(), keys=keys_or_text())
         kept = registered.with_columns(self._manufacturer())
         ended = [kept, refused.filter("is_done")]
         done = pl.concat(one.select("request_id") for one in ended)
         tables = {
-            "settled": pl.concat([_named(kept), _exploded(ended[1]).select(_NAMED)]),
+            "settled": pl.concat([named_by(kept), exploded(ended[1]).select(NAMED)]),
             "corrected": pl.concat(one.drop_nulls("corrects").select(list(_CORRECTED_TYPES)) for one in ended),
             "done": done.filter(pl.col("request_id").is_in(self._pending["request_id"].implode())),
         }
-        named = _exploded(refused.select("row", "request_kind", "partner_id", "tenant_id", "manufacturer", "keys"))
-        past = _same(named, self._history).sort("since").group_by("row").agg(pl.col(_FIRST).first())
+        named = exploded(refused.select("row", "request_kind", "partner_id", "tenant_id", "manufacturer", "keys"))
+        past = same(named, self._history).sort("since").group_by("row").agg(pl.col(_FIRST).first())
         own = self._pending.filter("is_mended").select("request_id", "is_mended", *_FIRST)
         new = (self.tonight.run_id, pl.lit(self.tonight.as_of, PENDING_TYPES["since"]), self._night)
         is_broken = pl.col("outcome").is_in(_TO_BE_MENDED) | pl.col("can_wait")
@@ -181,7 +173,7 @@ class OpenRows:
     def _is_over(self, refused: pl.DataFrame) -> pl.Series:
         """Which requests are neither waiting nor open any more: done, mended by another row, or delivered anew."""
         again = self._pending["request_id"].is_in(refused["request_id"].implode())
-        anew = _names_one_of(self._pending, _exploded(refused).select(_NAMED))
+        anew = names_one_of(self._pending, exploded(refused).select(NAMED))
         is_settled = (self._pending["event"] == OPEN) & (anew | self._mended(self._pending))
         return ~again & (self._is_decided() | is_settled | self._is_corrected(self._pending))
 
@@ -199,8 +191,10 @@ class OpenRows:
     def _is_settled(self, rows: pl.DataFrame) -> pl.Series:
         """Which rows are known by a key of one that was carried out."""
         own = rows["keys"].explode().drop_nulls().unique()
-        found = [pl.scan_ipc(file).filter(pl.col("key").is_in(own.implode())).collect() for file in self._settled]
-        return _names_one_of(rows, pl.concat([pl.DataFrame(schema=_NAMED_TYPES), *found]))
+        found = [
+            pl.scan_ipc(file, glob=False).filter(pl.col("key").is_in(own.implode())).collect() for file in self._settled
+        ]
+        return names_one_of(rows, pl.concat([pl.DataFrame(schema=NAMED_TYPES), *found]))
 
     def _is_corrected(self, rows: pl.DataFrame) -> pl.Series:
         """Which refused rows a row of the same partner and tenant that was carried out names as what it corrects.
@@ -230,8 +224,8 @@ class OpenRows:
 
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
-        broken = _exploded(self._refused().filter(~pl.col("is_mended"))).select(_NAMED)
-        is_named = self._is_settled(self._before) & ~_names_one_of(self._before, broken)
+        broken = exploded(self._refused().filter(~pl.col("is_mended"))).select(NAMED)
+        is_named = self._is_settled(self._before) & ~names_one_of(self._before, broken)
         is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)
 
@@ -249,56 +243,3 @@ class OpenRows:
             source_line=pl.col("line").cast(pl.UInt32),
             nights=(last - pl.col("first_night") + 1).cast(pl.UInt32),
         ).sort(_ORDER, nulls_last=True)
-
-
-def _exploded(named: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with one `key` each, once for each of their keys."""
-    return named.rename({"keys": "key"}).explode("key").drop_nulls("key")
-
-
-def _same(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of rows of one partner and kind that share a key, and name neither two tenants nor two manufacturers."""
-    pairs = rows.join(others, on=["request_kind", "partner_id", "key"], how="inner", nulls_equal=True, suffix="_other")
-    differs = [
-        (pl.col(name) != pl.col(f"{name}_other")).fill_null(value=False) for name in ("tenant_id", "manufacturer")
-    ]
-    return pairs.filter(~pl.any_horizontal(differs))
-
-
-def _names_one_of(named: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
-    """Which rows are known by one of the keys."""
-    names = ("request_kind", "partner_id", "tenant_id", "manufacturer", "keys")
-    found = _same(_exploded(named.select(names).with_row_index("at")), keys.unique())["at"].unique()
-    return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())
-
-
-_KEYS = (
-    ("serial", "serial_number"),
-    ("serial", "hash_serial_number"),
-    ("product_id", "windows_product_id"),
-    ("product_id", "hash_product_id"),
-    ("hash", "hardware_hash_id"),
-    ("device_id", "registration_id"),
-)
-"""All that a row names its device by: kind and column."""
-
-
-def _keys() -> pl.Expr:
-    """Fingerprints of all that a row names its device by."""
-    named = [named_key(kind, column) for kind, column in _KEYS]
-    return pl.concat_list(named).list.drop_nulls().list.unique(maintain_order=True)
-
-
-def _named(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same, a row for each, with the columns of `_NAMED_TYPES`; one may stand there twice.
-
-    Of many rows this is a tenth of the work that lists are.
-    """
-    of_row = [name for name in _NAMED if name != "key"]
-    return pl.concat(rows.select(*of_row, key=named_key(kind, column)).drop_nulls("key") for kind, column in _KEYS)
-
-
-def _keys_or_text() -> pl.Expr:
-    """The same; of a row that names none, its text, and of one that could not be read, its file."""
-    text = pl.concat_list(fingerprint("record", pl.coalesce("raw_record", "source_file")))
-    return pl.when(_keys().list.len() > 0).then(_keys()).otherwise(text)

@@ -126,7 +126,8 @@ PKID = record(has_hash=False, product_id="pa")
 BRIDGE = A | {"smbios_uuid": None, "serial_number": "sx", "mac_addresses": ["c"]}
 ENDS = [A | {"serial_number": None}, BRIDGE, record(serial_number="sx", manufacturer="HP", mac_addresses=["c"])]
 DUPLICATE, AMBIGUOUS, CLAIMS = {"DUPLICATE_IN_BATCH"}, {"AMBIGUOUS_MATCH"}, {"CONFLICTING_CLAIMS"}
-ALREADY, OTHER = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}
+ALREADY, OTHER, PROBABLE = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}, {"PROBABLE_DUPLICATE"}
+BOARD = record(tpm_ek_id="a", smbios_uuid="ua")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,9 @@ ALREADY, OTHER = {"ALREADY_REGISTERED"}, {"REGISTERED_OTHER_TENANT"}
         ([A, B], "tu", [PKID], [ALREADY, OTHER]),
         ([A, B], "uu", [PKID], [OTHER, OTHER]),
         ([A], "t", [PKID], [ALREADY]),
+        ([A | {"product_id": None}, PKID], "tt", [TUPLE | {"product_id": "pa"}], [ALREADY, ALREADY]),
+        ([A, B], "tt", [TUPLE | {"product_id": "pa"}], [ALREADY, AMBIGUOUS]),
+        ([A, BOARD], "tt", [TUPLE | {"product_id": "px"}], [PROBABLE, PROBABLE | DUPLICATE]),
         # A chain past a "no" is no device, and none of its rows is a duplicate.
         (ENDS, "ttt", [], [AMBIGUOUS] * 3),
         (ENDS, "ttt", [ENDS[2]], [AMBIGUOUS] * 3),
@@ -205,6 +209,28 @@ def test_all_that_were_met_are_named_the_nearest_first():
     assert named[0] == [1, 2, 3, 4, 5]
     assert named[8][0] == 0
     assert {len(rows) for rows in named} == {5}
+
+
+def test_of_several_conflicts_the_strongest_is_told():
+    ours = A | {"product_id": "pq"}
+    mate = record(has_hash=False, product_id="pq")
+    decisions, codes = decided([SWAPPED, ours, A | {"serial_number": "sx"}, mate])
+    assert codes == [AMBIGUOUS, AMBIGUOUS, AMBIGUOUS, AMBIGUOUS | DUPLICATE]
+    for row in (1, 3):
+        assert "in this delivery, contradiction: same TPM key" in decisions["evidence"][row]
+        assert "board replaced" not in decisions["evidence"][row]
+
+
+def test_of_several_mates_the_surest_is_heard():
+    decisions, codes = decided([BOARD | {"product_id": "pa"}, A, BOARD], None, [TUPLE | {"product_id": "pa"}])
+    assert codes == [ALREADY, ALREADY | DUPLICATE, ALREADY | DUPLICATE]
+    assert "same: same serial number, product ID and model" in decisions["evidence"][2]
+
+
+def test_rows_that_share_a_uuid_name_each_other():
+    decisions, codes = decided([A, B | {"smbios_uuid": "ua"}, B | {"tpm_ek_id": "c", "serial_number": "sc"}])
+    assert codes == [{"UUID_COLLISION"}, {"UUID_COLLISION"}, set()]
+    assert decisions["met_rows"].to_list() == [[1], [0], None]
 
 
 def test_the_registration_named_is_the_first_by_verdict_then_id():

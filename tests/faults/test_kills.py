@@ -89,12 +89,12 @@ rarely = partial(pytest.param, marks=pytest.mark.long)
         rarely("rename", 2, "before"),  # that a run can be moved to its place is tried
         rarely("rename", 4, "before"),  # a data file gets its name
         ("linkat", 1, "before"),  # the commit
-        ("rename", 5, "committed"),  # the folder of the run
-        rarely("rename", 6, "committed"),  # its run.json
-        rarely("rename", 7, "published"),  # the note of the registry that it is published
-        rarely("rename", 8, "published"),  # that of the output
-        rarely("rename", 9, "published"),  # the page of all runs
-        rarely("rename", 10, "published"),  # the end of the workspace
+        ("rename", 6, "committed"),  # the folder of the run
+        rarely("rename", 7, "committed"),  # its run.json
+        rarely("rename", 8, "published"),  # the note of the registry that it is published
+        rarely("rename", 9, "published"),  # that of the output
+        rarely("rename", 10, "published"),  # the page of all runs
+        rarely("rename", 11, "published"),  # the end of the workspace
     ],
 )
 def test_a_kill_around_the_commit_and_the_publication(world, call, number, reached):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,15 +59,22 @@ def assert_nothing_published(world):
     assert not list((world.home / "registry").glob("*.parquet"))
 
 
-def test_a_killed_worker_is_a_fault_of_the_run(delivered):
+def test_workers_that_are_killed_again_and_again_are_a_fault_of_the_run(delivered):
     process = start(delivered)
-    workers = workers_of(process)
-    os.kill(workers[0], signal.SIGKILL)
+    workers_of(process)
+    children = Path(f"/proc/{process.pid}/task")
+    killed = set()
+    while process.poll() is None:
+        for task in children.glob("*/children"):
+            with suppress(OSError):
+                for pid in map(int, task.read_text().split()):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.add(pid)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "worker process ended with status -9" in told
+    assert "a worker process ended twice at the same task, with status -9" in told
     assert_nothing_published(delivered)
-    wait_until_gone(workers)
+    wait_until_gone(killed)
 
 
 def test_an_interrupt_ends_all_processes_at_once(delivered):

@@ -35,6 +35,7 @@ def formed(records, registrations=()):
         ([A, A | {"disk_serials": ["d"]}], [0, 0], [False, False]),
         ([A, B], [0, 1], [False, False]),
         ([A, B, PKID], [0, 1, 2], [False, False, True]),
+        ([A, B, PKID, PKID | {"model": "m"}], [0, 1, 2, 3], [False, False, True, True]),
         ([PKID, A], [0, 0], [False, False]),
         ([A, PKID, TUPLE], [0, 0, 0], [False, False, False]),
         ([PKID, BOTH, TUPLE], [0, 0, 0], [False, False, False]),

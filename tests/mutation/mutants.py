@@ -25,10 +25,23 @@ TARGETS = {
 """Modules, and which tests have to notice what is wrong with them."""
 
 TESTS = {
-    "matching": ("tests/decide/test_decide.py", "tests/match/test_devices.py", "tests/match/test_matching.py"),
+    "matching": ("tests/decide", "tests/match/test_devices.py", "tests/match/test_matching.py"),
     "authorization": ("tests/test_authorize.py",),
-    "requests": ("tests/worlds/test_requests.py", "tests/worlds/test_takeover.py", "tests/worlds/test_identity.py"),
-    "commit": ("tests/registry/test_table.py", "tests/faults/test_transactions.py", "tests/worlds/test_requests.py"),
+    "requests": (
+        "tests/requests",
+        "tests/registry/test_requests.py",
+        "tests/publish/test_records.py",
+        "tests/worlds/test_requests.py",
+        "tests/worlds/test_takeover.py",
+        "tests/worlds/test_identity.py",
+    ),
+    "commit": (
+        "tests/registry/test_table.py",
+        "tests/registry/test_log.py",
+        "tests/registry/test_vacuuming.py",
+        "tests/faults/test_transactions.py",
+        "tests/worlds/test_requests.py",
+    ),
 }
 
 _SWAPPED = {
@@ -60,12 +73,14 @@ class Mutant:
 
     Attributes:
         module: path of the module below the root.
+        function: the outermost one that it is in, by its qualified name; empty where it is in none.
         line: where it is.
         told: what was done there.
         source: the module's text with it.
     """
 
     module: str
+    function: str
     line: int
     told: str
     source: str
@@ -74,15 +89,30 @@ class Mutant:
 def mutants(module):
     """Every mutant of a module, in the order of its lines."""
     tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
-    places = [node for node in ast.walk(tree) if hasattr(node, "lineno")]
     found = []
-    for at, node in enumerate(places):
+    for at, (function, node) in enumerate(places(tree)):
         for change in _changes(node):
             mutated = copy.deepcopy(tree)
-            twin = [other for other in ast.walk(mutated) if hasattr(other, "lineno")][at]
-            told = change(twin)
-            found.append(Mutant(module, node.lineno, told, ast.unparse(mutated)))
+            told = change(list(places(mutated))[at][1])
+            found.append(Mutant(module, function, node.lineno, told, ast.unparse(mutated)))
     return sorted(found, key=lambda mutant: (mutant.line, mutant.told))
+
+
+def places(node, function="", outside=""):
+    """All nodes below a node, each with the outermost function that it is in."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dataclass":
+        return  # that it is frozen helps who reads it, and changes nothing that it does
+    for inner in ast.iter_child_nodes(node):
+        if inner in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            continue  # types are the type checker's
+        within, below = function, outside
+        if not function and isinstance(inner, ast.ClassDef):
+            below = f"{outside}{inner.name}."
+        elif not function and isinstance(inner, ast.FunctionDef):
+            within = f"{outside}{inner.name}"
+        if hasattr(inner, "lineno"):
+            yield within, inner
+        yield from places(inner, within, below)
 
 
 def _changes(node):

@@ -123,3 +123,18 @@ def test_an_empty_registry_answers_everything(tmp_path):
     assert all(empty.holders(name, pl.Series([1, 2], dtype=pl.Int64)).is_empty() for name in KEY_TYPES)
     assert set(empty.records(pl.Series([], dtype=pl.UInt32)).columns) > set(COMPONENT_TYPES)
     assert empty.committed("x") is None
+
+
+def test_a_record_tells_the_version_that_made_it(registry):
+    found = registry.scan().select("version").collect()["version"].value_counts().sort("version")
+    assert found.rows() == [(1, 7), (2, 1), (3, 40), (4, 3), (5, 12)]
+
+
+def test_a_run_makes_a_registry_keep_requests(tmp_path):
+    made = Registry.open(tmp_path / "registry", create=True)
+    for run_id, keeps in ((None, False), ("night", True), (None, True)):
+        with made.writer() as writer:
+            made.commit(writer, run_id, 5)
+        made = made.reopened()
+        assert made.keeps_requests == keeps
+        assert made.requests().nights == keeps

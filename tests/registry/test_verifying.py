@@ -89,7 +89,7 @@ def test_a_data_file_that_cannot_be_read_is_named(published):
 
 def test_a_file_of_requests_that_is_not_what_the_registry_says_is_named(published, monkeypatch):
     registry = Registry.open(published.registry, create=False)
-    ((file, events),) = registry.request_files().items()
+    file, events = next(iter(registry.request_files().items()))
     with monkeypatch.context() as patched:
         patched.setattr(Registry, "request_files", lambda _: {file: events + 1})
         (told,) = verify(registry)

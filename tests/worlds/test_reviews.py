@@ -58,9 +58,9 @@ def codes(night):
     return {f"{file}:{line}": found[0] if found else None for (file, line), found in night.reasons().items()}
 
 
-def decisions(night, partner=""):
+def decisions(world, night, partner=""):
     report = json.loads((night.result.folder / "report" / partner / "report.json").read_text())
-    listed = report["decisions"]["listed"]
+    listed = world.mine(pl.DataFrame(report["decisions"]["listed"])).rows(named=True)
     return {f"{row['source_file']}:{row['source_line']}": (row["decision"], row["reason"]) for row in listed}
 
 
@@ -115,7 +115,7 @@ def test_another_device_is_registered_once(world, make):
     assert world.run(dry_run=True).registered["source_file"].to_list() == [HERE + "b.csv"]
     night = world.run()
     assert codes(night) == {CASE: None}
-    assert decisions(night) == decisions(night, "contoso") == {CASE: ("different", None)}
+    assert decisions(world, night) == decisions(world, night, "contoso") == {CASE: ("different", None)}
     ids = night.registered["device_id"]
     remove(world, ids)
     for options in ({}, {"reprocess": True}):
@@ -129,7 +129,7 @@ def test_the_registered_device_is_that_registration(world, make):
     night = world.run()
     assert codes(night) == {CASE: "ALREADY_REGISTERED"}
     assert night.rejected["matched_device_id"].to_list() == [device]
-    assert decisions(night) == {CASE: ("same", "ALREADY_REGISTERED")}
+    assert decisions(world, night) == {CASE: ("same", "ALREADY_REGISTERED")}
     page = (night.result.folder / "report" / "contoso" / "index.html").read_text()
     assert "Looked at by us" in page
     assert "review decide" not in page
