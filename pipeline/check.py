@@ -143,7 +143,9 @@ def check(config: CheckConfig) -> Checked:
             [
                 intake.files[intake.rows["file_no"]].select("source_file"),
                 intake.rows.select("row", "source_line"),
-                decisions.select(reasons=listed(REASON_CODES), warnings=listed(WARNING_CODES)),
+                pl.DataFrame(
+                    {"reasons": listed(decisions, REASON_CODES), "warnings": listed(decisions, WARNING_CODES)}
+                ),
             ],
             how="horizontal",
         )

@@ -1,7 +1,9 @@
 """Findings and evidence to one decision for each row. Matching proposes; nothing but this disposes."""
 
+import numpy as np
 import polars as pl
 
+from pipeline import arrays
 from pipeline.decide.heeding import heed
 from pipeline.decide.naming import met_rows
 from pipeline.decide.registered import claims_on_bare, pointing, registrations, rivals, warnings
@@ -30,9 +32,11 @@ _MATCH_CODES = (
 )
 
 
-def listed(codes: tuple[str, ...]) -> pl.Expr:
-    """The codes that a row has, of those given and in their order, as a list."""
-    return pl.concat_list(pl.when(code).then(pl.lit(code)) for code in codes).list.drop_nulls()
+def listed(rows: pl.DataFrame, codes: tuple[str, ...]) -> pl.Series:
+    """For each row the list of the codes that it has, of those given and in their order."""
+    found = rows.select(pl.col(codes).fill_null(value=False)).to_numpy()
+    row, code = np.nonzero(found)
+    return arrays.lists(rows.height, row, pl.Series(codes).gather(code))
 
 
 def has_reason(findings: pl.DataFrame) -> pl.Series:

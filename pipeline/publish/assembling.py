@@ -82,8 +82,8 @@ def assemble(wide: pl.DataFrame, decided: pl.DataFrame, files: pl.DataFrame, sta
     )
     return named.with_columns(
         run_id=pl.lit(stamp.run_id),
-        warnings=listed(WARNING_CODES),
-        reasons=listed(REASON_CODES),
+        warnings=listed(named, WARNING_CODES),
+        reasons=listed(named, REASON_CODES),
         outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String),
         matched_source_file=pl.when(has_match).then("matched_file"),
         matched_source_line=pl.when(has_match).then(line_of(pl.col("matched_row"))),
