@@ -58,6 +58,7 @@ class Clock(Stopwatch):
         """
         self._listener.stage(first)
         parts, begun = Stopwatch(), time.perf_counter()
+        parts.add({first: 0.0})
         yield parts
         wall, work = time.perf_counter() - begun, sum(parts.seconds.values())
         self.add({stage: wall * own / work for stage, own in parts.seconds.items()} if work else {first: wall})

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.engine.context import shared
 from pipeline.engine.executor import Executor, Key
 
 
@@ -28,5 +29,6 @@ class InProcess(Executor):
         """Wait to be asked."""
 
     def end(self) -> None:
-        """Forget what is left."""
+        """Forget what is left, and what was shared."""
         self._waiting.clear()
+        shared.cache_clear()

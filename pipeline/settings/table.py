@@ -147,8 +147,8 @@ SETTINGS = (
         "workers",
         Kind.COUNT,
         ("run",),
-        "processes that read manifests; 1 for none but this one",
-        otherwise="one a processor, up to 8, where the files are large",
+        "worker processes that read manifests and write what is decided; 1 for none but this one",
+        otherwise="one a processor, where the files are large",
         example="2",
     ),
     Setting(
