@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.engine import Executor, share
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging
-from pipeline.publish.bundle import SETS, Context, PublishedSet, file_name, write_bundle
+from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, file_name, write_bundle
 from pipeline.publish.remaining import write_steps
 from pipeline.registry import RegistryWriter
 from schemas.outcome import FILE_TYPES, INPUT_FILE
@@ -37,16 +37,7 @@ def publish_sets(
     reporter = told.reporter
     for name in SETS:
         (reporter.folder / name).mkdir()
-    place = Path(mkdtemp(prefix="bundles-", dir=staging.folder))
-    context = share(told, place / "context")
-    bundles = list(staging.bundles(min(max(decided.height // _BUNDLES, _LEAST), _MOST)))
-    for number, parts in enumerate(bundles):
-        first, last = min(part.first for part in parts), max(part.last for part in parts)
-        path = place / f"{number:05d}"
-        decided.filter(pl.col("row").is_between(first, last)).write_ipc(path)
-        executor.submit((number,), write_bundle, number, parts, path, records.name_for_another(), context)
-    results = dict(executor.next_result() for _ in bundles)
-    written = [results[number,] for number in range(len(bundles))]
+    written = _written(told, decided, staging, records, executor)
     for bundle in written:
         records.adopt(bundle.records)
         reporter.add(bundle.fragment)
@@ -58,6 +49,22 @@ def publish_sets(
     if found != decided.height:
         message = f"{decided.height:,} rows were decided and {found:,} found again; please report this"
         raise Fault(message)
+
+
+def _written(
+    told: Context, decided: pl.DataFrame, staging: Staging, records: RegistryWriter, executor: Executor
+) -> list[Bundle]:
+    """Have all bundles written; what was, in order. The arguments are those of `publish_sets`."""
+    place = Path(mkdtemp(prefix="bundles-", dir=staging.folder))
+    context = share(told, place / "context")
+    bundles = list(staging.bundles(min(max(decided.height // _BUNDLES, _LEAST), _MOST)))
+    for number, parts in enumerate(bundles):
+        first, last = min(part.first for part in parts), max(part.last for part in parts)
+        path = place / f"{number:05d}"
+        decided.filter(pl.col("row").is_between(first, last)).write_ipc(path)
+        executor.submit((number,), write_bundle, number, parts, path, records.name_for_another(), context)
+    results = dict(executor.next_result() for _ in bundles)
+    return [results[number,] for number in range(len(bundles))]
 
 
 def write_files(folder: Path, files: pl.DataFrame) -> None:

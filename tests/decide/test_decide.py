@@ -227,6 +227,16 @@ def test_of_several_mates_the_surest_is_heard():
     assert "same: same serial number, product ID and model" in decisions["evidence"][2]
 
 
+def test_of_what_mates_say_of_one_registration_the_most_telling_is_taken_over():
+    without_tpm, bare = A | {"tpm_ek_id": None}, record(has_hash=False, product_id="pa")
+    registered = A | {"smbios_uuid": "ux", "product_id": None}  # the same by its TPM key, without that another board
+    decisions, codes = decided([without_tpm, A, bare], None, [registered])
+    assert "BOARD_REPLACED" in codes[0]
+    assert "ALREADY_REGISTERED" in codes[1] & codes[2]
+    assert "BOARD_REPLACED" not in codes[2]
+    assert "same TPM key" in decisions["evidence"][2]
+
+
 def test_rows_that_share_a_uuid_name_each_other():
     decisions, codes = decided([A, B | {"smbios_uuid": "ua"}, B | {"tpm_ek_id": "c", "serial_number": "sc"}])
     assert codes == [{"UUID_COLLISION"}, {"UUID_COLLISION"}, set()]
