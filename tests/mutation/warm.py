@@ -61,16 +61,16 @@ class Warm:
         chosen = [one for one in items if function in self.reached.get((one.nodeid, module), {function})]
         chosen.sort(key=lambda item: -self._worth(item, module, function))
         begun = _spent()
-        with Replaced(mutant) as reached:
+        with Replaced(mutant) as replaced:
             for at, item in enumerate(chosen):
                 if _spent() - begun > SECONDS:
                     return f"SURVIVES {at} of {len(chosen)} tests, all that there was time for"
-                reached.clear()
+                replaced.forget()
                 since = _spent()
                 if not self._passes(item):
                     break
                 self.seconds[item.nodeid] = _spent() - since
-                self.reached[item.nodeid, module] = {"", *reached}
+                self.reached[item.nodeid, module] = {"", *replaced.reached}
             else:
                 return f"SURVIVES {len(chosen)} tests"
         if not self._passes(item):
@@ -101,20 +101,27 @@ class Replaced:
     def __enter__(self):
         self.whole = self.place.read_text(encoding="utf-8")
         self.place.write_text(self.source, encoding="utf-8")
-        reached = set()
-        self.module._reached_ = reached.add
+        self.reached = set()
+        self.module._reached_ = self.reached.add
         code = compile(_telling(self.source), self.module.__file__, "exec", dont_inherit=True)
         found = dict(_codes(code))
         self.undo = [] if self.function else _exchange_values(self.module, code)
         for function in list(_functions(vars(self.module), self.module.__name__)):
             self.undo.append((function, "__code__", function.__code__))
             function.__code__ = found[function.__code__.co_qualname]
-        return reached
+        return self
 
     def __exit__(self, *_):
         for owner, name, value in self.undo:
             setattr(owner, name, value)
+        self.forget()
         self.place.write_text(self.whole, encoding="utf-8")
+
+    def forget(self):
+        """What was run, and what functions that remember their results have kept of other code."""
+        self.reached.clear()
+        for value in vars(self.module).values():
+            getattr(value, "cache_clear", lambda: None)()
 
 
 def _telling(source):
