@@ -221,6 +221,13 @@ def test_edits_that_no_damage_explains_are_another_serial(registered, given_, ed
     assert [evidence.endswith((edits or "", f"({edits})")) for evidence in told["evidence"]] == [True] * bool(edits)
 
 
+def test_of_several_look_alikes_the_nearest_scores_highest():
+    alike = ["0079946162278", "079946162278", "00079946162278"]
+    told = match(batch([typed("79946162278")]), Registrations([typed(serial) for serial in alike])).registered
+    assert told.sort("score", descending=True)["record"].to_list() == [1, 0, 2]
+    assert told["score"].min() > 0
+
+
 @pytest.mark.parametrize("length", [64, 65])
 def test_a_long_serial_is_damage_of_nothing(length):
     serial = "A1" * (length // 2) + "B" * (length % 2)
