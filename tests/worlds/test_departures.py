@@ -301,6 +301,18 @@ def test_a_repair_in_one_night(world):
     ]
 
 
+def test_of_several_boards_the_last_that_left_is_the_repaired_one(world):
+    device = world.factory.device()
+    left = []
+    for number, board in enumerate((device, with_board(device, world.factory))):
+        world.deliver(f"{HERE}{number}.csv", {HASH: capture(board)})
+        left += world.run().registered["device_id"].to_list()
+        leave(world, LEAVING + f"{number}.csv", {HASH: capture(board), REASON: "repair"})
+        world.run()
+    world.deliver(HERE + "2.csv", {HASH: capture(with_board(device, world.factory))})
+    assert world.run().registered["matched_device_id"].to_list() == left[1:]
+
+
 def test_a_history_tells_one_board_after_the_other_whatever_their_ids(world):
     ids = [f"{at:08x}-0000-4000-8000-000000000000" for at in (9, 1, 5)]
     devices = with_keys(pl.DataFrame(schema=COMPONENT_TYPES).clear(3)).with_columns(
