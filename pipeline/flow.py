@@ -1,8 +1,8 @@
 """The flow of a run, from folders to published sets; the only place that knows the order.
 
 There are three barriers. Departures, which come first, need the components of all rows that name a registration,
-matching needs those of all others at once, and publishing needs all decisions; everything before, between and after
-goes batch by batch.
+matching needs those of all others at once, and publishing needs all decisions; everything before goes part by part,
+and everything after bundle by bundle.
 """
 
 from contextlib import ExitStack

@@ -74,12 +74,10 @@ class Bundle:
     """What was written of a bundle.
 
     Attributes:
-        rows: rows that were decided.
         records: files of the registry's records.
-        fragment: what is told of the rows, and what ends and begins with them.
+        fragment: which rows they are (`rows`), what is told of them, and what ends and begins with them.
     """
 
-    rows: int
     records: Written
     fragment: Fragment
 
@@ -100,7 +98,7 @@ def write_bundle(number: int, parts: list[Part], decided: Path, name: str, conte
         passing = _Passing(by, pl.scan_ipc(decided, glob=False).collect(), sets, records)
         fragment = Fragment.write(passing.tables(parts), decided)
         sets.close()
-        return Bundle(passing.rows, records.finish(), fragment)
+        return Bundle(records.finish(), fragment)
 
 
 class _Sets:
@@ -125,22 +123,16 @@ class _Sets:
 
 
 class _Passing:
-    """The rows of a bundle as they pass by, batch by batch.
-
-    Attributes:
-        rows: how many were decided of those that have passed.
-    """
+    """The rows of a bundle as they pass by, batch by batch."""
 
     def __init__(self, by: Context, decided: pl.DataFrame, sets: _Sets, records: RegistryWriter) -> None:
         self._by, self._decided, self._sets, self._records = by, decided, sets, records
         self._channels = by.stamp.partners.select("partner_id", "channel")
-        self.rows = 0
 
     def tables(self, parts: list[Part]) -> Iterator[Tables]:
         """Write all rows; what there is to tell of each batch."""
         for wide in batches(parts):
             rows = assemble(wide, self._decided, self._by.files, self._by.stamp)
-            self.rows += rows.height
             kept = rows.filter(pl.col("reason").is_null())
             refused = rows.filter(pl.col("reason").is_not_null()).with_columns(raw_record=whole_record())
             told, tables = self._by.reporter.tables(rows, kept, refused)
@@ -152,4 +144,4 @@ class _Passing:
             for records in (begun, learned(rows, self._by.stamp.learning), ended):
                 self._records.write(records)
             self._records.record(carried_out(kept, refused, self._by.files))
-            yield tables | ends_and_begins(ended, begun, self._by.stamp.ending)
+            yield tables | ends_and_begins(ended, begun, self._by.stamp.ending) | {"rows": rows.select("row")}

@@ -45,9 +45,17 @@ def publish_sets(
         if not any((reporter.folder / name).iterdir()):  # an empty set is a file without rows
             PublishedSet(reporter.folder / name / file_name(0), types, model).close()
     reporter.remaining(*write_steps([bundle.fragment for bundle in written], reporter.folder))
-    found = sum(bundle.rows for bundle in written)
-    if found != decided.height:
-        message = f"{decided.height:,} rows were decided and {found:,} found again; please report this"
+    _require_each_once(written, decided["row"])
+
+
+def _require_each_once(written: list[Bundle], decided: pl.Series) -> None:
+    """Every row that was decided is written, and none twice: one in the place of another would be lost and doubled."""
+    found = pl.concat([decided.clear(), *(rows["row"] for one in written for rows in one.fragment.read("rows"))])
+    if not found.sort().equals(decided):
+        message = (
+            f"{len(decided):,} rows were decided, and {len(found):,} written are not the same, each once; nothing was "
+            "published, please report this"
+        )
         raise Fault(message)
 
 

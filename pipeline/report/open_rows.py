@@ -8,6 +8,7 @@ where it names another manufacturer or another tenant. The registry keeps what i
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -131,7 +132,7 @@ class OpenRows:
         self._broken += fragment.read("broken")
         self._corrected += fragment.read("corrected")
         self._done += [done["request_id"] for done in fragment.read("done")]
-        self._settled += [fragment.files[name] for name in ("settled",) if name in fragment.files]
+        self._settled += [file for name, file in fragment.files.items() if name == "settled"]
 
     def _manufacturer(self) -> pl.Expr:
         """The manufacturer that a row names, as those of a kind are compared; null where it names none."""
@@ -185,16 +186,16 @@ class OpenRows:
         where it came from.
         """
         waits_on_registry = rows["waits_for"].list.contains(Waits.REGISTRY.value).fill_null(value=False)
-        is_named = self._is_settled(rows) & ~((rows["event"] == WAITING) & waits_on_registry)
+        is_named = names_one_of(rows, self._settled_keys) & ~((rows["event"] == WAITING) & waits_on_registry)
         return is_named | self._is_corrected(rows)
 
-    def _is_settled(self, rows: pl.DataFrame) -> pl.Series:
-        """Which rows are known by a key of one that was carried out."""
-        own = rows["keys"].explode().drop_nulls().unique()
-        found = [
-            pl.scan_ipc(file, glob=False).filter(pl.col("key").is_in(own.implode())).collect() for file in self._settled
-        ]
-        return names_one_of(rows, pl.concat([pl.DataFrame(schema=NAMED_TYPES), *found]))
+    @cached_property
+    def _settled_keys(self) -> pl.DataFrame:
+        """Keys of what was carried out, once all rows are added, as far as something broken is known by them."""
+        known = pl.concat(rows["keys"] for rows in (self._pending, *self._broken)).explode().drop_nulls().unique()
+        is_known = pl.col("key").is_in(known.implode())
+        found = [pl.scan_ipc(file, glob=False).filter(is_known).collect() for file in self._settled]
+        return pl.concat([pl.DataFrame(schema=NAMED_TYPES), *found])
 
     def _is_corrected(self, rows: pl.DataFrame) -> pl.Series:
         """Which refused rows a row of the same partner and tenant that was carried out names as what it corrects.
@@ -225,7 +226,7 @@ class OpenRows:
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
         broken = exploded(self._refused().filter(~pl.col("is_mended"))).select(NAMED)
-        is_named = self._is_settled(self._before) & ~names_one_of(self._before, broken)
+        is_named = names_one_of(self._before, self._settled_keys) & ~names_one_of(self._before, broken)
         is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)
 

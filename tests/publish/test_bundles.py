@@ -4,12 +4,14 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from pipeline.intake.staging import Staging
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry
@@ -83,6 +85,20 @@ def test_a_worker_that_is_killed_changes_nothing(some_files, monkeypatch, begun)
     registry = Registry.open(some_files.registry, create=False)
     files = {path.name for path in some_files.registry.glob("*.parquet")}
     assert files == {path for path, _ in registry_files(registry)}
+
+
+def test_a_bundle_that_cannot_be_written_leaves_nothing_of_the_others(some_files, monkeypatch):
+    cut_small(monkeypatch)
+    bundles = Staging.bundles
+
+    def first_is_lost(staging, rows):
+        (part,), *others = bundles(staging, rows)
+        return [[replace(part, path=part.path.with_name("lost"))], *others]
+
+    monkeypatch.setattr(Staging, "bundles", first_is_lost)
+    with pytest.raises(OSError, match="lost"):
+        some_files.run(workers=2)
+    assert list(some_files.registry.glob("*.parquet")) == []
 
 
 def registry_files(registry):

@@ -42,8 +42,9 @@ def test_parts_in_another_order_register_nothing_else(two_tenants, monkeypatch):
         lambda bundles: [parts[:1] for parts in bundles],
         lambda bundles: [[*parts, parts[0]] for parts in bundles],
         lambda bundles: [*bundles, bundles[0]],
+        lambda bundles: [[parts[0]] for parts in bundles] * 2,
     ],
-    ids=["lost", "twice in one bundle", "in two bundles"],
+    ids=["lost", "twice in one bundle", "in two bundles", "in the place of another"],
 )
 def test_a_part_that_is_lost_or_comes_twice_is_a_fault(two_tenants, monkeypatch, damage):
     other_parts(monkeypatch, damage)
