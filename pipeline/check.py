@@ -36,7 +36,6 @@ from pipeline.requests.words import words_on
 from pipeline.rows import rows_at
 from pipeline.settings import DEPARTURE_LIMIT, GROUP_TAG_LIMIT, WAIT_DAYS, settings_of
 from pipeline.storage.objects import Location, at_hand
-from schemas.device import COMPONENT_TYPES
 from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
 from schemas.manifest import GUID, NO_TENANT
 from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
@@ -186,8 +185,7 @@ def _decide(intake: Intake, config: CheckConfig, reference: Reference, registry:
 
 
 def _matches(arrivals: Intake, existing: ExistingRecords) -> Matches:
-    eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
-    return match(eligible.select("row", *COMPONENT_TYPES), existing)
+    return match(arrivals.rows, existing, ~has_reason(arrivals.findings))
 
 
 def _manifest(name: str, path: Path, config: CheckConfig) -> Manifest:

@@ -42,7 +42,6 @@ from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
 from pipeline.storage.objects import at_hand
-from schemas.device import COMPONENT_TYPES
 from schemas.kinds import REGISTRATION
 from schemas.registry import ENDING
 
@@ -178,8 +177,7 @@ def _decide(
         arrivals = intake.of_kind(REGISTRATION)
     # Barrier: matching needs the components of every row that may be registered.
     with clock("match"):
-        eligible = arrivals.rows.filter(~has_reason(arrivals.findings))
-        matches = match(eligible.select("row", *COMPONENT_TYPES), remaining)
+        matches = match(arrivals.rows, remaining, ~has_reason(arrivals.findings))
     # Barrier: publishing needs every decision.
     with clock("decide"):
         words = words_on(arrivals, files, docket.requests.decisions, remaining)

@@ -12,8 +12,10 @@ import polars as pl
 from pipeline.authorize import authorize, exclude
 from pipeline.clock import Stopwatch
 from pipeline.decode.components import components
+from pipeline.match.keys import BLOCKING_TYPES, with_blocking_keys
 from pipeline.reference.tables import Reference
 from pipeline.rows import ROW
+from pipeline.storage.mapped import mapped, write_mapped
 from pipeline.validate.rows import derive, validate, warn
 from pipeline.validate.unclear_columns import lone_numbers, unclear
 from schemas.decoded import DECODED_DEVICE
@@ -32,8 +34,9 @@ ROW_TYPES: dict[str, pl.DataType] = {
     "captured_at": pl.Datetime("us", "UTC"),
     "identity_key": pl.Int64(),
     **COMPONENT_TYPES,
+    **BLOCKING_TYPES,
 }
-"""What is kept of a row in memory."""
+"""What matching and deciding look at of a row."""
 
 ASKED_TYPES: dict[str, pl.DataType] = {
     "row": ROW,
@@ -80,14 +83,12 @@ class Judged:
             ("asked", self.asked),
             ("numbers", self.numbers),
         ):
-            frame.write_ipc(_beside(part, name))
+            write_mapped(frame, _beside(part, name))
 
     @classmethod
     def read(cls, part: Path) -> "Judged":
         """Read what stands beside the staged rows of a part."""
-        judged, asked, numbers = (
-            pl.scan_ipc(_beside(part, name), glob=False).collect() for name in ("judged", "asked", "numbers")
-        )
+        judged, asked, numbers = (mapped(_beside(part, name)) for name in ("judged", "asked", "numbers"))
         return cls(judged.select(list(ROW_TYPES)), judged.drop(list(ROW_TYPES)), asked, numbers)
 
 
@@ -136,9 +137,10 @@ def _judge(rows: pl.DataFrame, kind: Kind, rulebook: Rulebook, watch: Stopwatch)
     findings = pl.concat(found, how="horizontal").with_columns(
         pl.lit(value=False).alias(code) for code in kind.unchecked
     )
-    kept = known.select([name for name in ROW_TYPES if name not in COMPONENT_TYPES])
+    compared = with_blocking_keys(components(known))
+    kept = known.select([name for name in ROW_TYPES if name not in compared.columns])
     return Judged(
-        pl.concat([kept, components(known)], how="horizontal").select(list(ROW_TYPES)),
+        pl.concat([kept, compared], how="horizontal").select(list(ROW_TYPES)),
         findings,
         _asked(known if not kind.makes_device else known.clear()),
         lone_numbers(rows),

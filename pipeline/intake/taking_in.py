@@ -73,14 +73,15 @@ class Intake:
 
     def only(self, chosen: pl.Series) -> "Intake":
         """The same with some of its rows."""
+        if chosen.all():
+            return self
         rows = self.rows.filter(chosen)
         asked = self.asked.filter(pl.col("row").is_in(rows["row"].implode()))
         return Intake(rows, self.findings.filter(chosen), asked, self.files, self.headers)
 
     def of_kind(self, kind: str) -> "Intake":
         """The same with the rows of one kind of manifest."""
-        own = self.rows["request_kind"] == kind
-        return self if own.all() else self.only(own)
+        return self.only(self.rows["request_kind"] == kind)
 
 
 def sheets_passed_over(files: pl.DataFrame) -> list[str]:
@@ -147,10 +148,12 @@ def _intake(judged: Judged, delivered: list[Delivered], files: list[FileRead]) -
         is_read = ~rows["file_no"].is_in(no_lists)
         findings = findings.with_columns(pl.col(code) & is_read for code in _OF_CELLS)
     found = pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal")
-    in_order = rows["row"].arg_sort()  # the rows that stand for what could not be read were judged last
+    if not rows["row"].is_sorted():  # the rows that stand for what could not be read were judged last
+        in_order = rows["row"].arg_sort()
+        rows, found = rows[in_order], found[in_order]
     return Intake(
-        rows=rows[in_order],
-        findings=found[in_order],
+        rows=rows,
+        findings=found,
         asked=judged.asked,
         files=described,
         headers=[file.headers for file in files],

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -110,12 +110,21 @@ FEATURES = (
 the decision tables, which hold the vetoes: another TPM key, or another UUID where no TPM key agrees."""
 
 
-def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+class Records(Protocol):
+    """Records by position; a frame is one."""
+
+    def __getitem__(self, positions: pl.Series, /) -> pl.DataFrame:
+        """Those at these positions, in order, with the columns of `schemas.device.COMPONENT_TYPES`."""
+        ...
+
+
+def compare(pairs: pl.DataFrame, left: Records, right: Records) -> pl.DataFrame:
     """Compare candidate pairs.
 
     Args:
-        pairs: one row a pair: `left` and `right`, positions in the frames of the same name; further columns are kept.
-        left: records with the columns of `schemas.device.COMPONENT_TYPES`.
+        pairs: one row a pair: `left` and `right`, positions among the records of the same name; further columns are
+            kept.
+        left: the records.
         right: the same.
 
     Returns:
@@ -126,7 +135,7 @@ def compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.
     return pl.concat(parts) if parts else _compare(pairs, left, right)
 
 
-def _compare(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+def _compare(pairs: pl.DataFrame, left: Records, right: Records) -> pl.DataFrame:
     related = relations(left[pairs["left"]], right[pairs["right"]])
     judged = related.with_columns(verdict=_verdict()).select(
         "verdict",

@@ -9,10 +9,14 @@ import polars as pl
 import polars_hash as plh
 
 from pipeline import arrays
+from schemas.device import KEY_TYPES
 from schemas.identities import is_placeholder
 
 STRONG_KEYS = ("tpm_key", "uuid_key", "serial_key", "product_id_key")
 """Keys of which sharing one can make two records the same device, or contradict each other."""
+
+BLOCKING_TYPES: dict[str, pl.DataType] = {name: KEY_TYPES[name] for name in (*STRONG_KEYS, "disk_keys")}
+"""The keys that candidates are found by."""
 
 _SEPARATOR = "\x1f"
 FOLDED = {"O": "0", "Q": "0", "I": "1", "L": "1", "B": "8", "S": "5", "Z": "2"}
@@ -36,7 +40,7 @@ def with_keys(components: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_blocking_keys(components: pl.DataFrame) -> pl.DataFrame:
-    """Add those that matching finds candidates by: `STRONG_KEYS` and `disk_keys`."""
+    """Add those of `BLOCKING_TYPES`; the rest is as in `with_keys`."""
     return components.with_columns(
         _disk_keys(components["disk_serials"]),
         fingerprint("tpm", pl.col("tpm_ek_id")).alias("tpm_key"),

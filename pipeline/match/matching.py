@@ -12,7 +12,7 @@ from pipeline.match.compare import FEATURES, Verdict, compare
 from pipeline.match.damaged import damaged_forms
 from pipeline.match.devices import form_devices
 from pipeline.match.existing import ExistingRecords
-from pipeline.match.keys import STRONG_KEYS, with_blocking_keys
+from pipeline.match.keys import BLOCKING_TYPES, STRONG_KEYS
 from schemas.device import COMPONENT_TYPES
 
 _FACTORS = {name: 2 * number + 1 for number, name in enumerate(STRONG_KEYS)}
@@ -44,24 +44,52 @@ class Matches:
     ended: pl.DataFrame
 
 
-def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
+@dataclass(frozen=True, slots=True)
+class _Profiles:
+    """The distinct contents of a batch, which stay where they lie: only those that are compared are looked at.
+
+    Attributes:
+        keys: one row a profile, whose position is its name: `has_hash` and the columns of `BLOCKING_TYPES`.
+        first: where among the devices each has its first row, ascending.
+        devices: one row a row of the batch, with the columns of `COMPONENT_TYPES`.
+    """
+
+    keys: pl.DataFrame
+    first: arrays.Ints
+    devices: pl.DataFrame
+
+    def __getitem__(self, profiles: pl.Series) -> pl.DataFrame:
+        """The components of some profiles, in order; each may be asked for again."""
+        asked = arrays.distinct(profiles.to_numpy())
+        return self.components(asked)[np.searchsorted(asked, profiles.to_numpy())]
+
+    def components(self, profiles: arrays.Ints) -> pl.DataFrame:
+        """The components of some profiles, each asked for once, in order."""
+        wanted = np.zeros(self.devices.height, bool)
+        wanted[self.first[profiles]] = True
+        return self.devices.select(list(COMPONENT_TYPES)).filter(pl.Series(wanted))
+
+
+def match(devices: pl.DataFrame, existing: ExistingRecords, eligible: pl.Series | None = None) -> Matches:
     """Compare the rows of a batch with each other and with the registry.
 
     Args:
-        devices: one row a row that may be registered: `row` and the columns of `COMPONENT_TYPES`.
+        devices: one row a row, in the order of `row`: that, and the columns of `COMPONENT_TYPES` and
+            `pipeline.match.keys.BLOCKING_TYPES`.
         existing: the registry as of one version.
+        eligible: which of them may be registered; all where None.
     """
-    rows, profiles = _profiles(devices)
-    pairs, crowds_within = pairs_within(profiles)
+    rows, profiles = _profiles(devices, eligible)
+    pairs, crowds_within = pairs_within(profiles.keys)
     twins = arrays.repeated(rows["profile"])
     themselves = pl.DataFrame({"left": twins, "right": twins})
     within = compare(pl.concat([pairs, themselves]).sort("left", "right"), profiles, profiles)
-    candidates, crowds_against = pairs_against(profiles, existing.holders)
+    candidates, crowds_against = pairs_against(profiles.keys, existing.holders)
     registered = _compare_registered(candidates, profiles, existing)
     damaged = _damaged(profiles, registered, existing)
     registered = pl.concat([registered, damaged], how="vertical_relaxed")
     return Matches(
-        profiles=form_devices(rows, profiles["has_hash"], within, registered),
+        profiles=form_devices(rows, profiles.keys["has_hash"], within, registered),
         within=within,
         registered=registered,
         crowded=_crowded(pl.concat([crowds_within, crowds_against]), profiles),
@@ -69,19 +97,17 @@ def match(devices: pl.DataFrame, existing: ExistingRecords) -> Matches:
     )
 
 
-def _compare_ended(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+def _compare_ended(pairs: pl.DataFrame, profiles: _Profiles, existing: ExistingRecords) -> pl.DataFrame:
     records = existing.ended_records(pairs["right"].unique()).with_row_index("at")
     placed = pairs.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
     compared = compare(placed.select("left", "device_id", "tenant_id", "ended_in", right="at"), profiles, records)
     return compared.select("device_id", "tenant_id", "ended_in", "verdict", "evidence", profile="left")
 
 
-def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
-    crowded = profiles.filter(pl.col("profile").is_in(crowds["left"].implode()))
-    tpms = crowded.select("profile", has_tpm=pl.col("tpm_ek_id").is_not_null())
+def _crowded(crowds: pl.DataFrame, profiles: _Profiles) -> pl.DataFrame:
     return (
         crowds.rename({"left": "profile"})
-        .join(tpms, on="profile", how="left", validate="m:1")
+        .with_columns(has_tpm=profiles.keys["tpm_key"].is_not_null().gather(crowds["left"]))
         .select(
             "profile",
             "key",
@@ -93,26 +119,32 @@ def _crowded(crowds: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _profiles(devices: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Number the distinct contents: `row` and `profile` of each row, and one record with keys for each profile."""
-    records = with_blocking_keys(devices.sort("row"))
+def _profiles(devices: pl.DataFrame, eligible: pl.Series | None) -> tuple[pl.DataFrame, _Profiles]:
+    """Number the distinct contents: `row` and `profile` of each eligible row, and what the profiles are."""
+    keys = devices.select("row", "has_hash", *BLOCKING_TYPES)
+    places = np.arange(keys.height)
+    if eligible is not None and not eligible.all():
+        keys, places = keys.filter(eligible), eligible.arg_true().to_numpy()
+    first = _first_alike(keys, places, devices)
+    is_first = first == np.arange(keys.height)
+    rows = keys.select("row", profile=pl.Series((np.cumsum(is_first) - 1)[first], dtype=pl.UInt32))
+    own = keys.drop("row") if is_first.all() else keys.drop("row").filter(pl.Series(is_first))
+    return rows, _Profiles(own, places[is_first], devices)
+
+
+def _first_alike(keys: pl.DataFrame, places: arrays.Ints, devices: pl.DataFrame) -> arrays.Ints:
+    """For each row the position of the first one whose components are all equal; `places` are theirs in `devices`."""
     # Rows of one content share all keys, so only those that do are compared in full.
-    keys = pl.sum_horizontal(pl.col(name).fill_null(0) * factor for name, factor in _FACTORS.items())
-    mixed = records.select(keys).to_series()
-    alike = records.select(at=pl.int_range(pl.len()), mixed=mixed).filter(
-        pl.col("mixed").is_in(arrays.repeated(mixed).implode())
-    )
-    content = records[alike["at"]].select(plh.hash_rows([pl.col(name) for name in COMPONENT_TYPES]).alias("content"))
-    alike = alike.with_columns(content).with_columns(first=pl.col("at").first().over("content"))
-    first = np.arange(records.height)
-    first[alike["at"]] = alike["first"]
-    is_first = first == np.arange(records.height)
-    profile = (np.cumsum(is_first) - 1)[first]
-    rows = records.select("row", profile=pl.Series(profile, dtype=pl.UInt32))
-    return rows, records.drop("row").filter(pl.Series(is_first)).with_row_index("profile")
+    mixed = keys.select(pl.sum_horizontal(pl.col(name).fill_null(0) * by for name, by in _FACTORS.items())).to_series()
+    alike = mixed.is_in(arrays.repeated(mixed).implode()).arg_true().to_numpy()
+    content = _Profiles(keys, places, devices).components(alike).select(plh.hash_rows([*map(pl.col, COMPONENT_TYPES)]))
+    first = np.arange(keys.height)
+    found = pl.DataFrame({"at": alike, "content": content.to_series()})
+    first[alike] = found.select(pl.col("at").first().over("content")).to_series()
+    return first
 
 
-def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+def _compare_registered(pairs: pl.DataFrame, profiles: _Profiles, existing: ExistingRecords) -> pl.DataFrame:
     records = existing.records(pairs["right"].unique()).with_row_index("at")
     places = records.select("at", "record")
     placed = pairs.join(places, left_on="right", right_on="record", how="inner", validate="m:1")
@@ -138,15 +170,14 @@ def _compare_registered(pairs: pl.DataFrame, profiles: pl.DataFrame, existing: E
     )
 
 
-def _damaged(profiles: pl.DataFrame, registered: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
+def _damaged(profiles: _Profiles, registered: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
     """Look-alikes of the serials of rows that have nothing else and matched nothing exactly."""
     found = registered.filter(pl.col("verdict") != Verdict.DIFFERENT)["profile"]
-    typed = profiles.filter(
-        ~pl.col("has_hash")
-        & pl.col("product_id").is_null()
-        & pl.col("serial_number").is_not_null()
-        & ~pl.col("profile").is_in(found.implode())
-    )
+    by_serial = profiles.keys.select(
+        ~pl.col("has_hash") & pl.col("product_id_key").is_null() & pl.col("serial_key").is_not_null()
+    ).to_series()
+    places = arrays.distinct(by_serial.arg_true().filter(~by_serial.arg_true().is_in(found.implode())).to_numpy())
+    typed = profiles.components(places).with_columns(profile=pl.Series(places, dtype=pl.UInt32))
     nothing = registered.clear()
     if typed.is_empty():
         return nothing
@@ -154,7 +185,7 @@ def _damaged(profiles: pl.DataFrame, registered: pl.DataFrame, existing: Existin
     if forms.is_empty():
         return nothing
     records = existing.records(forms["right"].unique())
-    models = profiles.select("profile", typed_model="model")
+    models = typed.select("profile", typed_model="model")
     serial_weight = next(feature.weight for feature in FEATURES if feature.component == "serial")
     pairs = forms.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
     pairs = pairs.join(models, left_on="left", right_on="profile", how="left", validate="m:1")

@@ -15,6 +15,7 @@ from pipeline.publish.records import carried_out, ended_records, learned, regist
 from pipeline.publish.remaining import ends_and_begins
 from pipeline.registry import RegistryWriter, Written
 from pipeline.report import Fragment, Reporter, Tables
+from pipeline.storage.mapped import mapped
 from schemas.kinds import KINDS
 from schemas.outcome import CARRIED_OUT_SETS, REJECTED_ROW, REJECTED_TYPES
 
@@ -95,7 +96,7 @@ def write_bundle(number: int, parts: list[Part], decided: Path, name: str, conte
     by: Context = shared(context)
     sets = _Sets(by.reporter.folder, file_name(number))
     with RegistryWriter(by.registry, by.version, name=name) as records:
-        passing = _Passing(by, pl.scan_ipc(decided, glob=False).collect(), sets, records)
+        passing = _Passing(by, mapped(decided), sets, records)
         fragment = Fragment.write(passing.tables(parts), decided)
         sets.close()
         return Bundle(records.finish(), fragment)

@@ -11,6 +11,7 @@ from pipeline.intake.staging import Staging
 from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, file_name, write_bundle
 from pipeline.publish.remaining import write_steps
 from pipeline.registry import RegistryWriter
+from pipeline.storage.mapped import write_mapped
 from schemas.outcome import FILE_TYPES, INPUT_FILE
 
 _LEAST, _MOST, _BUNDLES = 25_000, 250_000, 64
@@ -69,7 +70,7 @@ def _written(
     for number, parts in enumerate(bundles):
         first, last = min(part.first for part in parts), max(part.last for part in parts)
         path = place / f"{number:05d}"
-        decided.filter(pl.col("row").is_between(first, last)).write_ipc(path)
+        write_mapped(decided.filter(pl.col("row").is_between(first, last)), path)
         executor.submit((number,), write_bundle, number, parts, path, records.name_for_another(), context)
     results = dict(executor.next_result() for _ in bundles)
     return [results[number,] for number in range(len(bundles))]

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.match import Matches, match
 from pipeline.match.compare import Verdict
-from pipeline.match.keys import STRONG_KEYS
+from pipeline.match.keys import STRONG_KEYS, with_blocking_keys
 from pipeline.registry.table import Registry
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
 from schemas.registry import ENDS, IDENTITIES
@@ -74,7 +74,7 @@ def recognise(records: pl.DataFrame, registry: Registry, spellings: pl.DataFrame
         those of its device; `record`, where the registry holds the registration that it is, null for a new one; and
         whether that one `ended`.
     """
-    devices = records.select("row", *COMPONENT_TYPES).with_columns(_MODEL)
+    devices = with_blocking_keys(records.select("row", *COMPONENT_TYPES).with_columns(_MODEL))
     matches = match(devices, _ByIdentity(registry, spellings))
     rows = records.drop(set(COMPONENT_TYPES) - {"has_hash"}).join(
         matches.profiles, on="row", how="left", maintain_order="left", validate="1:1"
@@ -149,7 +149,7 @@ def _once_spelled(
         odd.collect(engine="streaming").rename({"manufacturer": "once"}), left_on="manufacturer", right_on="exact"
     )
     respelled = meant.with_columns(manufacturer="once").drop("once").rename({"row": "of_row"}).with_row_index("row")
-    matches = match(respelled.select("row", *COMPONENT_TYPES), _AsOnceSpelled(registry, spellings))
+    matches = match(with_blocking_keys(respelled), _AsOnceSpelled(registry, spellings))
     placed = matches.profiles.select("row", "profile").join(respelled.select("row", "of_row"), on="row", validate="1:1")
     again = rows.drop("profile").join(
         placed.select("profile", row="of_row"), on="row", how="inner", maintain_order="left", validate="1:m"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.storage.mapped import mapped, write_mapped
+
 Tables = dict[str, pl.DataFrame]
 """Tables by name."""
 
@@ -35,9 +37,9 @@ class Fragment:
                     parts.setdefault(name, []).append(table)
         files = {name: path.with_name(f"{path.name}-{name}.arrow") for name in parts}
         for name, tables_of in parts.items():
-            pl.concat(tables_of).write_ipc(files[name])
+            write_mapped(pl.concat(tables_of), files[name])
         return cls(files)
 
     def read(self, name: str) -> list[pl.DataFrame]:
         """A table; none where it has no rows."""
-        return [pl.scan_ipc(self.files[name], glob=False).collect()] if name in self.files else []
+        return [mapped(self.files[name])] if name in self.files else []

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.decide import decide
 from pipeline.match import match
-from pipeline.match.keys import STRONG_KEYS, with_keys
+from pipeline.match.keys import STRONG_KEYS, with_blocking_keys, with_keys
 from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
 from schemas.device import COMPONENT_TYPES
@@ -52,7 +52,8 @@ def matching(devices, registry):
         "row", tenant_id=pl.lit("t"), identity=pl.lit("hash"), captured_at=pl.lit(None, pl.Datetime("us", "UTC"))
     )
     findings = devices.select(HASH_NO_TPM=pl.col("has_hash").is_null())
-    return lambda: decide(facts, findings, match(devices, registry))
+    keyed = with_blocking_keys(devices)
+    return lambda: decide(facts, findings, match(keyed, registry))
 
 
 def bare_pass(files):

@@ -10,6 +10,7 @@ from rapidfuzz.process import cdist
 
 from pipeline.match import match
 from pipeline.match.compare import Verdict
+from pipeline.match.keys import with_blocking_keys
 from pipeline.registry.compacting import compact
 from tests.benchmarks.registries import build, devices, labelled
 
@@ -45,7 +46,7 @@ def scored(name, seconds, night, found):
 
 def ours(night, registry):
     begun = time.perf_counter()
-    matches = match(night.drop("scenario", "truth"), registry)
+    matches = match(with_blocking_keys(night.drop("scenario", "truth")), registry)
     seconds = time.perf_counter() - begun
     same = matches.registered.filter(pl.col("verdict") == Verdict.SAME)
     found = matches.profiles.join(same, on="profile", how="inner").sort("row", "score", descending=[False, True])

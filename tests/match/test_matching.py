@@ -9,7 +9,7 @@ from pipeline.match import candidates, match
 from pipeline.match.cluster import connected_components
 from pipeline.match.damaged import LONGEST_SERIAL, serial_forms
 from pipeline.match.existing import NoRecords
-from pipeline.match.keys import with_keys
+from pipeline.match.keys import with_blocking_keys, with_keys
 from schemas.device import COMPONENT_TYPES
 from tests.oracles import matcher as oracle
 
@@ -56,7 +56,7 @@ class Registrations:
 
 
 def batch(records):
-    return pl.DataFrame(records, dict(COMPONENT_TYPES)).with_row_index("row")
+    return with_blocking_keys(pl.DataFrame(records, dict(COMPONENT_TYPES)).with_row_index("row"))
 
 
 few = st.sampled_from
