@@ -73,9 +73,7 @@ def decide(
     complete = findings if departed is None else findings.with_columns(DEVICE_LEFT=departed.is_not_null())
     decided = concluded(rows, _heeding(rows, found, matches, words), complete, _MATCH_CODES)
     learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
-    repaired = decided.join(
-        _repaired(rows, decided, matches), on="row", how="left", maintain_order="left", validate="1:1"
-    )
+    repaired = beside(decided, _repaired(rows, decided, matches))
     has_left = pl.when(pl.col("left").is_not_null()).then(pl.format("asked for before, and ended: {}", "left"))
     evidence = pl.concat_str("old_evidence", "evidence", has_left, separator=" | ", ignore_nulls=True)
     # What a row meets that is live is named before what has ended.
@@ -99,6 +97,12 @@ def _heeding(rows: pl.DataFrame, found: pl.DataFrame, matches: Matches, words: p
     return heed(every.with_columns(pl.col(_MATCH_CODES).fill_null(value=False)), found, matched, CUSTOMER_PORTALS)
 
 
+def beside(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, and beside each what was found of it by its `row`; null where nothing was."""
+    aligned = rows.select("row").join(found, on="row", how="left", maintain_order="left", validate="1:1")
+    return pl.concat([rows, aligned.drop("row")], how="horizontal")
+
+
 def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]) -> pl.DataFrame:
     """Put what was found about rows together: the first reason of the catalogue is the primary one.
 
@@ -113,11 +117,7 @@ def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, c
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, what is told, and the
         primary `reason`, null where there is none.
     """
-    judged = (
-        rows.select("row")
-        .join(found, on="row", how="left", maintain_order="left", validate="1:1")
-        .with_columns(pl.col(codes).fill_null(value=False))
-    )
+    judged = beside(rows.select("row"), found).with_columns(pl.col(codes).fill_null(value=False))
     before = findings.drop(codes, strict=False)
     complete = pl.concat([judged, before], how="horizontal").with_columns(
         pl.lit(value=False).alias(code) for code in CATALOGUE if code not in before.columns and code not in codes
@@ -133,14 +133,12 @@ def _repaired(rows: pl.DataFrame, decided: pl.DataFrame, matches: Matches) -> pl
         `row`, and `old_device_id` and `old_evidence` of the one that ended last.
     """
     old = matches.ended.filter(pl.col("verdict") == Verdict.BOARD_REPLACED)
-    kept = rows.filter(decided["reason"].is_null()).select("row", own_tenant="tenant_id")
+    rows_of = matches.profiles.select("row", "profile").join(old, on="profile", how="inner")
+    own = rows.select("row", own_tenant="tenant_id").with_columns(decided["reason"])
     told = pl.format("ended registration {}, {}: {}", "device_id", "verdict", "evidence")
     return (
-        matches.profiles.filter(pl.col("profile").is_in(old["profile"].implode()))
-        .select("row", "profile")
-        .join(kept, on="row", how="inner", validate="1:1")
-        .join(old, on="profile", how="inner")
-        .filter(pl.col("tenant_id") == pl.col("own_tenant"))
+        rows_of.join(own, on="row", how="inner", validate="m:1")
+        .filter(pl.col("reason").is_null() & (pl.col("tenant_id") == pl.col("own_tenant")))
         .sort("row", "ended_in", "device_id", descending=[False, True, False])
         .unique("row", keep="first", maintain_order=True)
         .select("row", old_device_id="device_id", old_evidence=told)
@@ -180,7 +178,8 @@ def _met_profiles(matches: Matches) -> pl.Series:
 
 def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
     """Nothing is registered that matching has not seen, whatever went wrong before."""
-    unseen = decided.filter(pl.col("reason").is_null()).join(matches.profiles, on="row", how="anti")
+    registered = decided.select("row", "reason").filter(pl.col("reason").is_null())
+    unseen = registered.join(matches.profiles, on="row", how="anti")
     if unseen.height:
         message = f"{unseen.height} rows without a reason were never matched; nothing was published, please report this"
         raise Fault(message)

@@ -39,21 +39,25 @@ def departed(
     """
     left = registry.departed(intake.rows.select("tenant_id", "identity_key"))
     asked = intake.rows.select("row", "tenant_id", "identity_key").join(
-        left, on=["tenant_id", "identity_key"], how="left", maintain_order="left", validate="m:1"
+        left, on=["tenant_id", "identity_key"], how="inner", validate="m:1"
     )
     said = words.select(
         "row", "decision", "decided_on", named="device_id", is_live=pl.col("registered_via").is_not_null()
     )
-    known = asked
-    for told in (_leaving(intake.rows, matches, leaving, final), said):
-        known = known.join(told, on="row", how="left", maintain_order="left", validate="1:1")
+    found = (asked.select("row", "device_ids"), _leaving(intake.rows, matches, leaving, final), said)
+    known = pl.concat(told.select("row") for told in found).unique()
+    for told in found:
+        known = known.join(told, on="row", how="left", validate="1:1")
     by_all = pl.concat_list(pl.col("device_ids", "leaving_ids").fill_null([]))
     is_another = (pl.col("decision") == DIFFERENT) & (by_all.list.set_difference("decided_on").list.len() == 0)
     is_one_that_left = (pl.col("decision") == SAME) & ~pl.col("is_live")
     device_id = (
         pl.when(is_one_that_left).then("named").when(~is_another.fill_null(value=False)).then(by_all.list.first())
     )
-    return known.select(pl.when(~has_reason(intake.findings)).then(device_id).alias("device_id")).to_series()
+    of_row = intake.rows.select("row").join(
+        known.select("row", device_id=device_id), on="row", how="left", maintain_order="left", validate="1:1"
+    )
+    return of_row.select(pl.when(~has_reason(intake.findings)).then("device_id").alias("device_id")).to_series()
 
 
 def final_before(intake: Intake, files: pl.DataFrame, night: Docket) -> pl.DataFrame:
@@ -80,10 +84,11 @@ def _leaving(rows: pl.DataFrame, matches: Matches, leaving: pl.Series, final: pl
     ends = matches.ended.filter(pl.col("verdict") == Verdict.SAME)
     devices = matches.profiles.select("row", "profile", "device")
     gone = devices.join(ends, on="profile", how="inner").select("device", "tenant_id", "device_id", "ended_in").unique()
-    placed = devices.join(rows.select("row", "tenant_id"), on="row", how="inner", validate="1:1").join(
-        final, on="row", how="left", validate="1:1"
+    placed = devices.join(gone.select("device").unique(), on="device", how="semi")
+    of_tenant = placed.join(rows.select("row", "tenant_id"), on="row", how="inner", validate="1:1")
+    told = of_tenant.join(gone, on=["device", "tenant_id"], how="inner").join(
+        final, on="row", how="left", validate="m:1"
     )
-    told = placed.join(gone, on=["device", "tenant_id"], how="inner")
     has_ended_since = (pl.col("ended_in") > pl.col("opened")).fill_null(value=False)
     return (
         told.filter(pl.col("device_id").is_in(leaving.implode()) | has_ended_since)

@@ -40,7 +40,9 @@ class Departures:
             arrivals: those rows.
             files: what requests are known by (`pipeline.requests.docket.identified`).
         """
-        decisions = pl.concat([self.decisions.drop("departing"), registering], how="diagonal").sort("row")
+        decisions = pl.concat([self.decisions.drop("departing"), registering], how="diagonal")
+        if not decisions["row"].is_sorted():
+            decisions = decisions.sort("row")
         if self.asked.is_empty():
             return decisions
         rows = arrivals.rows.filter(~files["known"].gather(arrivals.rows["file_no"]))

@@ -68,9 +68,11 @@ def _written(
     context = share(told, place / "context")
     bundles = list(staging.bundles(min(max(decided.height // _BUNDLES, _LEAST), _MOST)))
     for number, parts in enumerate(bundles):
-        first, last = min(part.first for part in parts), max(part.last for part in parts)
+        rows = decided["row"]
+        first = int(rows.search_sorted(min(part.first for part in parts), side="left"))
+        last = int(rows.search_sorted(max(part.last for part in parts), side="right"))
         path = place / f"{number:05d}"
-        write_mapped(decided.filter(pl.col("row").is_between(first, last)), path)
+        write_mapped(decided[first:last], path)
         executor.submit((number,), write_bundle, number, parts, path, records.name_for_another(), context)
     results = dict(executor.next_result() for _ in bundles)
     return [results[number,] for number in range(len(bundles))]

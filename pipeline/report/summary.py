@@ -97,51 +97,31 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
         files: one row a manifest, by position, without the counts of the decision; `known`, an earlier run has read it.
         ignored: entries of the inboxes that are no manifests.
     """
-    decided = pl.concat(
-        [
-            rows.select(
-                file_of(pl.col("row")).alias("file_no"),
-                "request_kind",
-                "tenant_id",
-                "reason",
-                "is_waiting",
-                *WARNING_CODES,
-            ),
-            files[rows.select(file_of(pl.col("row"))).to_series()].select("partner_id", "known"),
-        ],
-        how="horizontal",
+    file_no = file_of(pl.col("row")).alias("file_no")
+    of_files = files.select("partner_id", "known", file_no=pl.int_range(pl.len(), dtype=pl.UInt32))
+    # Rows are many, and what they are counted by is little: by file they are counted once.
+    by_file = rows.select(file_no, "request_kind", "reason", "is_waiting").group_by("file_no", "request_kind", "reason")
+    counted = by_file.agg(rows=pl.len(), waiting=pl.col("is_waiting").sum()).join(
+        of_files, on="file_no", how="left", validate="m:1"
     )
-    done = pl.col("reason").is_null()
-    by_file = decided.group_by("file_no").agg(
-        rows_rejected=pl.col("reason").is_not_null().sum(),
-        **{f"rows_{kind.published}": (done & (pl.col("request_kind") == kind.name)).sum() for kind in KINDS.values()},
-    )
-    counted = files.with_row_index("file_no").join(
-        by_file, on="file_no", how="left", maintain_order="left", validate="1:1"
-    )
-    structure = pl.col("reason").is_in([code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE])
-    structure, first = structure.fill_null(value=False), ~pl.col("known")
-    kinds = decided.group_by("partner_id").agg(
-        waiting=pl.col("is_waiting").sum(),
-        structure=structure.sum(),
-        first_time=first.sum(),
-        first_time_rejected=(first & pl.col("reason").is_not_null() & ~structure).sum(),
-        first_time_structure=(first & structure).sum(),
-    )
-    by_reason = decided.drop_nulls("reason").group_by("partner_id", "reason")
-    reasons = by_reason.agg(rows=pl.len(), waiting=pl.col("is_waiting").sum())
+    warned = rows.select(file_no, *WARNING_CODES).group_by("file_no").agg(pl.col(WARNING_CODES).sum())
     warnings = (
-        decided.group_by("partner_id")
-        .agg(pl.col(code).sum() for code in WARNING_CODES)
+        warned.join(of_files, on="file_no", how="left", validate="1:1")
+        .group_by("partner_id")
+        .agg(pl.col(WARNING_CODES).sum())
         .unpivot(index="partner_id", variable_name="warning", value_name="rows")
     )
+    reasons = counted.drop_nulls("reason").group_by("partner_id", "reason").agg(pl.col("rows", "waiting").sum())
+    departures = counted.filter(request_kind=DEPARTURE).group_by("partner_id", "reason").agg(pl.col("rows").sum())
     return Summary(
-        files=_settled_counted(counted),
+        files=_settled_counted(files, counted),
         reasons=reasons.with_columns(outcome=pl.col("reason").replace_strict(OUTCOMES, return_dtype=pl.String)),
         warnings=warnings.filter(pl.col("rows") > 0),
-        decided=kinds,
-        departures=decided.filter(request_kind=DEPARTURE).group_by("partner_id", "reason").agg(rows=pl.len()),
-        unauthorized=decided.filter(pl.col("reason").is_in(_AUTHORIZATION))
+        decided=_decided(counted),
+        departures=departures,
+        unauthorized=rows.select(file_no, "tenant_id", "reason")
+        .filter(pl.col("reason").is_in(_AUTHORIZATION))
+        .join(of_files, on="file_no", how="left", validate="m:1")
         .group_by("partner_id", "tenant_id", "reason")
         .agg(rows=pl.len())
         .sort("rows", "partner_id", "tenant_id", "reason", descending=[True, False, False, False]),
@@ -149,12 +129,35 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     )
 
 
-def _settled_counted(files: pl.DataFrame) -> pl.DataFrame:
-    """Files with the rows that were decided: all others of each are settled."""
-    sets = ["rows_rejected", *(f"rows_{kind.published}" for kind in KINDS.values())]
-    counted = files.with_columns(pl.col(sets).fill_null(0))
-    decided = pl.sum_horizontal(sets)
-    settled = counted.with_columns(
+def _decided(counted: pl.DataFrame) -> pl.DataFrame:
+    """`Summary.decided`, of rows counted by file and reason."""
+    structure = pl.col("reason").is_in([code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE])
+    structure, first = structure.fill_null(value=False), ~pl.col("known")
+    rejected = pl.col("reason").is_not_null()
+    return counted.group_by("partner_id").agg(
+        waiting=pl.col("waiting").sum(),
+        structure=pl.col("rows").filter(structure).sum(),
+        first_time=pl.col("rows").filter(first).sum(),
+        first_time_rejected=pl.col("rows").filter(first & rejected & ~structure).sum(),
+        first_time_structure=pl.col("rows").filter(first & structure).sum(),
+    )
+
+
+def _settled_counted(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """Files with the rows that were decided, counted by file and reason: all others of each are settled."""
+    done, of_kind = pl.col("reason").is_null(), pl.col("request_kind")
+    sets = {
+        "rows_rejected": pl.col("rows").filter(~done).sum(),
+        **{
+            f"rows_{kind.published}": pl.col("rows").filter(done & (of_kind == kind.name)).sum()
+            for kind in KINDS.values()
+        },
+    }
+    of_sets = files.with_row_index("file_no").join(
+        counted.group_by("file_no").agg(**sets), on="file_no", how="left", maintain_order="left", validate="1:1"
+    )
+    decided = pl.sum_horizontal(list(sets))
+    settled = of_sets.with_columns(pl.col(list(sets)).fill_null(0)).with_columns(
         rows_settled=pl.col("rows_read") - decided,
         disposition=pl.when((pl.col("disposition") == "processed") & (decided == 0))
         .then(pl.lit("already_processed"))

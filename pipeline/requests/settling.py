@@ -4,6 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
+from pipeline.decide import beside
 from pipeline.match import Matches
 from pipeline.match.cluster import connected_components
 from pipeline.match.compare import Verdict
@@ -69,7 +70,7 @@ def settle(
     ends = timed.join(_waits_on(waiting, matches), on="row", how="left", validate="1:1").select(
         "row", "is_done", "kept_row", "kept_device", *WAITS, "can_wait", "is_waiting", "asked", "waits_from", "waits_on"
     )
-    return decided.join(ends, on="row", how="left", maintain_order="left", validate="1:1")
+    return beside(decided, ends)
 
 
 def _waits() -> list[pl.Expr]:
