@@ -6,7 +6,7 @@ The light part, for what reads files; the rules of a row are in `schemas.rows`, 
 from dataclasses import dataclass, field
 
 from schemas.columns import COLUMN_NAMES, DEPARTURE_COLUMN_NAMES
-from schemas.reasons import Waits, codes_of
+from schemas.reasons import Family, Waits, codes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ KINDS: dict[str, Kind] = {
             telltale="departure_reason",
             list_of="serial_number",
             identities=("device_id", "hash", "product_id", "serial_number"),
-            unchecked=("AUTH_CHANNEL", *codes_of("exclusion")),
+            unchecked=("AUTH_CHANNEL", *codes_of(Family.EXCLUSION)),
             published="deregistered",
             corrected="departures-resubmit",
             makes_device=False,

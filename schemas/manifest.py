@@ -12,7 +12,7 @@ import polars as pl
 from schemas.device import HASH_FAULTS
 from schemas.gate import Gate
 from schemas.identities import SHIFTED, TUPLE_FAULTS
-from schemas.reasons import codes_of
+from schemas.reasons import Family, codes_of
 
 GUID = r"(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NO_TENANT = "00000000-0000-0000-0000-000000000000"
@@ -91,7 +91,7 @@ def _any_is(code: str, *faults: str) -> pl.Expr:
 
 
 RULES: dict[str, pl.Expr] = {
-    **{code: _col("record_fault") != code for code in codes_of("record")},
+    **{code: _col("record_fault") != code for code in codes_of(Family.RECORD)},
     "TENANT_MISSING": ~(_col("cells_read") & _col("tenant_claim").is_null() & ~_col("tenant_unread")),
     "TENANT_FORMAT": _col("tenant_claim").str.contains(GUID) & (_col("tenant_claim") != NO_TENANT),
     "PRODUCT_KEY_EXPOSED": ~_col("product_key_exposed"),

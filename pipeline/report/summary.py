@@ -8,10 +8,10 @@ import polars as pl
 from pipeline.rows import file_of
 from schemas.kinds import DEPARTURE, KINDS
 from schemas.outcome import FILE_TYPES
-from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
+from schemas.reasons import OUTCOMES, REASON_CODES, STRUCTURE_CODES, WARNING_CODES, Family, Outcome, codes_of
 from schemas.run import Counts, FileCounts, RowCounts
 
-_AUTHORIZATION = codes_of("authorization")
+_AUTHORIZATION = codes_of(Family.AUTHORIZATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     counted = files.with_row_index("file_no").join(
         by_file, on="file_no", how="left", maintain_order="left", validate="1:1"
     )
-    structure = pl.col("reason").is_in([code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE])
+    structure = pl.col("reason").is_in(STRUCTURE_CODES)
     structure, first = structure.fill_null(value=False), ~pl.col("known")
     kinds = decided.group_by("partner_id").agg(
         waiting=pl.col("is_waiting").sum(),
