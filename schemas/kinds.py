@@ -5,7 +5,7 @@ The light part, for what reads files; the rules of a row are in `schemas.rows`, 
 
 from dataclasses import dataclass, field
 
-from schemas.columns import COLUMN_NAMES, DEPARTURE_COLUMN_NAMES
+from schemas.columns import COLUMN_NAMES, MANIFEST_COLUMNS
 from schemas.reasons import Family, Waits, codes_of
 
 
@@ -73,7 +73,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             DEPARTURE,
             folder="departures",
-            columns=COLUMN_NAMES | DEPARTURE_COLUMN_NAMES,
+            columns={name: column.names for name, column in MANIFEST_COLUMNS.items()},
             headers=tuple(
                 frozenset({name})
                 for name in ("registration_id", "hardware_hash", "windows_product_id", "serial_number")

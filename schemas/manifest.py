@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pandera.polars as pa
 import polars as pl
 
+from schemas.columns import ONE_LINE_CELLS, TENANT
 from schemas.device import HASH_FAULTS
 from schemas.gate import Gate
 from schemas.identities import SHIFTED, TUPLE_FAULTS
@@ -24,30 +25,12 @@ FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@].*[^ \t\x{a0}\n]"
 USER = r"^[^\s@]+@[^\s@]+$"
 
 _col = pl.col
-TEXT_CELLS = (
-    "serial_number",
-    "windows_product_id",
-    "manufacturer",
-    "model",
-    "group_tag",
-    "assigned_user",
-    "registration_id",
-    "departure_reason",
-    "tenant",
-    "other_cells",
-)
-
-ONE_LINE_CELLS = TEXT_CELLS[:-1]
-"""Cells by themselves; those of unknown columns come joined by line feeds."""
-
-_CHECKED_CELLS = tuple(name for name in TEXT_CELLS if name not in {"tenant", "other_cells"})
-
 COLUMNS: dict[str, pl.DataType] = {
     "record_fault": pl.String(),
     "cells_read": pl.Boolean(),
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
-    **dict.fromkeys(_CHECKED_CELLS, pl.String()),
+    **{name: pl.String() for name in ONE_LINE_CELLS if name != TENANT},
     "hidden_character": pl.Boolean(),
     "formula": pl.Boolean(),
     "product_id": pl.String(),

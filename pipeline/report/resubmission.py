@@ -16,11 +16,11 @@ from pipeline.ingest.layout import Header
 from pipeline.ingest.records import MOST_COLUMNS
 from pipeline.ingest.secrets import mask_in_name
 from pipeline.report.tables import is_danger, place, safe
+from schemas.columns import TENANT
 from schemas.identities import is_spreadsheet_damage
 from schemas.kinds import Kind
 from schemas.reasons import CORRECTABLE, SENT_WHOLE, STRUCTURE_CODES
 
-TENANT = "tenant"
 REASON, WRONG, TO_DO, FROM = RESENT_TITLES = ("Reason", "What is wrong", "What to do", "From")
 _SPOILT = ("serial_number", "manufacturer", "model")
 _LOOSE = ("RECORD_FIELD_COUNT", "RECORD_NOT_TEXT")
