@@ -22,7 +22,7 @@ _INSIDE_HASH = {
 _ANY_CELL = {"HIDDEN_CHARACTER": HIDDEN, "FORMULA_CELL": FORMULA}
 _PARTS = ("SPREADSHEET_DAMAGE", "TUPLE_PLACEHOLDER")
 _MASKED_PAIRS = {"SERIAL_MISMATCH": "serial_number", "PRODUCT_ID_MISMATCH": "windows_product_id"}
-_HASHABLE = shown_as(Shown.WHOLE, Shown.ENDS)
+_HASHABLE = shown_as(Shown.WHOLE, Shown.WHOLE_IF_WRONG, Shown.ENDS)
 _IDENTITY = (*shown_as(Shown.ENDS), "hash_serial_number", "hash_product_id")
 _UNSEEN = "\N{SYMBOL FOR SUBSTITUTE FORM TWO}"
 """Stands where an invisible character was found."""

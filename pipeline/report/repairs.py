@@ -1,12 +1,13 @@
 """The repair log: what was changed in a row before it was judged, before and after."""
 
+import re
 from collections import Counter
 from typing import Any
 
 import polars as pl
 
 from pipeline.ingest.fields import TRIMMED, split_line
-from pipeline.ingest.layout import Header
+from pipeline.ingest.layout import HARDWARE_HASH, Header
 from pipeline.intake.staging import whole_record
 from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import masked_text, visible_blanks
@@ -93,7 +94,8 @@ class RepairLog:
             if column == HASH and row["hash_repaired"]:
                 changes.append((column, _hash_as_delivered(cell), f"{_chars(row['hash_bytes']):,} characters"))
             elif column != HASH and cell != trimmed:
-                shown = trimmed if column in _PLAIN else masked_text(trimmed)
+                is_plain = column in _PLAIN and not re.search(HARDWARE_HASH, trimmed)
+                shown = trimmed if is_plain else masked_text(trimmed)
                 changes.append((column or name, visible_blanks(cell.replace(trimmed, shown)), shown))
         return changes
 
