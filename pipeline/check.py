@@ -25,8 +25,7 @@ from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, take_in
 from pipeline.listener import Silence
-from pipeline.match import Matches, match
-from pipeline.match.existing import ExistingRecords, NoRecords
+from pipeline.match import ExistingRecords, NoRecords, match
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
@@ -39,6 +38,7 @@ from pipeline.storage.objects import Location, at_hand
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
 from schemas.manifest import GUID, NO_TENANT
+from schemas.matches import Matches
 from schemas.reasons import REASON_CODES, WARNING_CODES, Family, codes_of
 
 _NOBODY = "partner"

@@ -13,6 +13,12 @@ HASH_FAULTS: tuple[str, ...] = (
 )
 """Reasons for which a hash is not verified; nothing inside such a hash is believed."""
 
+USUAL_BYTES = 3_000
+"""Every captured hash decodes to this many bytes; other lengths are a warning, since the digest decides."""
+
+OS_TYPE_WINPE = 1
+"""The `os_type` of a hash that was captured in Windows PE."""
+
 _HEX_64 = r"^[0-9a-f]{64}$"
 _GUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 

@@ -9,6 +9,7 @@ from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.headings import CORRECTS, RESENT, SENT_AGAIN, column_of, compared, is_label, near_column
 from pipeline.ingest.secrets import MASK, mask_in_name
 from schemas.columns import MANIFEST_COLUMNS, TENANT
+from schemas.identities import HARDWARE_HASH, THIRTEEN_DIGITS
 from schemas.kinds import KINDS, REGISTRATION
 
 CELLS = tuple(MANIFEST_COLUMNS)
@@ -25,11 +26,6 @@ SEPARATOR = re.compile(r'\ufeff?"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
 """The line that tells a spreadsheet what separates fields."""
 
 _TYPE = re.compile(r'\ufeff?"?#TYPE\b.*', re.IGNORECASE)
-
-HARDWARE_HASH = r"T0[A-Za-z0-9+/]{60}"
-"""What a hardware hash begins with, long enough to be nothing else."""
-
-THIRTEEN_DIGITS = r"(?:^|[^0-9])[0-9]{13}(?:$|[^0-9])"
 
 _EXACT = frozenset(
     {

@@ -14,8 +14,7 @@ from pipeline.clock import Stopwatch
 from pipeline.decode.components import components
 from pipeline.reference.tables import Reference
 from pipeline.rows import ROW
-from pipeline.validate.rows import derive, validate, warn
-from pipeline.validate.unclear_columns import lone_numbers, unclear
+from pipeline.validate import derive, lone_numbers, unclear, validate, warn
 from schemas.decoded import DECODED_DEVICE
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import KINDS, REGISTRATION, Kind

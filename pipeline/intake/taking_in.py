@@ -16,7 +16,7 @@ from pipeline.intake.judge import Judged, judge, together
 from pipeline.intake.read_part import NO_ROWS, Delivered, Staged, stage_unread
 from pipeline.intake.schedule import Front, read_all
 from pipeline.listener import Listener
-from pipeline.validate.unclear_columns import rows_with_lone
+from pipeline.validate import rows_with_lone
 from schemas.reasons import FILE_CODES, Family, codes_of
 
 _OF_CELLS = ("RECORD_FIELD_COUNT", *codes_of(Family.IDENTITY, Family.HASH, Family.FIELDS))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints, ranges
-from pipeline.match.keys import fingerprint
+from pipeline.match import fingerprint
 from pipeline.registry.copies import Copy
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import RECORD_TYPES

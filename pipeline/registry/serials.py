@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from pipeline.match.damaged import serial_forms
+from pipeline.match import serial_forms
 from pipeline.registry.copies import Copy
 from pipeline.registry.files import scan_columns
 from schemas.device import SERIAL_FORM_TYPES

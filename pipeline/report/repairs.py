@@ -7,12 +7,13 @@ from typing import Any
 import polars as pl
 
 from pipeline.ingest.fields import TRIMMED, split_line
-from pipeline.ingest.layout import HARDWARE_HASH, Header
+from pipeline.ingest.layout import Header
 from pipeline.intake.staging import whole_record
 from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import masked_text, visible_blanks
 from pipeline.report.shown import fairly
 from schemas.columns import HASH, TITLES, Shown, shown_as
+from schemas.identities import HARDWARE_HASH
 
 REPAIRS = ("HASH_TEXT_REPAIRED", "VALUE_TRIMMED")
 """Warnings that say that something of a row was changed."""

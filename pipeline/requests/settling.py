@@ -4,11 +4,10 @@ from datetime import datetime
 
 import polars as pl
 
-from pipeline.match import Matches
-from pipeline.match.cluster import connected_components
-from pipeline.match.compare import Verdict
+from pipeline.match import connected_components
 from pipeline.requests.docket import Docket, request_ids
 from schemas.kinds import KINDS
+from schemas.matches import Matches, Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES, STRUCTURE_CODES, Waits
 
 _DUPLICATE = "DUPLICATE_IN_BATCH"
