@@ -25,8 +25,7 @@ from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, take_in
 from pipeline.listener import Silence
-from pipeline.match import Matches, match
-from pipeline.match.existing import ExistingRecords, NoRecords
+from pipeline.match import ExistingRecords, NoRecords, match
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference, no_reference
 from pipeline.registry import Registry
@@ -38,7 +37,8 @@ from pipeline.settings import DEPARTURE_LIMIT, GROUP_TAG_LIMIT, WAIT_DAYS, setti
 from pipeline.storage.objects import Location, at_hand
 from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
 from schemas.manifest import GUID, NO_TENANT
-from schemas.reasons import REASON_CODES, WARNING_CODES, codes_of
+from schemas.matches import Matches
+from schemas.reasons import REASON_CODES, WARNING_CODES, Family, codes_of
 
 _NOBODY = "partner"
 """Who delivers where neither an option nor a folder says it."""
@@ -223,7 +223,7 @@ def _with_cells(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
 
 def _without_unchecked(intake: Intake, config: CheckConfig) -> pl.DataFrame:
     """The findings but those about what is left open: a file without a tenant column, of which no folder is one."""
-    codes = [*codes_of("authorization"), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
+    codes = [*codes_of(Family.AUTHORIZATION), "FILE_PARTNER_UNKNOWN"] if config.reference is None else []
     is_open = _is_open(intake).gather(intake.rows["file_no"])
     return intake.findings.with_columns(
         *(pl.lit(value=False).alias(code) for code in codes), TENANT_MISSING=pl.col("TENANT_MISSING") & ~is_open

@@ -24,10 +24,8 @@ from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
-from pipeline.match import Matches, match
-from pipeline.publish.assembling import Stamp
-from pipeline.publish.bundle import Context
-from pipeline.publish.sets import publish_sets, write_files
+from pipeline.match import match
+from pipeline.publish import Context, Stamp, publish_sets, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
 from pipeline.registry import Registry, RegistryWriter
@@ -43,6 +41,7 @@ from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
 from pipeline.storage.objects import at_hand
 from schemas.kinds import REGISTRATION
+from schemas.matches import Matches
 from schemas.registry import ENDING
 
 _COMMIT_TRIES = 5

@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.manifest import RULES
-from schemas.reasons import codes_of
+from schemas.reasons import Family, codes_of
 
 LONGEST_REASON = 128
 """Characters of a departure's reason: a sentence, not a history."""
@@ -18,9 +18,9 @@ def _serial_is(code: str) -> pl.Expr:
 
 
 _SHARED = (
-    *codes_of("record"),
+    *codes_of(Family.RECORD),
     *("TENANT_MISSING", "TENANT_FORMAT", "PRODUCT_KEY_EXPOSED"),
-    *codes_of("hash"),
+    *codes_of(Family.HASH),
     *("HIDDEN_CHARACTER", "FORMULA_CELL"),
 )
 """What is asked of every row, whatever it is for."""

@@ -3,6 +3,8 @@
 import pandera.polars as pa
 import polars as pl
 
+from schemas.columns import Column
+
 
 class Gate(pa.DataFrameSchema):
     """A model of the rows of an output, each of which is checked by itself, or against the others of its batch.
@@ -39,3 +41,24 @@ class Gate(pa.DataFrameSchema):
 
     def _lacks_values(self, rows: pl.DataFrame) -> bool:
         return any(rows.get_column(name).null_count() for name in self._required)
+
+
+def gate(
+    table: dict[str, Column],
+    values: dict[str, pa.Check],
+    checks: list[pa.Check] | None = None,
+    unique: list[str] | None = None,
+) -> Gate:
+    """The model of a table's rows.
+
+    Args:
+        table: its columns, by name.
+        values: of some of them what their values must be.
+        checks: of whole rows.
+        unique: the columns of a key.
+    """
+    columns = {
+        name: pa.Column(one.dtype, nullable=not one.required, checks=values.get(name), description=one.meaning)
+        for name, one in table.items()
+    }
+    return Gate(columns, checks, unique)

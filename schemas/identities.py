@@ -12,6 +12,11 @@ import polars as pl
 from schemas.columns import COLUMN_NAMES, NOT_COMPARED
 from schemas.manufacturers import BUILT_IN_MAKERS
 
+HARDWARE_HASH = r"T0[A-Za-z0-9+/]{60}"
+"""What a hardware hash begins with, long enough to be nothing else."""
+
+THIRTEEN_DIGITS = r"(?:^|[^0-9])[0-9]{13}(?:$|[^0-9])"
+
 _PRODUCT_ID = r"^[0-9]{13}$"
 _ROUNDED_PRODUCT_ID = r"0{7}$"
 """A spreadsheet that stored the number in six digits or fewer left this behind; such a number names no device."""
@@ -189,3 +194,22 @@ def with_tuple_faults(rows: pl.DataFrame, makers: pl.Series = BUILT_IN_MAKERS) -
             for name, fault in faults.items()
         }
     return rows.with_columns(**{TUPLE_FAULTS[name]: fault for name, fault in faults.items()})
+
+
+_VIRTUAL_MANUFACTURERS = (
+    r"(?i)^(vmware|qemu|xen|innotek|parallels|bochs|red hat|nutanix|oracle corporation$|google$|amazon ec2)"
+)
+_VIRTUAL_MODELS = r"(?i)^(virtual machine|virtualbox|vmware|kvm|standard pc|hvm domu|parallels)"
+"""Manufacturer and model of virtual machines, as their firmware reports them."""
+
+
+def is_virtual(manufacturer: pl.Expr, model: pl.Expr, on_vmbus: pl.Expr) -> pl.Expr:
+    """Whether the device is a virtual machine, by its names or its bus."""
+    named = manufacturer.str.contains(_VIRTUAL_MANUFACTURERS).fill_null(value=False)
+    modelled = model.str.contains(_VIRTUAL_MODELS).fill_null(value=False)
+    return named | modelled | on_vmbus.fill_null(value=False)
+
+
+def known(value: pl.Expr, junk: pl.Expr) -> pl.Expr:
+    """The value, or null where it is junk."""
+    return pl.when(~junk).then(value)

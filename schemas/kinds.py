@@ -5,8 +5,8 @@ The light part, for what reads files; the rules of a row are in `schemas.rows`, 
 
 from dataclasses import dataclass, field
 
-from schemas.columns import COLUMN_NAMES, DEPARTURE_COLUMN_NAMES
-from schemas.reasons import Waits, codes_of
+from schemas.columns import COLUMN_NAMES, MANIFEST_COLUMNS
+from schemas.reasons import Family, Waits, codes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             DEPARTURE,
             folder="departures",
-            columns=COLUMN_NAMES | DEPARTURE_COLUMN_NAMES,
+            columns={name: column.names for name, column in MANIFEST_COLUMNS.items()},
             headers=tuple(
                 frozenset({name})
                 for name in ("registration_id", "hardware_hash", "windows_product_id", "serial_number")
@@ -81,7 +81,7 @@ KINDS: dict[str, Kind] = {
             telltale="departure_reason",
             list_of="serial_number",
             identities=("device_id", "hash", "product_id", "serial_number"),
-            unchecked=("AUTH_CHANNEL", *codes_of("exclusion")),
+            unchecked=("AUTH_CHANNEL", *codes_of(Family.EXCLUSION)),
             published="deregistered",
             corrected="departures-resubmit",
             makes_device=False,

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import pandera.polars as pa
 import polars as pl
 
+from schemas.columns import ONE_LINE_CELLS, TENANT
 from schemas.device import HASH_FAULTS
 from schemas.gate import Gate
 from schemas.identities import SHIFTED, TUPLE_FAULTS
-from schemas.reasons import codes_of
+from schemas.reasons import Family, codes_of
 
 GUID = r"(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NO_TENANT = "00000000-0000-0000-0000-000000000000"
@@ -24,30 +25,12 @@ FORMULA = r"(?m)^[ \t\x{a0}]*[=+\-@].*[^ \t\x{a0}\n]"
 USER = r"^[^\s@]+@[^\s@]+$"
 
 _col = pl.col
-TEXT_CELLS = (
-    "serial_number",
-    "windows_product_id",
-    "manufacturer",
-    "model",
-    "group_tag",
-    "assigned_user",
-    "registration_id",
-    "departure_reason",
-    "tenant",
-    "other_cells",
-)
-
-ONE_LINE_CELLS = TEXT_CELLS[:-1]
-"""Cells by themselves; those of unknown columns come joined by line feeds."""
-
-_CHECKED_CELLS = tuple(name for name in TEXT_CELLS if name not in {"tenant", "other_cells"})
-
 COLUMNS: dict[str, pl.DataType] = {
     "record_fault": pl.String(),
     "cells_read": pl.Boolean(),
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
-    **dict.fromkeys(_CHECKED_CELLS, pl.String()),
+    **{name: pl.String() for name in ONE_LINE_CELLS if name != TENANT},
     "hidden_character": pl.Boolean(),
     "formula": pl.Boolean(),
     "product_id": pl.String(),
@@ -91,7 +74,7 @@ def _any_is(code: str, *faults: str) -> pl.Expr:
 
 
 RULES: dict[str, pl.Expr] = {
-    **{code: _col("record_fault") != code for code in codes_of("record")},
+    **{code: _col("record_fault") != code for code in codes_of(Family.RECORD)},
     "TENANT_MISSING": ~(_col("cells_read") & _col("tenant_claim").is_null() & ~_col("tenant_unread")),
     "TENANT_FORMAT": _col("tenant_claim").str.contains(GUID) & (_col("tenant_claim") != NO_TENANT),
     "PRODUCT_KEY_EXPOSED": ~_col("product_key_exposed"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
-from schemas.gate import Gate
+from schemas.columns import Column, types_of
+from schemas.gate import gate
 
 CUSTOMER, PARTNER, OPERATOR = "customer", "partner", "operator"
 OPEN, DONE = "open", "done"
@@ -139,45 +140,31 @@ BY_CUSTOMER_TEXT = (
 )
 """Of `deregister`, where an operator has noted the end of what only the customer can end."""
 
-STEP_TYPES: dict[str, pl.DataType] = {
-    name: pl.String()
-    for name in (
-        *("device_id", "tenant_id", "partner_id", "serial_number"),
-        *("step", "system", "owner", "after", "state", "text"),
-    )
+_TEXT = pl.String()
+STEP_COLUMNS: dict[str, Column] = {
+    "device_id": Column(_TEXT, "the registration that ended", required=True),
+    "tenant_id": Column(_TEXT, "whose device it was", required=True),
+    "partner_id": Column(_TEXT, "who asked for the departure", required=True),
+    "serial_number": Column(_TEXT, "the registration's"),
+    "step": Column(_TEXT, ", ".join(f"`{step.name}`" for step in STEPS), required=True),
+    "system": Column(_TEXT, "where it is taken: " + ", ".join(f"`{name}`" for name in SYSTEMS), required=True),
+    "owner": Column(_TEXT, f"who takes it: `{CUSTOMER}`, `{PARTNER}` or `{OPERATOR}`", required=True),
+    "after": Column(_TEXT, "the step that comes before it"),
+    "state": Column(_TEXT, f"`{OPEN}` or `{DONE}`", required=True),
+    "text": Column(_TEXT, "what is to be done", required=True),
 }
-STEP_MEANINGS = {
-    "device_id": "the registration that ended",
-    "tenant_id": "whose device it was",
-    "partner_id": "who asked for the departure",
-    "serial_number": "the registration's",
-    "step": ", ".join(f"`{step.name}`" for step in STEPS),
-    "system": "where it is taken: " + ", ".join(f"`{name}`" for name in SYSTEMS),
-    "owner": f"who takes it: `{CUSTOMER}`, `{PARTNER}` or `{OPERATOR}`",
-    "after": "the step that comes before it",
-    "state": f"`{OPEN}` or `{DONE}`",
-    "text": "what is to be done",
-}
-"""What each column of `steps.parquet` holds."""
+"""Columns of `steps.parquet`."""
 
-_ALLOWED = {
-    "step": list(TITLES),
-    "system": list(SYSTEMS),
-    "owner": [CUSTOMER, PARTNER, OPERATOR],
-    "after": list(TITLES),
-    "state": [OPEN, DONE],
-}
-_MAY_BE_NULL = {"serial_number", "after"}
+STEP_TYPES = types_of(STEP_COLUMNS)
 
-REMAINING_STEP = Gate(
+REMAINING_STEP = gate(
+    STEP_COLUMNS,
     {
-        name: pa.Column(
-            dtype,
-            nullable=name in _MAY_BE_NULL,
-            checks=pa.Check.isin(_ALLOWED[name]) if name in _ALLOWED else None,
-            description=STEP_MEANINGS[name],
-        )
-        for name, dtype in STEP_TYPES.items()
+        "step": pa.Check.isin(list(TITLES)),
+        "system": pa.Check.isin(list(SYSTEMS)),
+        "owner": pa.Check.isin([CUSTOMER, PARTNER, OPERATOR]),
+        "after": pa.Check.isin(list(TITLES)),
+        "state": pa.Check.isin([OPEN, DONE]),
     },
     unique=["device_id", "step"],
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import click
 
@@ -10,6 +11,9 @@ from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.storage.objects import Location, at_hand, below
 from schemas.reasons import CATALOGUE, Outcome, Reason
+
+_NOT_TOLD = ("of_file", "sent_whole", "nothing_to_do")
+"""What only the program goes by."""
 
 _MOST_MEANT = 5
 """Codes named of those that hold what was typed."""
@@ -23,7 +27,7 @@ def explain(code: str | None, run_id: str | None, output: Location, form: str) -
     if code is not None:
         reason = _found(code)
         if form == "json":
-            tell_json(dataclasses.asdict(reason))
+            tell_json(_listed(reason))
         else:
             tell(*_told(reason))
         return
@@ -31,13 +35,17 @@ def explain(code: str | None, run_id: str | None, output: Location, form: str) -
     shown = [CATALOGUE[name] for name in counted] if run_id else list(CATALOGUE.values())
     if form == "json":
         counts = {name: {"rows": rows} for name, rows in counted.items()}
-        tell_json([dataclasses.asdict(one) | counts.get(one.code, {}) for one in shown])
+        tell_json([_listed(one) | counts.get(one.code, {}) for one in shown])
     elif run_id:
         for at, one in enumerate(shown):
             first, *lines = _told(one)
             tell(*[""][:at], f"{counted[one.code]:,} rows: {first}", *lines)
     else:
         tell(*(f"{one.code:<26} {one.sentence}" for one in shown))
+
+
+def _listed(reason: Reason) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(reason).items() if name not in _NOT_TOLD}
 
 
 def _found(code: str) -> Reason:

@@ -3,14 +3,12 @@
 from collections.abc import Iterable
 
 from pipeline.storage.objects import Location, below
-from schemas.reasons import CATALOGUE, Outcome, Owner
+from schemas.reasons import CATALOGUE, SERVED, Outcome, Owner
 from schemas.run import PartnerCounts, RowCounts, RunManifest
 
 _MOST_REASONS = 5
 _MOST_PARTNERS = 4
 """With these, the line of counts, two that say how many more there are, and three of what next: 15 at most."""
-
-_NOTHING_TO_DO = ("ALREADY_REGISTERED", "DUPLICATE_IN_BATCH")
 
 Line = tuple[str, str | None]
 """A line, and its colour on a terminal."""
@@ -51,7 +49,7 @@ def _by_rows(reasons: dict[str, int]) -> list[tuple[str, int]]:
 def _reasons(reasons: dict[str, int]) -> Iterable[Line]:
     ordered = _by_rows(reasons)
     for code, number in ordered[:_MOST_REASONS]:
-        yield f"  {number:>9,}  {code}", None if code in _NOTHING_TO_DO else "yellow"
+        yield f"  {number:>9,}  {code}", None if code in SERVED else "yellow"
     if len(ordered) > _MOST_REASONS:
         others = sum(number for _, number in ordered[_MOST_REASONS:])
         yield f"  {others:>9,}  for {len(ordered) - _MOST_REASONS:,} more reasons", None
@@ -83,7 +81,7 @@ def _next(run: RunManifest, folder: Location) -> Iterable[str]:
     cases = run["outcomes"].get(Outcome.REVIEW, 0)
     if cases:
         yield f"decide {cases:,} review cases: `autopilot-intake review list {run['run_id']}`"
-    to_do = {code: number for code, number in run["reasons"].items() if code not in _NOTHING_TO_DO}
+    to_do = {code: number for code, number in run["reasons"].items() if code not in SERVED}
     others = _by_rows({code: number for code, number in to_do.items() if CATALOGUE[code].outcome is not Outcome.REVIEW})
     mine = next((code for code, _ in others if CATALOGUE[code].owner is Owner.OPERATOR), None)
     if mine:

@@ -9,8 +9,7 @@ from pipeline.decide.naming import met_rows
 from pipeline.decide.registered import claims_on_bare, pointing, registrations, rivals, warnings
 from pipeline.decide.within import conflicts, duplicates
 from pipeline.errors import Fault
-from pipeline.match import Matches
-from pipeline.match.compare import Verdict
+from schemas.matches import Matches, Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES
 from schemas.registry import CUSTOMER_PORTALS
 

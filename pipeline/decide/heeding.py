@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.match.compare import Verdict
+from schemas.matches import Verdict
 from schemas.requests import DIFFERENT, SAME
 
 WORD = "an operator has decided: "

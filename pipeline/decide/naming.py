@@ -4,8 +4,7 @@ import polars as pl
 
 from pipeline.decide.registered import MOST_NAMED
 from pipeline.decide.within import colliding_edges, conflict_edges
-from pipeline.match import Matches
-from pipeline.match.compare import Verdict
+from schemas.matches import Matches, Verdict
 
 
 def met_rows(

@@ -3,8 +3,7 @@
 import polars as pl
 
 from pipeline.decide.heeding import met
-from pipeline.match import Matches
-from pipeline.match.compare import Verdict
+from schemas.matches import Matches, Verdict
 
 MOST_NAMED = 5
 """Rows or registrations named in one row's evidence: more help nobody."""

@@ -3,9 +3,7 @@
 import polars as pl
 
 from pipeline.arrays import repeated
-from pipeline.match import Matches
-from pipeline.match.compare import Verdict
-from pipeline.match.devices import CONFLICTING
+from schemas.matches import CONFLICTING, Matches, Verdict
 
 _IDENTITY_RANK = {"hash": 0, "product_id": 1, "tuple": 2}
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.identities import TUPLE_FAULTS, is_placeholder, is_product_id
+from schemas.identities import TUPLE_FAULTS, is_placeholder, is_product_id, known
 
 _PLACEHOLDER_UUIDS = (
     "00000000-0000-0000-0000-000000000000",
@@ -10,28 +10,10 @@ _PLACEHOLDER_UUIDS = (
     "03000200-0400-0500-0006-000700080009",
 )
 
-# Manufacturer and model of virtual machines, as their firmware reports them.
-_VIRTUAL_MANUFACTURERS = (
-    r"(?i)^(vmware|qemu|xen|innotek|parallels|bochs|red hat|nutanix|oracle corporation$|google$|amazon ec2)"
-)
-_VIRTUAL_MODELS = r"(?i)^(virtual machine|virtualbox|vmware|kvm|standard pc|hvm domu|parallels)"
-
 
 def is_placeholder_uuid(uuid: pl.Expr) -> pl.Expr:
     """Whether a UUID is one that boards without their own report."""
     return uuid.is_in(list(_PLACEHOLDER_UUIDS))
-
-
-def is_virtual(manufacturer: pl.Expr, model: pl.Expr, on_vmbus: pl.Expr) -> pl.Expr:
-    """Whether the device is a virtual machine, by its names or its bus."""
-    named = manufacturer.str.contains(_VIRTUAL_MANUFACTURERS).fill_null(value=False)
-    modelled = model.str.contains(_VIRTUAL_MODELS).fill_null(value=False)
-    return named | modelled | on_vmbus.fill_null(value=False)
-
-
-def known(value: pl.Expr, junk: pl.Expr) -> pl.Expr:
-    """The value, or null where it is junk."""
-    return pl.when(~junk).then(value)
 
 
 def components(rows: pl.DataFrame) -> pl.DataFrame:

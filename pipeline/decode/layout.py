@@ -12,8 +12,6 @@ TRAILER = b"CS" + (36).to_bytes(2, "little")
 HEADER_BYTES = 4
 DIGEST_BYTES = 32
 TRAILER_BYTES = len(TRAILER) + DIGEST_BYTES
-USUAL_BYTES = 3_000
-"""Every captured hash decodes to this many bytes; other lengths are a warning, since the digest decides."""
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Capture times count seconds from here, in UTC."""
@@ -89,7 +87,6 @@ TPM_KEY_BYTES = 256
 OFFLINE_ID_FROM_TPM = 1
 """Method under which the offline device id is the SHA-256 of the TPM key."""
 
-OS_TYPE_WINPE = 1
 MEDIUM_BLUETOOTH = 10
 MISSING_STRING = "SMBIOS_STRING_INDEX_0"
 """Written literally where the firmware's table has no such string."""

@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.departing.candidates import candidates, disagreements
-from pipeline.match.keys import with_keys
+from pipeline.match import with_keys
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
 
 

@@ -9,11 +9,12 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.match.candidates import pairs_against
-from pipeline.match.compare import UNEQUAL, Verdict, compare, relations
+from pipeline.match.compare import UNEQUAL, compare, relations
 from pipeline.match.damaged import damaged_forms
 from pipeline.match.existing import ExistingRecords
 from pipeline.match.keys import fingerprint, with_blocking_keys
 from schemas.device import COMPONENT_TYPES
+from schemas.matches import Verdict
 
 MOST_GUESSED = 1_000_000
 """Most pairs of a serial number and a manufacturer that are looked for where a row names the number alone; hints that

@@ -4,10 +4,9 @@ import polars as pl
 
 from pipeline.decide import has_reason
 from pipeline.intake.taking_in import Intake
-from pipeline.match import Matches
-from pipeline.match.compare import Verdict
 from pipeline.registry import Registry
 from pipeline.requests.docket import Docket, request_ids
+from schemas.matches import Matches, Verdict
 from schemas.requests import DIFFERENT, SAME
 
 NONE_FINAL = pl.DataFrame(schema={"row": pl.UInt64, "opened": pl.Int64})

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.decode.layout import USUAL_BYTES
 from pipeline.ingest.fields import TRIMMED
 from pipeline.ingest.layout import row_limit
 from pipeline.ingest.secrets import holds_product_key
 from pipeline.settings import GROUP_TAG_LIMIT
 from schemas.columns import COLUMN_NAMES, same_name
+from schemas.device import USUAL_BYTES
 from schemas.identities import TUPLE_FAULTS, is_product_id, with_tuple_faults
 from schemas.manifest import FORMULA, HIDDEN
 

@@ -8,29 +8,24 @@ from functools import lru_cache
 from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.headings import CORRECTS, RESENT, SENT_AGAIN, column_of, compared, is_label, near_column
 from pipeline.ingest.secrets import MASK, mask_in_name
+from schemas.columns import MANIFEST_COLUMNS, TENANT
+from schemas.identities import HARDWARE_HASH, THIRTEEN_DIGITS
 from schemas.kinds import KINDS, REGISTRATION
 
-CELLS = tuple(dict.fromkeys(column for kind in KINDS.values() for column in kind.columns))
+CELLS = tuple(MANIFEST_COLUMNS)
 """Canonical columns of a row of any manifest, as delivered."""
 
 DELIMITERS = (",", ";", "\t")
 
-HEADER_HINTS = (
-    *("serial", "s/n", "service", "product", "pkid", "hash", "hardware", "4k", "manufacturer", "vendor", "make"),
-    *("model", "group", "order", "assigned", "upn", "principal", "tenant", "customer"),
-    *("device", "registration", "reason"),
+HEADER_HINTS = tuple(
+    dict.fromkeys(max(name.lower().split(), key=len) for column in MANIFEST_COLUMNS.values() for name in column.names)
 )
-"""Any name of a column holds one of these: the cheap test before the exact one."""
+"""Any name of a column holds one of these, its longest word: the cheap test before the exact one."""
 
 SEPARATOR = re.compile(r'\ufeff?"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
 """The line that tells a spreadsheet what separates fields."""
 
 _TYPE = re.compile(r'\ufeff?"?#TYPE\b.*', re.IGNORECASE)
-
-HARDWARE_HASH = r"T0[A-Za-z0-9+/]{60}"
-"""What a hardware hash begins with, long enough to be nothing else."""
-
-THIRTEEN_DIGITS = r"(?:^|[^0-9])[0-9]{13}(?:$|[^0-9])"
 
 _EXACT = frozenset(
     {
@@ -41,7 +36,7 @@ _EXACT = frozenset(
     }
 )
 _ROW_LIMIT_INTUNE, _ROW_LIMIT_OTHERS = 500, 1_000
-_MAY_BE_MISSING = {"group_tag", "assigned_user"}
+_MAY_BE_MISSING = {name for name, column in MANIFEST_COLUMNS.items() if column.may_be_missing}
 _LEAST_FILLED = 3
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -78,7 +73,7 @@ class Header:
     @property
     def layout(self) -> str:
         """Name of the layout by its columns, whatever their order and spelling; the tenant column does not count."""
-        known = {column for column in self.columns if column not in {None, "tenant"}}
+        known = {column for column in self.columns if column not in {None, TENANT}}
         for name, columns in _LAYOUTS.items():
             if known in columns:
                 return name

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.ingest.encoding import CHUNK
-from pipeline.ingest.layout import HARDWARE_HASH, THIRTEEN_DIGITS, Forms
+from pipeline.ingest.layout import Forms
 from pipeline.ingest.preamble import find_opening
 from pipeline.ingest.states import State, state_of_open
 from pipeline.ingest.stored import NO_TEXT, NUMBER, ROUNDED
 from pipeline.ingest.survey import Survey, unread
 from pipeline.ingest.unheaded import compound_kind
 from pipeline.ingest.workbook import SEPARATED, UNREADABLE, Sheet, TooLargeError, read_workbook
+from schemas.identities import HARDWARE_HASH, THIRTEEN_DIGITS
 
 SPOILT = {
     "serial_number": NUMBER + ROUNDED + NO_TEXT,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from pipeline.ingest.fields import LINE_BREAKS
-from pipeline.ingest.layout import HARDWARE_HASH
+from schemas.identities import HARDWARE_HASH
 
 _ROUNDED_FROM = 10**15
 """Spreadsheets keep fifteen digits of a number."""

@@ -12,12 +12,11 @@ import polars as pl
 from pipeline.authorize import authorize, exclude
 from pipeline.clock import Stopwatch
 from pipeline.decode.components import components
-from pipeline.match.keys import BLOCKING_TYPES, with_blocking_keys
+from pipeline.match import BLOCKING_TYPES, with_blocking_keys
 from pipeline.reference.tables import Reference
 from pipeline.rows import ROW
 from pipeline.storage.mapped import mapped, write_mapped
-from pipeline.validate.rows import derive, validate, warn
-from pipeline.validate.unclear_columns import lone_numbers, unclear
+from pipeline.validate import derive, lone_numbers, unclear, validate, warn
 from schemas.decoded import DECODED_DEVICE
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import KINDS, REGISTRATION, Kind

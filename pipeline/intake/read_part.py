@@ -18,9 +18,9 @@ from pipeline.ingest import Forms, Manifest, Reading, begin_reading, read_rows, 
 from pipeline.ingest.survey import known_survey
 from pipeline.intake.judge import Judged, judge, together
 from pipeline.intake.staging import NARROW_TYPES, Part, PartWriter, in_groups
-from pipeline.match.keys import identity_key
+from pipeline.match import identity_key
 from pipeline.rows import ROW, identified
-from pipeline.validate.rows import VALIDATE_ROWS
+from pipeline.validate import VALIDATE_ROWS
 
 NO_ROWS = pl.DataFrame(schema={"row": ROW, **NARROW_TYPES})
 """Of no part."""

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.rows import identified
+from schemas.columns import TEXT_CELLS
 from schemas.device import DECODED_TYPES
 
 _WIDE_ONLY = ("raw_record", "hash_at", "hash_blob", "hardware_hash_id")
@@ -25,16 +26,7 @@ NARROW_TYPES: dict[str, pl.DataType] = {
     "record_fault": pl.String(),
     "tenant_claim": pl.String(),
     "tenant_unread": pl.Boolean(),
-    "serial_number": pl.String(),
-    "windows_product_id": pl.String(),
-    "manufacturer": pl.String(),
-    "model": pl.String(),
-    "group_tag": pl.String(),
-    "assigned_user": pl.String(),
-    "registration_id": pl.String(),
-    "departure_reason": pl.String(),
-    "tenant": pl.String(),
-    "other_cells": pl.String(),
+    **dict.fromkeys(TEXT_CELLS, pl.String()),
     "column_ignored": pl.Boolean(),
     "encoding_mixed": pl.Boolean(),
     "field_count": pl.String(),

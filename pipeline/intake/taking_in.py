@@ -16,22 +16,10 @@ from pipeline.intake.judge import Judged, judge, together
 from pipeline.intake.read_part import NO_ROWS, Delivered, Staged, stage_unread
 from pipeline.intake.schedule import Front, read_all
 from pipeline.listener import Listener
-from pipeline.validate.unclear_columns import rows_with_lone
-from schemas.reasons import codes_of
+from pipeline.validate import rows_with_lone
+from schemas.reasons import FILE_CODES, Family, codes_of
 
-_FILE_CODES = (
-    "FILE_TYPE_UNKNOWN",
-    "FILE_UNREADABLE",
-    "FILE_TOO_LARGE",
-    "FILE_HEADER_UNKNOWN",
-    "COLUMN_UNCLEAR",
-    "HEADER_NOT_CANONICAL",
-    "RECORD_UNWRAPPED",
-    "ENCODING_NOT_ANSI",
-    "ROW_LIMIT_EXCEEDED",
-)
-
-_OF_CELLS = ("RECORD_FIELD_COUNT", *codes_of("identity", "hash", "fields"))
+_OF_CELLS = ("RECORD_FIELD_COUNT", *codes_of(Family.IDENTITY, Family.HASH, Family.FIELDS))
 """Codes of what is not said of a line without a known header."""
 
 DESCRIBED_TYPES: dict[str, pl.DataType] = {
@@ -137,17 +125,17 @@ def _intake(judged: Judged, delivered: list[Delivered], files: list[FileRead]) -
     rows, findings = judged.rows, judged.findings
     no_lists = _no_lists(rows, findings, files)
     described = _describe(delivered, files, no_lists)
-    of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in _FILE_CODES)
-    of_rows = of_file[rows["file_no"]].with_columns(
-        FILE_HEADER_UNKNOWN=pl.col("FILE_HEADER_UNKNOWN") | findings["FILE_HEADER_UNKNOWN"],
-        COLUMN_UNCLEAR=pl.col("COLUMN_UNCLEAR")
-        | findings["COLUMN_UNCLEAR"]
-        | rows["row"].is_in(rows_with_lone(judged.numbers).implode()),
-    )
+    of_file = described.select(pl.col("findings").list.contains(code).alias(code) for code in FILE_CODES)
+    of_file = of_file[rows["file_no"]]
     if no_lists:
         is_read = ~rows["file_no"].is_in(no_lists)
         findings = findings.with_columns(pl.col(code) & is_read for code in _OF_CELLS)
-    found = pl.concat([findings.drop("FILE_HEADER_UNKNOWN", "COLUMN_UNCLEAR"), of_rows], how="horizontal")
+    has_lone = rows["row"].is_in(rows_with_lone(judged.numbers).implode())
+    by_row = findings.with_columns(pl.col("COLUMN_UNCLEAR") | has_lone)
+    # What holds for a file may be found of its rows one by one as well.
+    found = by_row.with_columns(
+        (of_file[code] | by_row[code] if code in by_row.columns else of_file[code]) for code in FILE_CODES
+    )
     if not rows["row"].is_sorted():  # the rows that stand for what could not be read were judged last
         in_order = rows["row"].arg_sort()
         rows, found = rows[in_order], found[in_order]

@@ -6,28 +6,16 @@ of one device. The tables below are the whole of it; they read like those of HOW
 
 import math
 from collections.abc import Callable
-from enum import StrEnum
 from functools import cache
 from typing import NamedTuple, Protocol
 
 import polars as pl
 
 from schemas.device import COMPONENT_TYPES
+from schemas.matches import Verdict
 
 _PAIRS_AT_ONCE = 250_000
 """Pairs compared at once: their components side by side take some hundred MB."""
-
-
-class Verdict(StrEnum):
-    """What the components of two records say of them."""
-
-    SAME = "same"
-    CONTRADICTION = "contradiction"
-    BOARD_REPLACED = "board replaced"
-    PROBABLE = "probably the same"
-    COLLIDING = "different, with the same UUID"
-    DIFFERENT = "different"
-
 
 EQUAL, UNEQUAL, ABSENT = "=", "≠", "·"
 

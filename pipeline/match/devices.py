@@ -8,10 +8,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.match.cluster import connected_components
-from pipeline.match.compare import Verdict
+from schemas.matches import CONFLICTING, Verdict
 
-CONFLICTING = (Verdict.CONTRADICTION, Verdict.BOARD_REPLACED)
-"""Verdicts that say that two records cannot both be right."""
 _AGAINST_BARE = (*CONFLICTING, Verdict.PROBABLE)
 """Verdicts past which "same" connects no row without a hash, neither with its group nor with a device."""
 

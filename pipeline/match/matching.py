@@ -8,40 +8,16 @@ import polars_hash as plh
 
 from pipeline import arrays
 from pipeline.match.candidates import JUNK, pairs_against, pairs_within
-from pipeline.match.compare import FEATURES, Verdict, compare
+from pipeline.match.compare import FEATURES, compare
 from pipeline.match.damaged import damaged_forms
 from pipeline.match.devices import form_devices
 from pipeline.match.existing import ExistingRecords
 from pipeline.match.keys import BLOCKING_TYPES, STRONG_KEYS
 from schemas.device import COMPONENT_TYPES
+from schemas.matches import Matches, Verdict
 
 _FACTORS = {name: 2 * number + 1 for number, name in enumerate(STRONG_KEYS)}
 """Odd and different, so that the sum of a row's keys tells it from nearly every other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """What the components of a batch's rows say.
-
-    Rows whose components are all equal are one `profile`, which is compared once for all of them.
-
-    Attributes:
-        profiles: one row a row of the batch: `row`, `profile`, and what `form_devices` says of it.
-        within: one row a pair of profiles that share a key: `left`, `right`, `verdict`, `score`, `evidence`; a
-            profile of several rows is also paired with itself.
-        registered: one row a profile and existing record: `profile`, `record`, `device_id`, `tenant_id`,
-            `registered_via`, `registered_has_hash`, `verdict`, `score`, `same_disk`, `evidence`.
-        crowded: one row a profile and a value that too many records share to compare them: `profile`, `key`,
-            `holders`, and `told_apart`: a TPM key of its own tells the profile from a crowd that shares a UUID.
-        ended: one row a profile and record whose registration has ended: `profile`, `device_id`, `tenant_id`,
-            `ended_in`, `verdict`, `evidence`.
-    """
-
-    profiles: pl.DataFrame
-    within: pl.DataFrame
-    registered: pl.DataFrame
-    crowded: pl.DataFrame
-    ended: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,7 @@
 """Decisions and staged rows to the published sets and the registry's new records."""
+
+from pipeline.publish.assembling import Stamp
+from pipeline.publish.bundle import Context
+from pipeline.publish.sets import publish_sets, write_files
+
+__all__ = ["Context", "Stamp", "publish_sets", "write_files"]

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.decide import listed
 from pipeline.reference.profiles import profile
-from pipeline.registry.identifiers import request_id
+from pipeline.registry import request_id
 from pipeline.requests.settling import WAITS
 from pipeline.rows import file_of, line_of
 from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Waits

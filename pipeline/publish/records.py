@@ -3,8 +3,8 @@
 import polars as pl
 
 from pipeline.decode.components import components
-from pipeline.match.keys import with_keys
-from pipeline.registry.writer import fill
+from pipeline.match import with_keys
+from pipeline.registry import fill
 from pipeline.requests.docket import request_ids
 from schemas.device import COMPONENT_TYPES
 from schemas.identities import with_tuple_faults

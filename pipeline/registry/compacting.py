@@ -18,7 +18,7 @@ FILE_RECORDS = 5_000_000
 LOOKUP_RECORDS = 20_000
 """Records from which a file gets a look-up; a smaller one is read as soon."""
 
-COPIES = (lookup.COPY, index.COPY, serials.COPY)
+SIDECARS = (lookup.SIDECAR, index.SIDECAR, serials.SIDECAR)
 
 _BATCH_ROWS = 8_192
 
@@ -90,10 +90,10 @@ def _told(files: list[Path], records: dict[Path, int], listener: Listener) -> It
 
 
 def _complete(file: Path) -> bool:
-    """Make the copies that a data file lacks; whether it lacked any."""
-    lacking = [copy for copy in COPIES if copy.open(file) is None]
-    for copy in lacking:
-        copy.write(file)
+    """Make the sidecars that a data file lacks; whether it lacked any."""
+    lacking = [sidecar for sidecar in SIDECARS if sidecar.open(file) is None]
+    for sidecar in lacking:
+        sidecar.write(file)
     return bool(lacking)
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.registry import index
 from pipeline.registry.files import scan_columns
-from pipeline.registry.wanted import Wanted
+from pipeline.registry.key_set import KeySet
 
 _CHUNK_RECORDS = 8_000_000
 """Records whose keys are in memory at once: 64 MB of them."""
@@ -25,7 +25,7 @@ def holders(files: dict[Path, int], name: str, keys: pl.Series) -> pl.DataFrame:
         One row a record and key: `record` (position, UInt32) and `key`.
     """
     found = [pl.DataFrame(schema={"record": pl.UInt32, "key": pl.Int64})]
-    wanted = Wanted(keys)
+    wanted = KeySet(keys)
     if not len(wanted):
         return found[0]
     firsts = dict(zip(files, np.cumsum([0, *files.values()]).tolist(), strict=False))
@@ -46,7 +46,7 @@ def holders(files: dict[Path, int], name: str, keys: pl.Series) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _pass_over(files: dict[Path, int], name: str, wanted: Wanted) -> pl.DataFrame:
+def _pass_over(files: dict[Path, int], name: str, wanted: KeySet) -> pl.DataFrame:
     """Look at every key of some files, taken as one."""
     column = scan_columns(files, name)
     found = []

@@ -8,7 +8,7 @@ from typing import Self
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipeline.match.keys import with_keys
+from pipeline.match import with_keys
 from pipeline.reference.tables import manufacturer_spellings
 from pipeline.registry.import_files import read_records
 from pipeline.registry.import_rules import RECORD_TYPES, judged

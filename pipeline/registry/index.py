@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints
-from pipeline.registry.copies import Copy
-from pipeline.registry.wanted import Wanted
+from pipeline.registry.key_set import KeySet
+from pipeline.registry.sidecars import Sidecar
 from schemas.device import KEY_TYPES
 
 _SCHEMA = pa.schema(
@@ -45,11 +45,11 @@ def _folded(batch: pa.RecordBatch) -> int:
     return int(np.bitwise_xor.reduce(batch.column(0).to_numpy().view(np.uint64), initial=0))
 
 
-COPY = Copy("keys", _SCHEMA, _sorted_keys, _folded)
+SIDECAR = Sidecar("keys", _SCHEMA, _sorted_keys, _folded)
 """A batch for each column of `KEY_TYPES`, in their order; one row a record and key, ascending by key, then record."""
 
 
-def find(data_file: Path, name: str, wanted: Wanted) -> pl.DataFrame | None:
+def find(data_file: Path, name: str, wanted: KeySet) -> pl.DataFrame | None:
     """Find records by their keys.
 
     Returns:
@@ -59,7 +59,7 @@ def find(data_file: Path, name: str, wanted: Wanted) -> pl.DataFrame | None:
     Raises:
         RegistryError: the index is damaged where it was looked at.
     """
-    index = COPY.open(data_file)
+    index = SIDECAR.open(data_file)
     if index is None:
         return None
     at = list(KEY_TYPES).index(name)
@@ -69,13 +69,13 @@ def find(data_file: Path, name: str, wanted: Wanted) -> pl.DataFrame | None:
         looked_at = np.concatenate([np.maximum(begins - 1, 0), hits])
         batch = index.get_batch(at)
     else:
-        batch = COPY.checked(data_file, index, at)
+        batch = SIDECAR.checked(data_file, index, at)
         looked_at = hits = wanted.among(keys)
     records, checks = batch.column(1).to_numpy(), batch.column(2).to_numpy()
     after = looked_at + 1
     following = np.where(after < len(keys), keys[np.minimum(after, len(keys) - 1)], 0)
     if not np.array_equal(_checks(keys[looked_at], records[looked_at], following), checks[looked_at]):
-        raise COPY.damage(data_file)
+        raise SIDECAR.damage(data_file)
     return pl.DataFrame(
         {"record": pl.Series(records[hits], dtype=pl.UInt32), "key": pl.Series(keys[hits], dtype=pl.Int64)}
     )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.arrays import Ints, Mask
-from pipeline.match.keys import fingerprint
+from pipeline.match import fingerprint
 from pipeline.registry.table import Registry
 
 COMPARED = (

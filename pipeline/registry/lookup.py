@@ -1,4 +1,4 @@
-"""Records by their position, without reading whole columns: a copy of what matching compares."""
+"""Records by their position, without reading whole columns: a sidecar of what matching compares."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints, ranges
-from pipeline.match.keys import fingerprint
-from pipeline.registry.copies import Copy
+from pipeline.match import fingerprint
+from pipeline.registry.sidecars import Sidecar
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import RECORD_TYPES
 
@@ -49,30 +49,30 @@ def _checks(rows: pl.DataFrame, positions: Ints) -> pl.Series:
     return numbered.select(check=checks)["check"]
 
 
-COPY = Copy("records", _SCHEMA, _records, lambda _: 0)
+SIDECAR = Sidecar("records", _SCHEMA, _records, lambda _: 0)
 
 
 def take(data_file: Path, rows: Ints) -> pl.DataFrame | None:
-    """Rows of a data file by position, ascending, with the columns of `COLUMNS`; None where there is no copy.
+    """Rows of a data file by position, ascending, with the columns of `COLUMNS`; None where there is no sidecar.
 
     Raises:
         RegistryError: one of them is damaged.
     """
-    copy = COPY.open(data_file)
-    if copy is None:
+    sidecar = SIDECAR.open(data_file)
+    if sidecar is None:
         return None
-    ends = np.cumsum([copy.get_batch(at).num_rows for at in range(copy.num_record_batches)])
+    ends = np.cumsum([sidecar.get_batch(at).num_rows for at in range(sidecar.num_record_batches)])
     taken = [_SCHEMA.empty_table()]
     for at in np.unique(np.searchsorted(ends, rows, side="right")):
         first = ends[at - 1] if at else 0
         own = rows[(rows >= first) & (rows < ends[at])] - first
-        batch = copy.get_batch(at)
+        batch = sidecar.get_batch(at)
         if not all(_holds(column, own) for column in batch.columns):
-            raise COPY.damage(data_file)
+            raise SIDECAR.damage(data_file)
         taken.append(pa.Table.from_batches([batch.take(pa.array(own))]).cast(_SCHEMA))
     frame = pl.DataFrame(pa.concat_tables(taken)).select(pl.col(name).cast(dtype) for name, dtype in _CHECKED.items())
     if frame.height != len(rows) or not frame["check"].equals(_checks(frame, rows), check_names=False):
-        raise COPY.damage(data_file)
+        raise SIDECAR.damage(data_file)
     return frame.drop("check")
 
 

@@ -6,11 +6,10 @@ not surely another, is refused, and an operator looks at it.
 
 import polars as pl
 
-from pipeline.match import Matches, match
-from pipeline.match.compare import Verdict
-from pipeline.match.keys import STRONG_KEYS, with_blocking_keys
+from pipeline.match import STRONG_KEYS, match, with_blocking_keys
 from pipeline.registry.table import Registry
 from schemas.device import COMPONENT_TYPES, SERIAL_FORM_TYPES
+from schemas.matches import Matches, Verdict
 from schemas.registry import ENDS, IDENTITIES
 
 _MODEL = pl.lit("").alias("model")

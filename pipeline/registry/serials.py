@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from pipeline.match.damaged import serial_forms
-from pipeline.registry.copies import Copy
+from pipeline.match import serial_forms
 from pipeline.registry.files import scan_columns
+from pipeline.registry.sidecars import Sidecar
 from schemas.device import SERIAL_FORM_TYPES
 
 _SCHEMA = pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
@@ -25,7 +25,7 @@ def _digest(batch: pa.RecordBatch) -> int:
     return zlib.crc32(batch.serialize())
 
 
-COPY = Copy("serials", _SCHEMA, _summary, _digest)
+SIDECAR = Sidecar("serials", _SCHEMA, _summary, _digest)
 
 
 def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
@@ -35,11 +35,11 @@ def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
     """
     summed, unread = [pl.DataFrame(schema=SERIAL_FORM_TYPES)], []
     for file in files:
-        copy = COPY.open(file)
-        if copy is None:
+        sidecar = SIDECAR.open(file)
+        if sidecar is None:
             unread.append(file)
         else:
-            batches = [COPY.checked(file, copy, at) for at in range(copy.num_record_batches)]
+            batches = [SIDECAR.checked(file, sidecar, at) for at in range(sidecar.num_record_batches)]
             summary = pl.DataFrame(pa.Table.from_batches(batches, _SCHEMA))
             summed.append(summary.filter(pl.col("manufacturer").is_in(manufacturers.implode())))
     if unread and len(manufacturers):

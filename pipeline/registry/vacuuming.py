@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from pipeline.registry.compacting import COPIES
-from pipeline.registry.copies import FOLDER, UNFINISHED
+from pipeline.registry.compacting import SIDECARS
+from pipeline.registry.sidecars import FOLDER, UNFINISHED
 from pipeline.registry.table import Registry
 
 
@@ -26,11 +26,12 @@ def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
         dry_run: only tell.
     """
     unnamed = registry.unnamed_files(hours)
-    copies = (copy.place(file) for file in unnamed for copy in COPIES)
+    sidecars = (sidecar.place(file) for file in unnamed for sidecar in SIDECARS)
     latest = time.time() - hours * 3_600
     begun = (registry.folder / FOLDER).glob(f"{UNFINISHED}*")
-    beside = [*(copy for copy in copies if copy.exists()), *(copy for copy in begun if copy.stat().st_mtime < latest)]
-    found = unnamed | {copy: copy.stat().st_size for copy in sorted(beside)}
+    abandoned = (sidecar for sidecar in begun if sidecar.stat().st_mtime < latest)
+    beside = [*(sidecar for sidecar in sidecars if sidecar.exists()), *abandoned]
+    found = unnamed | {sidecar: sidecar.stat().st_size for sidecar in sorted(beside)}
     if not dry_run:
         registry.remove_files(list(found))
     return Vacuuming(tuple(file.relative_to(registry.folder).as_posix() for file in found), sum(found.values()))

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import RegistryError
-from pipeline.registry.compacting import COPIES
-from pipeline.registry.copies import FOLDER
+from pipeline.registry.compacting import SIDECARS
 from pipeline.registry.digests import require_sound
+from pipeline.registry.sidecars import FOLDER
 from pipeline.registry.table import Registry
 from schemas.registry import DEREGISTERED, REGISTERED
 
@@ -64,7 +64,7 @@ def _files(registry: Registry) -> Iterator[str]:
         fault = _fault(file, "device_id", records)
         if fault is not None:
             yield fault
-        elif not all(copy.agrees(file) for copy in COPIES):
+        elif not all(sidecar.agrees(file) for sidecar in SIDECARS):
             yield f"look-up of {file}: does not hold the same records; remove {FOLDER}/ and compact again"
     for file, events in registry.request_files().items():
         fault = _fault(file, "event", events)

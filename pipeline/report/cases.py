@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.match import Matches
-from pipeline.match.compare import FEATURES, relations
-from pipeline.match.existing import ExistingRecords
+from pipeline.match import FEATURES, ExistingRecords, relations
 from pipeline.report.masking import brief, masked
 from pipeline.report.shown import fairly
 from pipeline.rows import file_of, rows_at
 from schemas.device import COMPONENT_TYPES
+from schemas.matches import Matches
 from schemas.reasons import OUTCOMES, Outcome
 
 MOST_CASES = 100

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.ingest import unheaded
-from schemas.manifest import HIDDEN, TEXT_CELLS
+from schemas.columns import TEXT_CELLS
+from schemas.manifest import HIDDEN
 
 _MOST_COMPARED = 64
 """Characters up to which two values are compared; a genuine one is shorter."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.match.compare import FEATURES
+from pipeline.match import FEATURES
 from pipeline.report.cases import Cases
 from pipeline.report.folders import partner_folder
 from pipeline.report.masking import brief

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.decide.heeding import WORD
+from pipeline.decide import WORD
 from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import brief
 from schemas.requests import DECISIONS

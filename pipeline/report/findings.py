@@ -6,25 +6,10 @@ from pipeline.reference.manufacturers import BUILT_IN_SPELLINGS, did_you_mean
 from pipeline.report.causes import A_HASH, code_point, first_difference, is_hash, remedy
 from pipeline.report.headings import header_found, unclear_columns
 from pipeline.report.masking import brief, masked, masked_user
+from schemas.columns import OTHER_CELLS, TEXT_CELLS, TITLES, Shown, shown_as
 from schemas.identities import TUPLE_FAULTS, is_spreadsheet_damage, name_fault
-from schemas.manifest import FORMULA, HIDDEN, TEXT_CELLS
+from schemas.manifest import FORMULA, HIDDEN
 from schemas.reasons import CATALOGUE, WARNING_CODES, Reason
-
-COLUMN_NAMES = {
-    "serial_number": "Device Serial Number",
-    "windows_product_id": "Windows Product ID",
-    "hardware_hash": "Hardware Hash",
-    "manufacturer": "Manufacturer name",
-    "model": "Device model",
-    "group_tag": "Group Tag",
-    "assigned_user": "Assigned User",
-    "registration_id": "Device ID",
-    "departure_reason": "Departure Reason",
-    "tenant_id": "Tenant ID",
-    "tenant": "Tenant ID",
-    "other_cells": "another column",
-}
-"""What people call a column."""
 
 _INSIDE_HASH = {
     "SERIAL_MISMATCH": "hash_serial_number",
@@ -37,8 +22,8 @@ _INSIDE_HASH = {
 _ANY_CELL = {"HIDDEN_CHARACTER": HIDDEN, "FORMULA_CELL": FORMULA}
 _PARTS = ("SPREADSHEET_DAMAGE", "TUPLE_PLACEHOLDER")
 _MASKED_PAIRS = {"SERIAL_MISMATCH": "serial_number", "PRODUCT_ID_MISMATCH": "windows_product_id"}
-_HASHABLE = ("serial_number", "windows_product_id", "manufacturer", "model", "group_tag", "tenant")
-_IDENTITY = ("serial_number", "windows_product_id", "hash_serial_number", "hash_product_id")
+_HASHABLE = shown_as(Shown.WHOLE, Shown.WHOLE_IF_WRONG, Shown.ENDS)
+_IDENTITY = (*shown_as(Shown.ENDS), "hash_serial_number", "hash_product_id")
 _UNSEEN = "\N{SYMBOL FOR SUBSTITUTE FORM TWO}"
 """Stands where an invisible character was found."""
 
@@ -97,8 +82,8 @@ def findings(
         .drop_nulls("code")
     )
     shown = {name: masked(pl.col(name)) for name in _IDENTITY} if mask_identity else {}
-    shown["assigned_user"] = masked_user(pl.col("assigned_user"))
-    shown["other_cells"] = pl.lit("***")
+    shown |= {name: masked_user(pl.col(name)) for name in shown_as(Shown.DOMAIN)}
+    shown[OTHER_CELLS] = pl.lit("***")
     value = {name: shown.get(name, pl.col(name)) for name in _NEEDED}
     value |= {name: pl.when(is_hash(pl.col(name))).then(pl.lit(A_HASH)).otherwise(value[name]) for name in _HASHABLE}
     each = _with_causes(each, spellings, masks=mask_identity)
@@ -182,14 +167,14 @@ def _of(reason: Reason, value: pl.Expr) -> pl.Expr:
 
 
 def _field(reason: Reason) -> pl.Expr:
-    names = {name: pl.lit(text) for name, text in COLUMN_NAMES.items()}
+    names = {name: pl.lit(text) for name, text in TITLES.items()}
     if reason.code in _ANY_CELL:
         return pl.coalesce(*_broken_cells(reason.code, names))
     if reason.code in _PARTS:
         return pl.coalesce(*(pl.when(holds).then(names[name]) for name, holds in _faulty(reason.code).items()))
     if reason.code == "COLUMN_UNCLEAR":
         return pl.col("column")
-    return pl.lit(COLUMN_NAMES.get(reason.field), pl.String)
+    return pl.lit(TITLES.get(reason.field), pl.String)
 
 
 def _found(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:

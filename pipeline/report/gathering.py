@@ -2,17 +2,7 @@
 
 import polars as pl
 
-from schemas.reasons import codes_of
-
-OF_FILES = (
-    *codes_of("file"),
-    "HEADER_NOT_CANONICAL",
-    "RECORD_UNWRAPPED",
-    "ENCODING_NOT_ANSI",
-    "ROW_LIMIT_EXCEEDED",
-    "COLUMN_IGNORED",
-)
-"""Codes that every row of a file has where one has them."""
+from schemas.reasons import FILE_CODES
 
 
 def gathered(found: pl.DataFrame) -> pl.DataFrame:
@@ -25,7 +15,7 @@ def gathered(found: pl.DataFrame) -> pl.DataFrame:
         The same columns and `rows`, how many rows each finding concerns. One that is of a file stands where the first
         of its rows does.
     """
-    of_file = pl.col("code").is_in(list(OF_FILES))
+    of_file = pl.col("code").is_in(list(FILE_CODES))
     numbered = found.with_row_index("at").with_columns(
         place=pl.when(~of_file).then("at"), rows=pl.len().over("source_file", "code", "found")
     )

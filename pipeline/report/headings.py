@@ -5,10 +5,10 @@ import re
 import polars as pl
 
 from pipeline.ingest.headings import compared, near_column, nearest_column
-from pipeline.ingest.layout import HARDWARE_HASH, THIRTEEN_DIGITS
 from pipeline.ingest.secrets import MASK
 from pipeline.ingest.unheaded import KINDS, cells_of
 from pipeline.report.masking import brief_text, masked_text
+from schemas.identities import HARDWARE_HASH, THIRTEEN_DIGITS
 from schemas.kinds import REGISTRATION
 
 _MOST_TOLD = 3

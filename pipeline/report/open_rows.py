@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.registry.requests import PENDING_TYPES, Requests
+from pipeline.registry import PENDING_TYPES, Requests
 from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.row_keys import NAMED, NAMED_TYPES, exploded, keys_or_text, named_by, names_one_of, same
 from pipeline.report.tables import place

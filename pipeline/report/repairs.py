@@ -1,5 +1,6 @@
 """The repair log: what was changed in a row before it was judged, before and after."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -8,10 +9,11 @@ import polars as pl
 from pipeline.ingest.fields import TRIMMED, split_line
 from pipeline.ingest.layout import Header
 from pipeline.intake.staging import whole_record
-from pipeline.report.findings import COLUMN_NAMES
 from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import masked_text, visible_blanks
 from pipeline.report.shown import fairly
+from schemas.columns import HASH, TITLES, Shown, shown_as
+from schemas.identities import HARDWARE_HASH
 
 REPAIRS = ("HASH_TEXT_REPAIRED", "VALUE_TRIMMED")
 """Warnings that say that something of a row was changed."""
@@ -22,9 +24,7 @@ _MOST_IN_ALL = 10_000
 """Repaired rows on all pages together: their lines are parsed one by one."""
 
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
-_PLAIN = ("manufacturer", "model", "group_tag", "tenant")
-"""Columns whose values are shown; all others hold identities or people."""
-
+_PLAIN = shown_as(Shown.WHOLE)
 _MOST_NAMED = 5
 """Kinds of odd characters named of one hash."""
 
@@ -73,7 +73,7 @@ class RepairLog:
         """What is chosen of some rows (`repairs`), which have staged columns and those of the sets."""
         mine = rows.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
         told = [
-            {**row, "field": COLUMN_NAMES.get(column, column), "before": before, "after": after}
+            {**row, "field": TITLES.get(column, column), "before": before, "after": after}
             for row in mine.with_columns(text=whole_record()).select(*_READ, "text").iter_rows(named=True)
             for column, before, after in self._changes(row)
         ]
@@ -92,10 +92,11 @@ class RepairLog:
         changes = []
         for column, name, cell in zip(header.columns, header.cells, cells, strict=False):
             trimmed = cell.strip(TRIMMED)
-            if column == "hardware_hash" and row["hash_repaired"]:
+            if column == HASH and row["hash_repaired"]:
                 changes.append((column, _hash_as_delivered(cell), f"{_chars(row['hash_bytes']):,} characters"))
-            elif column != "hardware_hash" and cell != trimmed:
-                shown = trimmed if column in _PLAIN else masked_text(trimmed)
+            elif column != HASH and cell != trimmed:
+                is_plain = column in _PLAIN and not re.search(HARDWARE_HASH, trimmed)
+                shown = trimmed if is_plain else masked_text(trimmed)
                 changes.append((column or name, visible_blanks(cell.replace(trimmed, shown)), shown))
         return changes
 

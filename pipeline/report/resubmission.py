@@ -16,17 +16,16 @@ from pipeline.ingest.layout import Header
 from pipeline.ingest.records import MOST_COLUMNS
 from pipeline.ingest.secrets import mask_in_name
 from pipeline.report.tables import is_danger, place, safe
+from schemas.columns import TENANT
 from schemas.identities import is_spreadsheet_damage
 from schemas.kinds import Kind
-from schemas.reasons import CORRECTABLE, OF_WHOLE_FILE, OUTCOMES, Outcome
+from schemas.reasons import CORRECTABLE, SENT_WHOLE, STRUCTURE_CODES
 
-TENANT = "tenant"
 REASON, WRONG, TO_DO, FROM = RESENT_TITLES = ("Reason", "What is wrong", "What to do", "From")
 _SPOILT = ("serial_number", "manufacturer", "model")
 _LOOSE = ("RECORD_FIELD_COUNT", "RECORD_NOT_TEXT")
 """Reasons of rows that are cut at every delimiter: which value belongs where is not known, or not what it was."""
 
-_NO_ROWS = tuple(code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE)
 _HARMFUL = ("FORMULA_CELL", "PRODUCT_KEY_EXPOSED")
 EMPTY_BEHIND = " Then empty the cells behind the last title, which hold what could not be cut into cells."
 """What is to be done as well with a row that has such cells, and is refused while it has them."""
@@ -83,18 +82,18 @@ def _harmless(title: str) -> str:
 
 def _is_correctable() -> pl.Expr:
     is_done = pl.col("is_done").fill_null(value=False)
-    return pl.any_horizontal(CORRECTABLE) & ~pl.any_horizontal(_NO_ROWS) & ~is_done
+    return pl.any_horizontal(CORRECTABLE) & ~pl.any_horizontal(STRUCTURE_CODES) & ~is_done
 
 
 def is_sent_again() -> pl.Expr:
     """Whether a decided row is one to correct, by its Boolean columns of codes and `is_done`; cells aside."""
-    return _is_correctable() & ~pl.any_horizontal(*OF_WHOLE_FILE, *_HARMFUL)
+    return _is_correctable() & ~pl.any_horizontal(*SENT_WHOLE, *_HARMFUL)
 
 
 def why_not() -> pl.Expr:
     """Why a row is not among those to correct; of one that is, and has a `book`, that a cell of it does harm."""
     return (
-        pl.when(pl.any_horizontal(OF_WHOLE_FILE))
+        pl.when(pl.any_horizontal(SENT_WHOLE))
         .then(pl.lit("no: send the file itself again"))
         .when(~_is_correctable())
         .then(pl.lit("no: nothing in the row to correct"))

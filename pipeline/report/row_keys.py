@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.match.keys import fingerprint, named_key
+from pipeline.match import fingerprint, named_key
 
 NAMED_TYPES = {
     "request_kind": pl.String(),

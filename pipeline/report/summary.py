@@ -8,10 +8,10 @@ import polars as pl
 from pipeline.rows import file_of
 from schemas.kinds import DEPARTURE, KINDS
 from schemas.outcome import FILE_TYPES
-from schemas.reasons import OUTCOMES, REASON_CODES, WARNING_CODES, Outcome, codes_of
+from schemas.reasons import OUTCOMES, REASON_CODES, STRUCTURE_CODES, WARNING_CODES, Family, Outcome, codes_of
 from schemas.run import Counts, FileCounts, RowCounts
 
-_AUTHORIZATION = codes_of("authorization")
+_AUTHORIZATION = codes_of(Family.AUTHORIZATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
 
 def _decided(counted: pl.DataFrame) -> pl.DataFrame:
     """`Summary.decided`, of rows counted by file and reason."""
-    structure = pl.col("reason").is_in([code for code, outcome in OUTCOMES.items() if outcome is Outcome.STRUCTURE])
+    structure = pl.col("reason").is_in(STRUCTURE_CODES)
     structure, first = structure.fill_null(value=False), ~pl.col("known")
     rejected = pl.col("reason").is_not_null()
     return counted.group_by("partner_id").agg(

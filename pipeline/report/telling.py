@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from schemas.reasons import CATALOGUE, NOTHING_TO_DO, Outcome, Owner
+from schemas.reasons import CATALOGUE, Outcome, Owner
 from schemas.run import Counts, RowCounts
 
 WHO = ("partner", "customer", "operator", "nobody")
 """Who must act on a rejected row, in the order of the pages."""
-
-_NOBODY = (*NOTHING_TO_DO, "AUTH_NOT_YET_VALID")
 
 _OURS = "Nothing for you to do: this is ours to look into, and you need not send the rows again."
 _TO_PARTNER = {
@@ -35,9 +33,7 @@ _YOU = {
 def who(code: str) -> str:
     """Who must act on a row that was rejected for this reason, one of `WHO`."""
     reason = CATALOGUE[code]
-    if code in _NOBODY or reason.outcome is Outcome.STRUCTURE:
-        return "nobody"
-    return reason.owner.value
+    return "nobody" if reason.nothing_to_do else reason.owner.value
 
 
 def owners(reasons: Mapping[str, int]) -> dict[str, int]:

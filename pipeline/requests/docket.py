@@ -14,10 +14,8 @@ import polars as pl
 from pipeline.ingest import Manifest
 from pipeline.intake.read_part import Delivered
 from pipeline.intake.taking_in import Intake, stamp_of
-from pipeline.match.keys import named_key
-from pipeline.registry import Registry
-from pipeline.registry.identifiers import request_id
-from pipeline.registry.requests import FILE_TYPES, Requests
+from pipeline.match import named_key
+from pipeline.registry import FILE_TYPES, Registry, Requests, request_id
 from pipeline.rows import file_of, line_of
 from schemas.kinds import REGISTRATION
 from schemas.requests import DECIDED, DELIVERY, REJECT, SEEN, WAITING

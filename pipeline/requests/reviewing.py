@@ -15,8 +15,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pipeline.errors import UsageError
-from pipeline.match.compare import Verdict
-from pipeline.match.keys import identity_key
+from pipeline.match import identity_key
 from pipeline.registry import Registry
 from pipeline.report.folders import partner_folder
 from pipeline.report.masking import brief_text, masked
@@ -24,6 +23,7 @@ from pipeline.report.pages import REPORT
 from pipeline.runs.history import PublishedRun, published_runs
 from pipeline.runs.outputs import Output
 from schemas.kinds import REGISTRATION
+from schemas.matches import Verdict
 from schemas.reasons import Outcome
 from schemas.requests import DECIDED, DELIVERY, DIFFERENT, OPEN, REJECT, SAME, WAITING
 

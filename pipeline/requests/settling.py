@@ -5,12 +5,11 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.decide import beside
-from pipeline.match import Matches
-from pipeline.match.cluster import connected_components
-from pipeline.match.compare import Verdict
+from pipeline.match import connected_components
 from pipeline.requests.docket import Docket, request_ids
 from schemas.kinds import KINDS
-from schemas.reasons import CATALOGUE, REASON_CODES, Outcome, Waits
+from schemas.matches import Matches, Verdict
+from schemas.reasons import CATALOGUE, REASON_CODES, STRUCTURE_CODES, Waits
 
 _DUPLICATE = "DUPLICATE_IN_BATCH"
 _IN_EACH_OTHERS_WAY = ("CONFLICTING_CLAIMS", "AMBIGUOUS_MATCH")
@@ -75,7 +74,7 @@ def settle(
 
 def _waits() -> list[pl.Expr]:
     """What the reasons of each row wait for; those of a row that points at another are what that one waits for."""
-    codes = [code for code in REASON_CODES if code != _DUPLICATE and CATALOGUE[code].outcome is not Outcome.STRUCTURE]
+    codes = [code for code in REASON_CODES if code != _DUPLICATE and code not in STRUCTURE_CODES]
     return [
         pl.any_horizontal(pl.lit(value=False), *(_if_waits(code, what) for code in codes)).alias(name)
         for name, what in zip(WAITS, Waits, strict=True)

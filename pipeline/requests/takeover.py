@@ -9,9 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.errors import Fault
-from pipeline.match.keys import identity_key
-from pipeline.registry import Registry
-from pipeline.registry.identifiers import request_id
+from pipeline.match import identity_key
+from pipeline.registry import Registry, request_id
 from pipeline.runs.history import Bring, PublishedRun, published_runs
 from schemas.kinds import REGISTRATION
 from schemas.reasons import CATALOGUE, Waits

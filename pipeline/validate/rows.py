@@ -3,15 +3,15 @@
 import pandera.errors
 import polars as pl
 
-from pipeline.decode.components import is_virtual, known
-from pipeline.decode.layout import OS_TYPE_WINPE, USUAL_BYTES
 from pipeline.errors import Fault
 from pipeline.reference.manufacturers import meant_makers
 from pipeline.reference.tables import Reference
+from schemas.columns import ONE_LINE_CELLS, TEXT_CELLS
+from schemas.device import OS_TYPE_WINPE, USUAL_BYTES
 from schemas.gate import Gate
-from schemas.identities import is_placeholder, is_product_id, says_nothing, with_tuple_faults
+from schemas.identities import is_placeholder, is_product_id, is_virtual, known, says_nothing, with_tuple_faults
 from schemas.kinds import Kind
-from schemas.manifest import COLUMNS, FORMULA, HIDDEN, ONE_LINE_CELLS, TEXT_CELLS
+from schemas.manifest import COLUMNS, FORMULA, HIDDEN
 from schemas.rows import ACCEPTED_ROWS, ROW_MODELS, RULE_CODES
 
 _EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from pipeline.ingest.layout import HARDWARE_HASH
 from pipeline.reference.tables import Reference
 from pipeline.rows import ROW
+from schemas.identities import HARDWARE_HASH
 
 _GUID = r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 _DIGITS = r"[0-9]+"

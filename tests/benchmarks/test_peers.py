@@ -9,9 +9,9 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
 from pipeline.match import match
-from pipeline.match.compare import Verdict
 from pipeline.match.keys import with_blocking_keys
 from pipeline.registry.compacting import compact
+from schemas.matches import Verdict
 from tests.benchmarks.registries import build, devices, labelled
 
 pytestmark = pytest.mark.benchmark

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import RegistryConflict
 from pipeline.lab.synthesize.devices import Factory
 from pipeline.listener import Silence
-from pipeline.registry import Registry, compacting, index, lookup, wanted
+from pipeline.registry import Registry, compacting, index, key_set, lookup
 from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
 from schemas.device import KEY_TYPES
@@ -86,7 +86,7 @@ def test_files_that_are_large_already_are_left_alone(registry, monkeypatch):
 def test_records_are_the_same_with_and_without_a_look_up(registry):
     read = registry.records(EVERY)
     for file in registry.data_files():
-        lookup.COPY.write(file)
+        lookup.SIDECAR.write(file)
     assert registry.records(EVERY).equals(read)
     some = read["record"].sample(9, seed=1)
     assert registry.records(some).equals(read.filter(pl.col("record").is_in(some.implode())))
@@ -97,8 +97,8 @@ def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
     read = registry.records(EVERY)
     files = list(registry.data_files())
     for file in files:
-        lookup.COPY.write(file)
-    places = [lookup.COPY.place(file) for file in files]
+        lookup.SIDECAR.write(file)
+    places = [lookup.SIDECAR.place(file) for file in files]
     if damage is None:
         content = [place.read_bytes() for place in places]
         for place, other in zip(places, content[1:] + content[:1], strict=True):
@@ -112,7 +112,7 @@ def test_a_look_up_that_does_not_fit_is_not_used(registry, damage):
 def test_a_position_is_found_in_every_batch_of_a_look_up(registry, monkeypatch):
     monkeypatch.setattr(lookup, "_BATCH_ROWS", 7)
     file = max(registry.data_files(), key=registry.data_files().get)
-    lookup.COPY.write(file)
+    lookup.SIDECAR.write(file)
     taken = lookup.take(file, np.arange(40))
     assert taken.equals(pl.read_parquet(file, columns=list(lookup.COLUMNS)).select(lookup.COLUMNS))
     assert (
@@ -130,7 +130,7 @@ def test_who_opened_the_registry_before_cannot_commit_after(registry):
 def test_keys_are_found_across_chunks(registry, monkeypatch):
     whole = {name: every_holder(registry, name) for name in ("tpm_key", "disk_keys")}
     monkeypatch.setattr("pipeline.registry.holders._CHUNK_RECORDS", 10)
-    monkeypatch.setattr("pipeline.registry.wanted._BLOCK", 3)
+    monkeypatch.setattr("pipeline.registry.key_set._BLOCK", 3)
     for name, expected in whole.items():
         assert every_holder(registry, name).equals(expected)
 
@@ -141,8 +141,8 @@ def test_keys_are_found_across_chunks(registry, monkeypatch):
 def test_keys_are_the_same_with_and_without_an_index(registry, monkeypatch, name, sparse, indexed):
     expected = every_holder(registry, name).sort("record", "key")
     for file in list(registry.data_files())[indexed]:
-        index.COPY.write(file)
-    monkeypatch.setattr(wanted, "_SPARSE", sparse)
+        index.SIDECAR.write(file)
+    monkeypatch.setattr(key_set, "_SPARSE", sparse)
     assert every_holder(registry, name).sort("record", "key").equals(expected)
     some = expected["key"].unique().sample(9, seed=1)
     held = expected.filter(pl.col("key").is_in(some.implode()))
@@ -158,7 +158,7 @@ def test_records_that_share_a_key_are_all_found(tmp_path):
     expected = every_holder(made, "tpm_key").sort("record")
     assert expected.height == 30
     for file in made.data_files():
-        index.COPY.write(file)
+        index.SIDECAR.write(file)
     assert every_holder(made, "tpm_key").sort("record").equals(expected)
 
 
@@ -170,29 +170,29 @@ def test_a_copy_that_fails_leaves_nothing(registry):
         raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011 - that of the disk
-        replace(lookup.COPY, made=fail).write(file)
-    assert list(lookup.COPY.place(file).parent.iterdir()) == []
+        replace(lookup.SIDECAR, made=fail).write(file)
+    assert list(lookup.SIDECAR.place(file).parent.iterdir()) == []
 
 
 def test_two_that_make_a_copy_at_once_make_one(registry):
     (file, *_) = registry.data_files()
 
     def interrupted(data_file):
-        batches = list(lookup.COPY.made(data_file))
-        lookup.COPY.write(data_file)
+        batches = list(lookup.SIDECAR.made(data_file))
+        lookup.SIDECAR.write(data_file)
         yield from batches
 
-    replace(lookup.COPY, made=interrupted).write(file)
-    assert [path.name for path in lookup.COPY.place(file).parent.iterdir()] == [lookup.COPY.place(file).name]
-    assert lookup.COPY.agrees(file)
+    replace(lookup.SIDECAR, made=interrupted).write(file)
+    assert [path.name for path in lookup.SIDECAR.place(file).parent.iterdir()] == [lookup.SIDECAR.place(file).name]
+    assert lookup.SIDECAR.agrees(file)
 
 
 def test_an_index_of_other_kinds_of_keys_is_not_used(registry):
     (file, *_) = registry.data_files()
     expected = every_holder(registry, "tpm_key")
-    older = index.COPY.schema.with_metadata({b"keys": b"uuid_key,tpm_key"})
-    replace(index.COPY, schema=older).write(file)
-    assert index.COPY.open(file) is None
+    older = index.SIDECAR.schema.with_metadata({b"keys": b"uuid_key,tpm_key"})
+    replace(index.SIDECAR, schema=older).write(file)
+    assert index.SIDECAR.open(file) is None
     assert every_holder(registry, "tpm_key").equals(expected)
 
 

@@ -72,13 +72,13 @@ def test_a_flipped_bit_makes_no_registered_device_new(registered, column):
 @pytest.mark.parametrize("spread", [1, 128])
 def test_a_flipped_bit_of_a_look_up_makes_no_registered_device_new(played, tmp_path, kind, spread, monkeypatch):
     """However little is looked at: among 200 devices, each bit that is believed is checked."""
-    monkeypatch.setattr("pipeline.registry.wanted._SPARSE", spread)
+    monkeypatch.setattr("pipeline.registry.key_set._SPARSE", spread)
     world = played(forty_devices, tmp_path)
     file = data_file(world)
-    kind.COPY.write(file)
+    kind.SIDECAR.write(file)
     registry = Registry.open(world.registry, create=False)
     truth = registry.live().collect()
-    place = kind.COPY.place(file)
+    place = kind.SIDECAR.place(file)
     size = place.stat().st_size
     told = 0
     for at in range(0, size, max(1, size // 70)):
@@ -116,7 +116,7 @@ def test_damage_is_not_copied(registered):
     registry = Registry.open(registered.registry, create=False)
     for kind in (index, lookup, serials):
         with pytest.raises(RegistryError, match="is damaged"):
-            kind.COPY.write(file)
+            kind.SIDECAR.write(file)
     with pytest.raises(RegistryError, match="is damaged"):
         compact(registry)
     assert registry.reopened().version == registry.version

@@ -87,7 +87,7 @@ def test_removing_what_is_not_there_removes_nothing(registry):
 @pytest.mark.parametrize("summed", [slice(0), slice(1, 4), slice(None)], ids=["none", "some", "all"])
 def test_what_the_serials_of_a_manufacturer_look_like(registry, summed):
     for file in list(registry.data_files())[summed]:
-        serials.COPY.write(file)
+        serials.SIDECAR.write(file)
     all_records = registry.records(pl.Series(range(63)))
     expected = serial_forms(all_records.lazy()).collect().rows_by_key("manufacturer")
     for maker in all_records["manufacturer"].unique():
@@ -112,7 +112,7 @@ def test_serials_without_look_alike_characters_show_none(tmp_path):
         made = made.reopened()
         if summed:
             for file in made.data_files():
-                serials.COPY.write(file)
+                serials.SIDECAR.write(file)
     assert made.serial_forms(pl.Series(["HP"])).rows() == [("HP", [], ["A9A"])]
 
 

@@ -7,7 +7,7 @@ from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.registry import Registry, index, lookup, serials
 from pipeline.registry.compacting import compact
-from pipeline.registry.copies import FOLDER, UNFINISHED
+from pipeline.registry.sidecars import FOLDER, UNFINISHED
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from tests.conftest import TENANT
@@ -49,7 +49,7 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(world):
 def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
     before = opened(world)
     for file in before.data_files():
-        lookup.COPY.write(file)
+        lookup.SIDECAR.write(file)
         age(file, 48)
     compact(before)
     after = before.reopened()
@@ -60,16 +60,16 @@ def test_what_compaction_replaced_stays_while_a_run_may_read_it(world):
 def test_replaced_files_go_with_their_look_ups(world):
     before = opened(world)
     for file in before.data_files():
-        lookup.COPY.write(file)
-        index.COPY.write(file)
-        serials.COPY.write(file)
+        lookup.SIDECAR.write(file)
+        index.SIDECAR.write(file)
+        serials.SIDECAR.write(file)
     compact(before)
     files = before.data_files()
     requests = before.request_files()
     replaced = {
         *files,
         *requests,
-        *(kind.COPY.place(file) for file in files for kind in (index, lookup, serials)),
+        *(kind.SIDECAR.place(file) for file in files for kind in (index, lookup, serials)),
     }
     names = {path.relative_to(before.folder).as_posix() for path in replaced}
     assert set(vacuum(before.reopened(), 0, dry_run=False).files) == names
@@ -80,10 +80,10 @@ def test_replaced_files_go_with_their_look_ups(world):
 def test_copies_that_were_never_finished_are_removed_once_they_are_old(world):
     registry = opened(world)
     file, *_ = registry.data_files()
-    lookup.COPY.write(file)
-    left = lookup.COPY.place(file).with_name(f"{UNFINISHED}0123")
+    lookup.SIDECAR.write(file)
+    left = lookup.SIDECAR.place(file).with_name(f"{UNFINISHED}0123")
     left.write_bytes(b"half a copy")
     assert vacuum(registry, 24, dry_run=False).files == ()
     age(left, 25)
     assert vacuum(registry, 24, dry_run=False).files == (f"{FOLDER}/{left.name}",)
-    assert [path.name for path in left.parent.iterdir()] == [lookup.COPY.place(file).name]
+    assert [path.name for path in left.parent.iterdir()] == [lookup.SIDECAR.place(file).name]

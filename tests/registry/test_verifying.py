@@ -104,9 +104,9 @@ def test_a_file_of_requests_that_is_not_what_the_registry_says_is_named(publishe
 
 def test_a_look_up_of_other_records_is_named(published):
     file = next(iter(Registry.open(published.registry, create=False).data_files()))
-    lookup.COPY.write(file)
+    lookup.SIDECAR.write(file)
     assert findings(published) == []
-    place = lookup.COPY.place(file)
+    place = lookup.SIDECAR.place(file)
     content = place.read_bytes()
     device_id = Registry.open(published.registry, create=False).scan().collect()["device_id"][0].encode()
     place.write_bytes(content.replace(device_id, device_id[::-1]))
@@ -115,9 +115,9 @@ def test_a_look_up_of_other_records_is_named(published):
 
 def test_an_index_of_other_keys_is_named(published):
     file = next(iter(Registry.open(published.registry, create=False).data_files()))
-    index.COPY.write(file)
+    index.SIDECAR.write(file)
     assert findings(published) == []
-    place = index.COPY.place(file)
+    place = index.SIDECAR.place(file)
     key = int(Registry.open(published.registry, create=False).scan().collect()["tpm_key"][0])
     content = place.read_bytes()
     assert key.to_bytes(8, "little", signed=True) in content
@@ -127,8 +127,8 @@ def test_an_index_of_other_keys_is_named(published):
 
 def test_a_summary_of_other_serials_is_named(published):
     file = next(iter(Registry.open(published.registry, create=False).data_files()))
-    serials.COPY.write(file)
+    serials.SIDECAR.write(file)
     assert findings(published) == []
-    other = replace(serials.COPY, made=lambda _: [])
+    other = replace(serials.SIDECAR, made=lambda _: [])
     other.write(file)
     assert findings(published)[0].startswith("look-up of")

@@ -124,6 +124,11 @@ HASH = "T0GABAEAHAAAAAoASQdhSgAACgCdB2FKkFApMggCCQUCABAACQABAAQACAABAAAABQAZABAA
         ("PRODUCT_ID_FORMAT", {"windows_product_id": HASH}, None, "a hardware hash", "under Hardware Hash"),
         ("SERIAL_FORMAT", {"serial_number": f'"{HASH}"'}, None, "a hardware hash", "under Hardware Hash"),
         ("IDENTITY_PARTIAL_TUPLE", {"serial_number": HASH}, None, "a hardware hash", "under Hardware Hash"),
+        ("REASON_TOO_LONG", {"departure_reason": HASH}, "Departure Reason", "a hardware hash", "fewer words"),
+        (
+            *("HIDDEN_CHARACTER", {"registration_id": f"{HASH}\u200b"}, "Device ID"),
+            *("a hardware hash, with U+200B", "another column"),
+        ),
         ("IDENTITY_MISSING", {"serial_number": None}, None, None, "Give the hardware hash"),
         ("PRODUCT_ID_FORMAT", {"windows_product_id": "33051"}, None, "33051", "13 digits"),
         ("MODEL_MISMATCH", {"model": "B\u00c3\u00bcro-PC"}, None, "B\u00c3\u00bcro-PC", "another"),

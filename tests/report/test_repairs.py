@@ -27,6 +27,12 @@ def test_trimmed_values_are_told_with_their_blanks_and_identities_in_part(world)
     ]
 
 
+def test_a_hash_in_another_column_is_not_told(world):
+    (change,) = repairs(world, f",,,{capture(world.factory.device())} ,,")
+    assert change[:2] == (2, "Group Tag")
+    assert (change[2][:5], change[3][:5], len(change[3])) == ("T0***", "T0***", 7)
+
+
 @pytest.mark.parametrize(
     ("damage", "before"),
     [

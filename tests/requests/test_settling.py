@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from pipeline.match.compare import Verdict
 from pipeline.registry.requests import PENDING_TYPES
 from pipeline.requests.docket import request_ids
 from pipeline.requests.settling import settle
 from pipeline.rows import ROW
 from schemas.kinds import DEPARTURE, REGISTRATION
+from schemas.matches import Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES
 from tests.conftest import AS_OF
 

@@ -5,8 +5,9 @@ import struct
 
 import pybase64
 
-from pipeline.decode.layout import MAGIC, OFFLINE_ID_FROM_TPM, TRAILER, USUAL_BYTES, Record
+from pipeline.decode.layout import MAGIC, OFFLINE_ID_FROM_TPM, TRAILER, Record
 from pipeline.lab.synthesize.devices import Device
+from schemas.device import USUAL_BYTES
 
 _ETHERNET, _WIFI, _BLUETOOTH = 14, 9, 10
 _NVME = 17

@@ -1,7 +1,7 @@
-"""Copies of what matching reads of a data file, uncompressed and mapped into memory, in an order that it is found by.
+"""Sidecars: of a data file what matching reads, uncompressed and mapped into memory, in an order that it is found by.
 
-A data file of the registry never changes, so a copy made from it is right for as long as the file exists. It lies
-beside the table, is named after its file, and says how large that is; a copy that says otherwise is not looked at.
+A data file of the registry never changes, so a sidecar made from it is right for as long as the file exists. It lies
+beside the table, is named after its file, and says how large that is; a sidecar that says otherwise is not looked at.
 Whoever reads a part of one checks that part: a flipped bit would else make a registered device new.
 """
 
@@ -18,18 +18,18 @@ from pipeline.registry.digests import require_sound
 from pipeline.storage.durable import sync
 
 FOLDER = "_lookup"
-"""Where copies lie; the table takes no notice of a folder of such a name."""
+"""Where sidecars lie; the table takes no notice of a folder of such a name."""
 
 UNFINISHED = "unfinished-"
-"""How the name of a copy begins while it is made, and of one that was never finished."""
+"""How the name of a sidecar begins while it is made, and of one that was never finished."""
 
 _SIZE = b"data file size"
 _DIGEST = b"digest"
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """A kind of copy.
+class Sidecar:
+    """A kind of sidecar.
 
     Attributes:
         name: of the kind, part of the names of its files.
@@ -44,54 +44,54 @@ class Copy:
     digest: Callable[[pa.RecordBatch], int]
 
     def place(self, data_file: Path) -> Path:
-        """Where the copy of a data file lies, if there is one."""
+        """Where the sidecar of a data file lies, if there is one."""
         return data_file.parent / FOLDER / f"{data_file.stem}.{self.name}.arrow"
 
     def write(self, data_file: Path) -> None:
-        """Make the copy of a data file; nobody sees half of one, even if two make it at once.
+        """Make the sidecar of a data file; nobody sees half of one, even if two make it at once.
 
         Raises:
             RegistryError: the data file is damaged.
         """
         require_sound(data_file)
-        copy = self.place(data_file)
-        copy.parent.mkdir(exist_ok=True)
-        unfinished = copy.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+        sidecar = self.place(data_file)
+        sidecar.parent.mkdir(exist_ok=True)
+        unfinished = sidecar.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
         schema = self._schema_of(data_file)
         try:
             with pa.ipc.new_file(unfinished, schema) as writer:
                 for batch in self.made(data_file):
                     writer.write_batch(batch, custom_metadata={_DIGEST: str(self.digest(batch))})
             sync(unfinished)
-            unfinished.rename(copy)
+            unfinished.rename(sidecar)
         finally:
             unfinished.unlink(missing_ok=True)
-        sync(copy)
+        sync(sidecar)
 
     def open(self, data_file: Path) -> pa.ipc.RecordBatchFileReader | None:
-        """The copy of a data file; None where there is none that fits."""
+        """The sidecar of a data file; None where there is none that fits."""
         path = self.place(data_file)
         if not path.exists():
             return None
         try:
-            copy = pa.ipc.open_file(pa.memory_map(str(path)))
+            sidecar = pa.ipc.open_file(pa.memory_map(str(path)))
         except pa.ArrowException:
             return None
-        return copy if copy.schema.equals(self._schema_of(data_file), check_metadata=True) else None
+        return sidecar if sidecar.schema.equals(self._schema_of(data_file), check_metadata=True) else None
 
-    def checked(self, data_file: Path, copy: pa.ipc.RecordBatchFileReader, at: int) -> pa.RecordBatch:
-        """A batch of a copy, looked at as a whole.
+    def checked(self, data_file: Path, sidecar: pa.ipc.RecordBatchFileReader, at: int) -> pa.RecordBatch:
+        """A batch of a sidecar, looked at as a whole.
 
         Raises:
             RegistryError: it is damaged.
         """
-        batch, told = copy.get_batch_with_custom_metadata(at)
+        batch, told = sidecar.get_batch_with_custom_metadata(at)
         if told is None or told.get(_DIGEST) != str(self.digest(batch)).encode():
             raise self.damage(data_file)
         return batch
 
     def damage(self, data_file: Path) -> RegistryError:
-        """What is told of a copy that says something else than when it was made."""
+        """What is told of a sidecar that says something else than when it was made."""
         return RegistryError(f"registry look-up {self.place(data_file)}: is damaged; remove it and compact again")
 
     def _schema_of(self, data_file: Path) -> pa.Schema:
@@ -99,11 +99,11 @@ class Copy:
         return self.schema.with_metadata({**(self.schema.metadata or {}), _SIZE: size})
 
     def agrees(self, data_file: Path) -> bool:
-        """Whether the copy of a data file, if there is one, says what the file does."""
-        copy = self.open(data_file)
-        if copy is None:
+        """Whether the sidecar of a data file, if there is one, says what the file does."""
+        sidecar = self.open(data_file)
+        if sidecar is None:
             return True
-        batches = (copy.get_batch(at) for at in range(copy.num_record_batches))
+        batches = (sidecar.get_batch(at) for at in range(sidecar.num_record_batches))
         return all(_is_same(ours, theirs) for ours, theirs in zip_longest(batches, self.made(data_file)))
 
 

@@ -25,7 +25,7 @@ _SPARSE = 128
 """So many keys to each wanted one, and searching for those takes less than a look at all."""
 
 
-class Wanted:
+class KeySet:
     """A set of keys (Int64, none null)."""
 
     def __init__(self, keys: pl.Series) -> None:
