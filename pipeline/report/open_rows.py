@@ -142,7 +142,7 @@ class OpenRows:
 
     def events(self) -> pl.DataFrame:
         """What the registry has to record of requests that wait or are open, with the columns of its events."""
-        refused = self._refused().drop("row")
+        refused = self._refused.drop("row")
         before = self._pending.select("request_id", *(pl.col(name).alias(f"{name}_before") for name in _STATE))
         compared = refused.join(before, on="request_id", how="left", validate="1:1")
         is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in _STATE)
@@ -152,8 +152,12 @@ class OpenRows:
         )
         return pl.concat([recorded.with_columns(run_id=pl.lit(self.tonight.run_id)), closed], how="diagonal")
 
+    @cached_property
     def _refused(self) -> pl.DataFrame:
-        """Rows that this run refused, but final ones whose device it registered all the same, by another row."""
+        """Rows that this run refused, but final ones whose device it registered all the same, by another row.
+
+        Once all rows are added.
+        """
         broken = pl.concat(self._broken)
         told = broken.with_columns(is_mended=broken["is_mended"] | self._mended(broken)).filter(
             ~self._is_corrected(broken)
@@ -214,7 +218,7 @@ class OpenRows:
         One row a request: `partner_id`, `tenant_id`, `source_file`, `source_line`, `reason`, `waits_for`, `first_run`,
         `since`, `nights`.
         """
-        refused = self._refused().drop("row")
+        refused = self._refused.drop("row")
         gone = [
             self._pending.filter(self._is_decided() | self._is_over(refused))["request_id"],
             self._mended_elsewhere()["request_id"],
@@ -225,7 +229,7 @@ class OpenRows:
 
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
-        broken = exploded(self._refused().filter(~pl.col("is_mended"))).select(NAMED)
+        broken = exploded(self._refused.filter(~pl.col("is_mended"))).select(NAMED)
         is_named = names_one_of(self._before, self._settled_keys) & ~names_one_of(self._before, broken)
         is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)
