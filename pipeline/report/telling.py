@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from schemas.reasons import CATALOGUE, Outcome, Owner
+from schemas.reasons import CATALOGUE, CORRECTABLE, OF_WHOLE_FILE, REASON_CODES, Outcome, Owner
 from schemas.run import Counts, RowCounts
 
 WHO = ("partner", "customer", "operator", "nobody")
@@ -34,6 +34,10 @@ def who(code: str) -> str:
     """Who must act on a row that was rejected for this reason, one of `WHO`."""
     reason = CATALOGUE[code]
     return "nobody" if reason.nothing_to_do else reason.owner.value
+
+
+_TO_SETTLE = [code for code in REASON_CODES if who(code) == "partner" and code not in {*CORRECTABLE, *OF_WHOLE_FILE}]
+"""Reasons for which a partner has to do something else than to send the row, which waits for it, or its file anew."""
 
 
 def owners(reasons: Mapping[str, int]) -> dict[str, int]:
@@ -66,33 +70,41 @@ def verdict(counts: Counts) -> str:
     return f"{done}; the others are {parts}."
 
 
-def first_step(counts: Counts, waiting: Mapping[str, int], files: Iterable[str], unfixed: int) -> str:
-    """What a partner does first, in one line; rows that wait for something else than a delivery are no work of its own.
+def first_step(counts: Counts, again: Mapping[str, int], files: Iterable[str], unfixed: int) -> str:
+    """What a partner does first, in one line. What it was told before, and waits, is no work of tonight.
 
     Args:
         counts: what became of its rows.
-        waiting: of those with a reason how many wait.
+        again: of those with a reason how many wait since an earlier run.
         files: names of the files beside its page that have rows.
         unfixed: rows that are open, those of earlier runs included.
     """
-    by_who = owners(counts["reasons"])
     names = sorted(files, reverse=True)  # the workbook before CSV, numbered or not
-    to_correct = next((name for name in names if "resubmit" in name), "your file")
-    waits = owners({code: min(rows, waiting.get(code, 0)) for code, rows in counts["reasons"].items()})["partner"]
-    to_mend = by_who["partner"] - waits
+    to_correct = next((name for name in names if "resubmit" in name), None)
+    new = {code: rows - again.get(code, 0) for code, rows in counts["reasons"].items()}
+    by_who = owners(new)
+    to_settle = sum(rows for code, rows in new.items() if code in _TO_SETTLE)
+    to_mend, waits = by_who["partner"] - to_settle, sum(again.values())
     if to_mend:
-        more = f" {waits:,} more {'waits' if waits == 1 else 'wait'} and need{'s' * (waits == 1)} no delivery."
-        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct} and send it back."
-        return first + more * (waits > 0)
+        more = f" For {to_settle:,} more do what is said with {_them(to_settle)}."
+        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct or 'your file'} and send it back."
+        return first + more * (to_settle > 0)
+    if to_settle:
+        return f"First: do what is said with {_rows(to_settle)}; there is nothing to correct in {_them(to_settle)}."
     if by_who["customer"]:
         return f"First: ask your customer to act on {_rows(by_who['customer'])}; there is nothing to send."
     if waits:
-        return f"Nothing to send: {_rows(waits)} {'waits' if waits == 1 else 'wait'}, for what is said with each."
-    if by_who["operator"]:
-        return f"Nothing for you to do: {_rows(by_who['operator'])} {_be(by_who['operator'])} with us."
+        told = f"Nothing new to do: {_rows(waits)} told before {'waits' if waits == 1 else 'wait'}."
+        return told + f" What {to_correct} holds can also be corrected." * (to_correct is not None)
+    return _nothing_to_do(counts["rows"], by_who["operator"], unfixed)
+
+
+def _nothing_to_do(rows: RowCounts, ours: int, unfixed: int) -> str:
+    if ours:
+        return f"Nothing for you to do: {_rows(ours)} {_be(ours)} with us."
     if unfixed:
         return f"Nothing new to do: {_rows(unfixed)} of earlier deliveries {_be(unfixed)} still open."
-    return f"Nothing to do: {_done(counts['rows'])}."
+    return f"Nothing to do: {_done(rows)}."
 
 
 def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +141,10 @@ def _left(rows: RowCounts) -> str:
 
 def _rows(number: int) -> str:
     return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _be(number: int) -> str:
