@@ -249,7 +249,8 @@ def _repairs(told: Told) -> Content:
 def _oldest(unfixed: pl.DataFrame) -> Content | None:
     if unfixed.is_empty():
         return None
-    shown = unfixed.sort("nights", "source_file", descending=[True, False]).head(1)
+    longest = unfixed.filter(pl.col("nights") == pl.col("nights").max())
+    shown = longest.sort("source_file", nulls_last=True).head(1)
     moment = pl.col("since").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     return shown.select(brief(pl.col("source_file")), "reason", "nights", since=moment).to_dicts()[0]
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipeline.registry import PENDING_TYPES, Requests
 from pipeline.report.fragments import Fragment, Tables
-from pipeline.report.row_keys import NAMED, NAMED_TYPES, exploded, keys_or_text, named_by, names_one_of, same
+from pipeline.report.row_keys import NAMED, NAMED_TYPES, exploded, keys_or_text, named_by, names_one_of, none_of, same
 from pipeline.report.tables import place
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
@@ -206,8 +206,11 @@ class OpenRows:
 
         A final one may have named no tenant; what waits is named by its own tenant alone.
         """
+        corrected = pl.concat(self._corrected)
+        if corrected.is_empty():
+            return none_of(rows)
         asked = rows.select("partner_id", "event", own="tenant_id", corrects=place(line="line")).with_row_index("at")
-        pairs = asked.join(pl.concat(self._corrected), on=["partner_id", "corrects"], how="inner")
+        pairs = asked.join(corrected, on=["partner_id", "corrects"], how="inner")
         is_own = (pl.col("own") == pl.col("tenant_id")).fill_null(pl.col("event") == OPEN)
         named = pairs.filter(is_own)["at"].unique()
         return pl.int_range(rows.height, eager=True, dtype=pl.UInt32).is_in(named.implode())
