@@ -91,7 +91,8 @@ class OpenRows:
 
         Returns:
             The rejected rows with `first_run`, the run that rejected them first, and `nights`: in how many runs each
-            has been wrong, this one included; null where nobody has to do anything about it. And what `add` takes.
+            has been wrong, this one included; null where nobody has to do anything about it. What one `waits_for` that
+            is final is a new delivery, whatever the registry keeps of it. And what `add` takes.
         """
         refused = rejected.with_columns(self._manufacturer(), keys=keys_or_text())
         kept = registered.with_columns(self._manufacturer())
@@ -124,7 +125,9 @@ class OpenRows:
         tables["broken"] = broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items())
         nights = pl.when(is_broken & ~pl.col("is_done")).then(self._night - pl.col("first_night") + 1)
         as_delivered = rejected["manufacturer"]
-        told = told.with_columns(as_delivered, nights=nights.cast(pl.UInt32))
+        is_final = pl.col("can_wait") & ~pl.col("is_waiting")
+        waits_for = pl.when(is_final).then(_FINAL).otherwise("waits_for")
+        told = told.with_columns(as_delivered, waits_for=waits_for, nights=nights.cast(pl.UInt32))
         return told.drop("keys", "since", "first_night", "is_mended"), tables
 
     def add(self, fragment: Fragment) -> None:
