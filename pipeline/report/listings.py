@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.report.masking import masked, masked_user
 from pipeline.report.tables import Table, lines, safe, titles
-from pipeline.report.telling import who
+from pipeline.report.telling import OURS, is_ours, to_you, who
 from schemas.reasons import CATALOGUE, REASON_CODES, Waits
 from schemas.steps import SYSTEMS, TITLES
 
@@ -29,8 +29,8 @@ def _of_reason(texts: Mapping[str, str]) -> pl.Expr:
     return pl.col("reason").replace_strict(texts, default=None, return_dtype=pl.String)
 
 
-_SENTENCE = _of_reason({code: reason.sentence for code, reason in CATALOGUE.items()})
-_REMEDY = _of_reason({code: reason.remedy for code, reason in CATALOGUE.items()})
+_SENTENCE = _of_reason({code: to_you(reason.sentence) for code, reason in CATALOGUE.items()})
+_REMEDY = _of_reason({code: OURS if is_ours(code) else to_you(reason.remedy) for code, reason in CATALOGUE.items()})
 _MICROSOFT = _of_reason({code: reason.microsoft for code, reason in CATALOGUE.items()})
 _WHO = _of_reason({code: who(code) for code in REASON_CODES})
 _WAITS_FOR = pl.col("waits_for").list.eval(

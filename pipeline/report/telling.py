@@ -10,7 +10,9 @@ from schemas.run import Counts, RowCounts
 WHO = ("partner", "customer", "operator", "nobody")
 """Who must act on a rejected row, in the order of the pages."""
 
-_OURS = "Nothing for you to do: this is ours to look into, and you need not send the rows again."
+OURS = "Nothing for you to do: this is ours to look into, and you need not send the rows again."
+"""What a partner is told to do about what an operator has to look into."""
+
 _TO_PARTNER = {
     "a folder named as a partner of partners.csv": "the folder of a known partner",
     "at most as many characters as --group-tag-limit allows": "a shorter group tag",
@@ -79,15 +81,14 @@ def first_step(counts: Counts, again: Mapping[str, int], files: Iterable[str], u
         files: names of the files beside its page that have rows.
         unfixed: rows that are open, those of earlier runs included.
     """
-    names = sorted(files, reverse=True)  # the workbook before CSV, numbered or not
-    to_correct = next((name for name in names if "resubmit" in name), None)
+    to_correct, it = _to_correct(files)
     new = {code: rows - again.get(code, 0) for code, rows in counts["reasons"].items()}
     by_who = owners(new)
     to_settle = sum(rows for code, rows in new.items() if code in _TO_SETTLE)
     to_mend, waits = by_who["partner"] - to_settle, sum(again.values())
     if to_mend:
         more = f" For {to_settle:,} more do what is said with {_them(to_settle)}."
-        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct or 'your file'} and send it back."
+        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct or 'your file'} and send {it} back."
         return first + more * (to_settle > 0)
     if to_settle:
         return f"First: do what is said with {_rows(to_settle)}; there is nothing to correct in {_them(to_settle)}."
@@ -97,6 +98,14 @@ def first_step(counts: Counts, again: Mapping[str, int], files: Iterable[str], u
         told = f"Nothing new to do: {_rows(waits)} told before {'waits' if waits == 1 else 'wait'}."
         return told + f" What {to_correct} holds can also be corrected." * (to_correct is not None)
     return _nothing_to_do(counts["rows"], by_who["operator"], unfixed)
+
+
+def _to_correct(files: Iterable[str]) -> tuple[str | None, str]:
+    """The files with rows to correct, of registrations and of departures, and the word for them."""
+    names = sorted((name for name in files if "resubmit" in name), reverse=True)  # the workbook before CSV
+    found = [next((name for name in names if name.startswith(stem)), None) for stem in ("resubmit", "departures")]
+    named = [name for name in found if name is not None]
+    return " and ".join(named) or None, "it" if len(named) < len(found) else "them"
 
 
 def _nothing_to_do(rows: RowCounts, ours: int, unfixed: int) -> str:
@@ -109,9 +118,14 @@ def _nothing_to_do(rows: RowCounts, ours: int, unfixed: int) -> str:
 
 def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
     """A reason of `report.json` as a partner's page says it: to "you", and what is ours to mend said so."""
-    ours = reason["owner"] == Owner.OPERATOR and reason["outcome"] is not None
-    remedy = _OURS if ours else to_you(reason["remedy"])
+    remedy = OURS if is_ours(reason["code"]) else to_you(reason["remedy"])
     return {**reason, "sentence": to_you(reason["sentence"]), "remedy": remedy}
+
+
+def is_ours(code: str) -> bool:
+    """Whether a row with this reason is the operator's to look into, and nothing is to be done about it by others."""
+    reason = CATALOGUE[code]
+    return reason.owner is Owner.OPERATOR and reason.outcome is not None
 
 
 def said_to_operator(reason: dict[str, Any], run_id: str) -> dict[str, Any]:

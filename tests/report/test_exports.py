@@ -18,7 +18,7 @@ from pipeline.report.listings import ERRORS, OPEN
 from pipeline.report.tables import is_danger
 from schemas.columns import COLUMN_NAMES
 from schemas.reasons import CATALOGUE, Waits
-from tests.conftest import AS_OF, AUTHORIZATIONS, PARTNERS, TENANT, make_world
+from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, make_world
 
 HASH, TAG = INTUNE[2:4]
 DOCUMENTED = [names[0] for name, names in COLUMN_NAMES.items() if name != "tenant"]
@@ -212,3 +212,18 @@ def test_words_of_ours_are_nothing_that_a_spreadsheet_runs(listing):
     )
     assert set(ours.columns) == listing.ours & set(listing.columns)
     assert not ours.select(pl.any_horizontal(is_danger(pl.all())).any()).item()
+
+
+def test_lists_of_a_partner_speak_to_it_and_name_no_file_or_option_of_ours(world):
+    key = "3305123456789"
+    world.deliver(f"contoso/{TENANT}/a.csv", {INTUNE[1]: key, TAG: "x" * 200}, {INTUNE[1]: "1", TAG: "sales"})
+    world.deliver(f"contoso/{OTHER_TENANT}/b.csv", {INTUNE[1]: key})
+    world.reference("tenants.csv", f"tenant_id,region,cloud,verified_domains\n{TENANT},US,public,\n")
+    folder = world.run().result.folder / "report" / "contoso"
+    lists = {name: (folder / name).read_text("utf-8") for name in ("errors.csv", "open.csv", "resubmit.csv")}
+    assert "AUTH_REGION" in lists["errors.csv"]
+    assert "GROUP_TAG_TOO_LONG" in lists["resubmit.csv"]
+    for name, text in lists.items():
+        assert not re.search(r"(this|the) partner\b|[Tt]he customer\b|(partners|tenants)\.csv|--\w|partner_id", text), (
+            name
+        )

@@ -69,6 +69,13 @@ def test_somebody_or_nobody_must_act_on_every_reason():
             f"{MEND} departures-resubmit.csv{SEND}",
         ),
         (
+            counts(NOT_REGISTERED=1, USER_FORMAT=1),
+            {},
+            ["departures-resubmit.csv", "departures-resubmit.xlsx", "resubmit.csv", "resubmit.xlsx"],
+            2,
+            f"{MEND} resubmit.xlsx and departures-resubmit.xlsx and send them back.",
+        ),
+        (
             counts(USER_FORMAT=2, BOARD_REPLACED=3),
             {"BOARD_REPLACED": 2},
             ["resubmit.csv"],
