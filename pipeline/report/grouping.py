@@ -66,13 +66,13 @@ def tiles(found: list[Section]) -> dict[str, int]:
 
 
 def _groups(report: dict[str, Any], who: str, part: str | None) -> list[Group]:
-    reasons = sorted((one for one in report["reasons"] if one["who"] == who), key=lambda one: -one["rows"])
+    reasons = [one for one in report["reasons"] if one["who"] == who and _number(one, part)]
+    reasons.sort(key=lambda one: -_number(one, part))
     listed: dict[str, list[Cells]] = {reason["code"]: [] for reason in reasons}
     for row in report["rejected_rows"]["listed"]:
         if row["code"] in listed and (part is None or row["again"] == (part == WAITING)):
             listed[row["code"]].append(_cells(row, to_partner=report["page"] == "partner"))
-    groups = [Group(_anchor(reason, part), reason, _number(reason, part), listed[reason["code"]]) for reason in reasons]
-    return [group for group in groups if group.rows]
+    return [Group(_anchor(reason, part), reason, _number(reason, part), listed[reason["code"]]) for reason in reasons]
 
 
 def _anchor(reason: dict[str, Any], part: str | None) -> str:

@@ -144,15 +144,16 @@ def test_rows_stand_in_groups_by_who_must_act_the_largest_first():
 
 def test_a_partner_s_waiting_rows_stand_apart_from_new_ones():
     rows = [("AUTH_PENDING", True, 3), ("AUTH_PENDING", False, 1), ("USER_DOMAIN", True, 2)]
-    told = report("partner", ("USER_DOMAIN", 1, 1), ("AUTH_PENDING", 5, 4), rows=rows)
+    told = report("partner", ("USER_DOMAIN", 1, 1), ("AUTH_PENDING", 5, 4), ("AUTH_REMOVED", 2, 0), rows=rows)
     found = [
         (section.part, section.who, group.anchor, group.rows, [cells[-1] for cells in group.listed])
         for section in sections(told)
         for group in section.groups
     ]
     assert found == [
+        ("new", "customer", "AUTH_REMOVED", 2, []),
         ("new", "customer", "AUTH_PENDING", 1, ["tonight"]),
         ("waiting", "partner", "USER_DOMAIN", 1, ["2 nights, waits"]),
         ("waiting", "customer", "AUTH_PENDING-waiting", 4, ["3 nights, waits"]),
     ]
-    assert tiles(sections(told)) == {"partner": 0, "customer": 1, "operator": 0, "nobody": 0, "waiting": 5}
+    assert tiles(sections(told)) == {"partner": 0, "customer": 3, "operator": 0, "nobody": 0, "waiting": 5}
