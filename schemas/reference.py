@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
-from schemas.manifest import GUID
+from schemas.manifest import GUID, NO_TENANT
 
 CHANNELS_BY_TYPE: dict[str, tuple[str, ...]] = {
     "oem": ("oem_direct_api",),
@@ -48,7 +48,10 @@ def _one_of(values: tuple[str, ...]) -> pa.Check:
 
 
 _NOT_EMPTY = pa.Check.str_length(min_value=1, name="a value")
-_GUID = pa.Check.str_matches(GUID, name="a GUID, 8-4-4-4-12 hexadecimal digits")
+_TENANT = (
+    pa.Check.str_matches(GUID, name="a GUID, 8-4-4-4-12 hexadecimal digits"),
+    pa.Check.ne(NO_TENANT, name="a tenant's GUID, not all zeros"),
+)
 _MOMENT = pa.Check.str_matches(
     f"{_TIMESTAMP}|^$", name="an RFC 3339 timestamp such as 2026-01-31T00:00:00Z, or nothing"
 )
@@ -83,7 +86,7 @@ AUTHORIZATIONS = ReferenceTable(
     schema=pa.DataFrameSchema(
         {
             "partner_id": _text(_NOT_EMPTY),
-            "tenant_id": _text(_GUID),
+            "tenant_id": _text(*_TENANT),
             "status": _text(_one_of(STATUSES)),
             "granted_at": _text(_MOMENT),
             "revoked_at": _text(_MOMENT),
@@ -96,7 +99,7 @@ TENANTS = ReferenceTable(
     key=("tenant_id",),
     schema=pa.DataFrameSchema(
         {
-            "tenant_id": _text(_GUID),
+            "tenant_id": _text(*_TENANT),
             "region": _text(),
             "cloud": _text(_one_of(CLOUDS)),
             "verified_domains": _text(_DOMAINS),
@@ -108,7 +111,7 @@ EXCLUSIONS = ReferenceTable(
     required=False,
     schema=pa.DataFrameSchema(
         {
-            "tenant_id": _text(_GUID),
+            "tenant_id": _text(*_TENANT),
             "serial_number": _text(_NOT_EMPTY),
             "manufacturer": _text(),
             "reason": _text(_one_of(EXCLUSION_REASONS)),
@@ -119,7 +122,7 @@ PROFILES = ReferenceTable(
     "profiles.csv",
     required=False,
     key=("tenant_id", "group_tag"),
-    schema=pa.DataFrameSchema({"tenant_id": _text(_GUID), "group_tag": _text(), "profile": _text(_NOT_EMPTY)}),
+    schema=pa.DataFrameSchema({"tenant_id": _text(*_TENANT), "group_tag": _text(), "profile": _text(_NOT_EMPTY)}),
 )
 MANUFACTURERS = ReferenceTable(
     "manufacturers.csv",

@@ -5,6 +5,7 @@ import platform
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
@@ -14,7 +15,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
-from pipeline.errors import Fault, IntakeError
+from pipeline.errors import Fault, IntakeError, NoRegistryError
 from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ def doctor(inbox: tuple[Location, ...], reference: Location, registry: Location,
     Looks at versions, clock, reference data, the INBOX folders (inbox/ where none is named), the registry, runs that
     were not finished, the output and its free disk. FAIL is to be mended before a run, a note is worth knowing.
     """
+    inbox = inbox or (options.INBOX_FOLDER,)
     checks: dict[str, Callable[[], list[str]]] = {
         "versions": _versions,
         "clock": _clock,
         "reference": lambda: _reference(reference),
-        "inbox": lambda: _inbox(inbox or (options.INBOX_FOLDER,), reference),
-        "registry": lambda: _registry(registry),
+        "inbox": lambda: _inbox(inbox, reference),
+        "registry": lambda: _registry(inbox, reference, registry, output),
         "runs": lambda: _runs(registry, output),
         "output": lambda: _output(output),
         "free disk": lambda: _free(output),
@@ -131,15 +133,23 @@ def _unknown(others: list[str], taken: list[str], partners: list[str], reference
         yield f"{_some(strangers)}: no such partner; add it to partners.csv, or rename the folder"
 
 
-def _registry(folder: Location) -> list[str]:
-    from pipeline.registry import Registry  # noqa: PLC0415 - heavy
+def _registry(inbox: tuple[Location, ...], reference: Location, registry: Location, output: Location) -> list[str]:
+    """What a run would make of it, which believes none that is gone or older than what is published."""
+    from pipeline.config import RunConfig  # noqa: PLC0415 - heavy
+    from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
+    from pipeline.runs.restored import open_registry  # noqa: PLC0415 - heavy
 
-    if not is_uri(folder) and not Path(folder).exists():
-        _require_writable(folder)
-        return [f"{folder} is not there; the first run makes it"]
-    opened = Registry.open(folder, create=False)
-    _require_writable(folder)
-    return [f"version {opened.version}, {sum(opened.data_files().values()):,} records in {folder}"]
+    places = RunConfig.beside(*inbox, reference=reference, registry=registry, output=output)
+    with output_at(output) as runs:
+        try:
+            opened, notices = open_registry(replace(places, dry_run=True), runs.folder)
+        except NoRegistryError:
+            if not places.create_registry:
+                raise
+            _require_writable(registry)
+            return [f"{registry} is not there; the first run makes it"]
+    _require_writable(registry)
+    return [f"version {opened.version}, {sum(opened.data_files().values()):,} records in {registry}", *notices]
 
 
 def _runs(registry: Location, output: Location) -> list[str]:

@@ -21,6 +21,9 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
     with output_at(output) as at_hand:
+        if not at_hand.folder.is_dir():
+            message = f"output {output}: not found; name the folder of published runs with --output"
+            raise UsageError(message)
         runs = published_runs(at_hand.folder)
         unknown = set(run_id) - {run.folder.name for run in runs}
         if unknown:
@@ -34,6 +37,5 @@ def report(run_id: tuple[str, ...], output: Location, *, every: bool) -> None:
             at_hand.bring(f"{name}/report", "report.json")
             pages += rebuild_pages(at_hand.folder / name, beside[name])
             at_hand.show(f"{name}/report")
-        if at_hand.folder.is_dir():
-            at_hand.show(write_history(at_hand.folder, [run.manifest for run in runs], len(runs)))
+        at_hand.show(write_history(at_hand.folder, [run.manifest for run in runs], len(runs)))
     tell(f"{below(output, 'index.html')}: {len(runs):,} runs; {pages:,} pages of {len(wanted):,} runs made anew")

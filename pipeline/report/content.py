@@ -139,7 +139,7 @@ def partner_content(
         "tenant_names": names.of_tenants(told.tenants(), partner_id),
         "first": first_step(
             counts,
-            dict(told.summary.reasons.select("reason", "waiting").iter_rows()),
+            _again(told),
             [str(one["file"]) for one in made if one["rows"]],
             told.unfixed.height,
         ),
@@ -150,7 +150,7 @@ def partner_content(
 def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     counts = told.summary.counts()
     rows = counts["rows"]
-    again = dict(told.waiting.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
+    again = _again(told)
     files = told.summary.files.sort("rows_rejected", "source_file", descending=[True, False]).head(_MOST_FILES)
     return {
         "report_version": REPORT_VERSION,
@@ -185,6 +185,11 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
         "per_file": files.drop("sha256").with_columns(brief(pl.col("source_file"))).to_dicts(),
         "files_not_listed": told.summary.files.height - files.height,
     }
+
+
+def _again(told: Told) -> dict[str, int]:
+    """Of the rejected rows with a reason how many wait since an earlier run."""
+    return dict(told.waiting.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
 
 
 def _departures(summary: Summary) -> Content:
@@ -244,7 +249,8 @@ def _repairs(told: Told) -> Content:
 def _oldest(unfixed: pl.DataFrame) -> Content | None:
     if unfixed.is_empty():
         return None
-    shown = unfixed.sort("nights", "source_file", descending=[True, False]).head(1)
+    longest = unfixed.filter(pl.col("nights") == pl.col("nights").max())
+    shown = longest.sort("source_file", nulls_last=True).head(1)
     moment = pl.col("since").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     return shown.select(brief(pl.col("source_file")), "reason", "nights", since=moment).to_dicts()[0]
 

@@ -15,10 +15,13 @@ from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.listings import DEPARTURES, ERRORS, OPEN, REGISTERED, Listings
 from pipeline.report.open_rows import Tonight
 from pipeline.report.resubmissions import Resubmissions
+from pipeline.report.telling import OURS, is_ours, to_you
 from schemas.kinds import REGISTRATION
 from schemas.reasons import CATALOGUE
 
-_SENTENCES = {code: reason.sentence for code, reason in CATALOGUE.items()}
+_SENTENCES = {code: to_you(reason.sentence) for code, reason in CATALOGUE.items()}
+_TO_YOU = {text: to_you(text) for reason in CATALOGUE.values() for text in (reason.expected, reason.remedy)}
+_OURS = [code for code in CATALOGUE if is_ours(code)]
 
 
 class Sink(Protocol):
@@ -112,9 +115,13 @@ class Exports:
 
 
 def _said(rejected: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
-    """All findings of some rows, in order: `at`, the position of the row, and what `findings` says of each."""
+    """All findings of some rows, in order: `at`, the position of the row, and what `findings` says, to the partner."""
     rows = pl.int_range(pl.len(), dtype=pl.UInt32).repeat_by(pl.col("reasons").list.len())
     at = rejected.select(at=rows).explode("at")
-    sentence = pl.col("code").replace_strict(_SENTENCES, return_dtype=pl.String)
-    said = findings(rejected, codes=pl.col("reasons"), spellings=spellings).with_columns(sentence=sentence)
-    return pl.concat([at, said], how="horizontal")
+    said = findings(rejected, codes=pl.col("reasons"), spellings=spellings)
+    told = said.with_columns(
+        pl.col("expected").replace(_TO_YOU),
+        remedy=pl.when(pl.col("code").is_in(_OURS)).then(pl.lit(OURS)).otherwise(pl.col("remedy").replace(_TO_YOU)),
+        sentence=pl.col("code").replace_strict(_SENTENCES, return_dtype=pl.String),
+    )
+    return pl.concat([at, told], how="horizontal")

@@ -6,7 +6,9 @@ from typing import Any
 from pipeline.report.marking import expected, marked
 from pipeline.report.telling import WHO, to_you
 
-_NEW, _WAITING = "new", "waiting"
+NEW, WAITING = "new", "waiting"
+"""Parts of a partner's page: what it has to be told tonight, and what it was told before and waits."""
+
 _NOTHING = "\N{EN DASH}"
 
 Cells = tuple[str | None, ...]
@@ -41,6 +43,11 @@ class Section:
     groups: list[Group]
 
     @property
+    def tile(self) -> str:
+        """By which tile its rows are counted and shown: what waits has one of its own, whoever must act."""
+        return WAITING if self.part == WAITING else self.who
+
+    @property
     def rows(self) -> int:
         """How many rows it has."""
         return sum(group.rows for group in self.groups)
@@ -48,30 +55,35 @@ class Section:
 
 def sections(report: dict[str, Any]) -> list[Section]:
     """The groups of a page in the order of `WHO`; on a partner's page what waits since an earlier run comes last."""
-    parts = (_NEW, _WAITING) if report["page"] == "partner" else (None,)
-    found = [Section(part or _NEW, who, _groups(report, who, part)) for part in parts for who in WHO]
+    parts = (NEW, WAITING) if report["page"] == "partner" else (None,)
+    found = [Section(part or NEW, who, _groups(report, who, part)) for part in parts for who in WHO]
     return [section for section in found if section.groups]
 
 
+def tiles(found: list[Section]) -> dict[str, int]:
+    """Rows of a partner's page by the tile that counts them."""
+    return {name: sum(section.rows for section in found if section.tile == name) for name in (*WHO, WAITING)}
+
+
 def _groups(report: dict[str, Any], who: str, part: str | None) -> list[Group]:
-    reasons = sorted((one for one in report["reasons"] if one["who"] == who), key=lambda one: -one["rows"])
+    reasons = [one for one in report["reasons"] if one["who"] == who and _number(one, part)]
+    reasons.sort(key=lambda one: -_number(one, part))
     listed: dict[str, list[Cells]] = {reason["code"]: [] for reason in reasons}
     for row in report["rejected_rows"]["listed"]:
-        if row["code"] in listed and (part is None or row["again"] == (part == _WAITING)):
+        if row["code"] in listed and (part is None or row["again"] == (part == WAITING)):
             listed[row["code"]].append(_cells(row, to_partner=report["page"] == "partner"))
-    groups = [Group(_anchor(reason, part), reason, _number(reason, part), listed[reason["code"]]) for reason in reasons]
-    return [group for group in groups if group.rows]
+    return [Group(_anchor(reason, part), reason, _number(reason, part), listed[reason["code"]]) for reason in reasons]
 
 
 def _anchor(reason: dict[str, Any], part: str | None) -> str:
     """The reason's code; of what waits another one where the page has new rows of it too."""
-    return f"{reason['code']}-waiting" if part == _WAITING and _number(reason, _NEW) else str(reason["code"])
+    return f"{reason['code']}-waiting" if part == WAITING and _number(reason, NEW) else str(reason["code"])
 
 
 def _number(reason: dict[str, Any], part: str | None) -> int:
     if part is None:
         return int(reason["rows"])
-    return int(reason["again"] if part == _WAITING else reason["rows"] - reason["again"])
+    return int(reason["again"] if part == WAITING else reason["rows"] - reason["again"])
 
 
 def _cells(row: dict[str, Any], *, to_partner: bool) -> Cells:

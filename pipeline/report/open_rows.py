@@ -15,7 +15,7 @@ import polars as pl
 
 from pipeline.registry import PENDING_TYPES, Requests
 from pipeline.report.fragments import Fragment, Tables
-from pipeline.report.row_keys import NAMED, NAMED_TYPES, exploded, keys_or_text, named_by, names_one_of, same
+from pipeline.report.row_keys import NAMED, NAMED_TYPES, exploded, keys_or_text, named_by, names_one_of, none_of, same
 from pipeline.report.tables import place
 from schemas.reasons import Outcome, Waits
 from schemas.requests import CLOSED, OPEN, WAITING
@@ -91,7 +91,8 @@ class OpenRows:
 
         Returns:
             The rejected rows with `first_run`, the run that rejected them first, and `nights`: in how many runs each
-            has been wrong, this one included; null where nobody has to do anything about it. And what `add` takes.
+            has been wrong, this one included; null where nobody has to do anything about it. What one `waits_for` that
+            is final is a new delivery, whatever the registry keeps of it. And what `add` takes.
         """
         refused = rejected.with_columns(self._manufacturer(), keys=keys_or_text())
         kept = registered.with_columns(self._manufacturer())
@@ -124,7 +125,9 @@ class OpenRows:
         tables["broken"] = broken.select(pl.col(name).cast(dtype) for name, dtype in _BROKEN_TYPES.items())
         nights = pl.when(is_broken & ~pl.col("is_done")).then(self._night - pl.col("first_night") + 1)
         as_delivered = rejected["manufacturer"]
-        told = told.with_columns(as_delivered, nights=nights.cast(pl.UInt32))
+        is_final = pl.col("can_wait") & ~pl.col("is_waiting")
+        waits_for = pl.when(is_final).then(_FINAL).otherwise("waits_for")
+        told = told.with_columns(as_delivered, waits_for=waits_for, nights=nights.cast(pl.UInt32))
         return told.drop("keys", "since", "first_night", "is_mended"), tables
 
     def add(self, fragment: Fragment) -> None:
@@ -142,7 +145,7 @@ class OpenRows:
 
     def events(self) -> pl.DataFrame:
         """What the registry has to record of requests that wait or are open, with the columns of its events."""
-        refused = self._refused().drop("row")
+        refused = self._refused.drop("row")
         before = self._pending.select("request_id", *(pl.col(name).alias(f"{name}_before") for name in _STATE))
         compared = refused.join(before, on="request_id", how="left", validate="1:1")
         is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in _STATE)
@@ -152,8 +155,12 @@ class OpenRows:
         )
         return pl.concat([recorded.with_columns(run_id=pl.lit(self.tonight.run_id)), closed], how="diagonal")
 
+    @cached_property
     def _refused(self) -> pl.DataFrame:
-        """Rows that this run refused, but final ones whose device it registered all the same, by another row."""
+        """Rows that this run refused, but final ones whose device it registered all the same, by another row.
+
+        Once all rows are added.
+        """
         broken = pl.concat(self._broken)
         told = broken.with_columns(is_mended=broken["is_mended"] | self._mended(broken)).filter(
             ~self._is_corrected(broken)
@@ -202,8 +209,11 @@ class OpenRows:
 
         A final one may have named no tenant; what waits is named by its own tenant alone.
         """
+        corrected = pl.concat(self._corrected)
+        if corrected.is_empty():
+            return none_of(rows)
         asked = rows.select("partner_id", "event", own="tenant_id", corrects=place(line="line")).with_row_index("at")
-        pairs = asked.join(pl.concat(self._corrected), on=["partner_id", "corrects"], how="inner")
+        pairs = asked.join(corrected, on=["partner_id", "corrects"], how="inner")
         is_own = (pl.col("own") == pl.col("tenant_id")).fill_null(pl.col("event") == OPEN)
         named = pairs.filter(is_own)["at"].unique()
         return pl.int_range(rows.height, eager=True, dtype=pl.UInt32).is_in(named.implode())
@@ -214,7 +224,7 @@ class OpenRows:
         One row a request: `partner_id`, `tenant_id`, `source_file`, `source_line`, `reason`, `waits_for`, `first_run`,
         `since`, `nights`.
         """
-        refused = self._refused().drop("row")
+        refused = self._refused.drop("row")
         gone = [
             self._pending.filter(self._is_decided() | self._is_over(refused))["request_id"],
             self._mended_elsewhere()["request_id"],
@@ -225,7 +235,7 @@ class OpenRows:
 
     def fixed(self) -> pl.DataFrame:
         """What was open before this run and is carried out now, with the columns of `open`."""
-        broken = exploded(self._refused().filter(~pl.col("is_mended"))).select(NAMED)
+        broken = exploded(self._refused.filter(~pl.col("is_mended"))).select(NAMED)
         is_named = names_one_of(self._before, self._settled_keys) & ~names_one_of(self._before, broken)
         is_fixed = is_named | self._is_corrected(self._before)
         return self._told(self._before.filter(is_fixed), nights=self._night - 1)

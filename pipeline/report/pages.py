@@ -15,7 +15,7 @@ from pipeline.errors import Fault
 from pipeline.report.charts import heat_map, labels, round_ticks, stack
 from pipeline.report.compiled import CompiledTemplates
 from pipeline.report.content import REPORT_VERSION
-from pipeline.report.grouping import sections
+from pipeline.report.grouping import sections, tiles
 from pipeline.report.masking import brief_text
 from pipeline.report.telling import said_to_operator, said_to_partner
 from pipeline.report.trends import night
@@ -129,7 +129,8 @@ def _rebuild(source: Path, neighbours: Neighbours | None) -> None:
 def render(content: dict[str, Any], neighbours: Neighbours | None = None) -> str:
     """The page of a run or a partner."""
     template = _environment().get_template(f"{content['page']}.html.jinja")
-    return template.render(report=content, sections=sections(content), neighbours=neighbours or Neighbours())
+    found = sections(content)
+    return template.render(report=content, sections=found, by_tile=tiles(found), neighbours=neighbours or Neighbours())
 
 
 def write_history(output: Path, runs: list[RunManifest], of: int) -> str:

@@ -21,6 +21,8 @@ def remaining_content(steps: pl.DataFrame) -> dict[str, Any]:
         `of`, how many registrations ended, and `open`, how many of their steps; `steps`, each kind that there is, in
         order; and `listed`, some registrations with their steps in order.
     """
+    if steps.is_empty():
+        return {"of": 0, "open": 0, "steps": [], "listed": []}
     is_open = pl.col("state") == OPEN
     told = {
         name: (rows, left)

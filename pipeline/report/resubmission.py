@@ -34,6 +34,9 @@ _SEPARATOR = " | "
 """Between what is said of several findings of a row."""
 
 
+OF_A_LINE = ("raw_record", "tenant_folder", "spoilt_cells", "source_file", "source_line", "SPREADSHEET_DAMAGE", *_LOOSE)
+"""Columns of a rejected row that its line is made of."""
+
 Columns = dict[str, str]
 """For what each column of a file holds (a canonical name, or one of the partner's own) its title, in order."""
 
@@ -182,19 +185,22 @@ def told(findings: pl.DataFrame) -> pl.DataFrame:
         findings: one row a finding, in order: `at`, the row; `code`, `field`, `sentence`, `expected`, `remedy`.
 
     Returns:
-        One row a row: `at` and a column for each of `RESENT_TITLES` but the last.
+        One row a row, in no order: `at` and a column for each of `RESENT_TITLES` but the last.
     """
     field, expected = pl.col("field") + ": ", " Expected: " + pl.col("expected")
-    said = pl.concat_str(field.fill_null(""), "sentence", expected.fill_null(""))
-    return (
-        findings.with_columns(said=said)
+    wrong = pl.concat_str(field.fill_null(""), "sentence", expected.fill_null(""))
+    said = findings.select("at", pl.col("code").alias(REASON), wrong.alias(WRONG), pl.col("remedy").alias(TO_DO))
+    is_alone = said["at"].is_unique()  # most rows have one finding, and need no group of their own
+    together = (
+        said.filter(~is_alone)
         .group_by("at", maintain_order=True)
         .agg(
-            pl.col("code").str.join(" ").alias(REASON),
-            safe(pl.col("said").str.join(_SEPARATOR)).alias(WRONG),
-            pl.col("remedy").unique(maintain_order=True).str.join(_SEPARATOR).alias(TO_DO),
+            pl.col(REASON).str.join(" "),
+            pl.col(WRONG).str.join(_SEPARATOR),
+            pl.col(TO_DO).unique(maintain_order=True).str.join(_SEPARATOR),
         )
     )
+    return pl.concat([said.filter(is_alone), together]).with_columns(safe(pl.col(WRONG)))
 
 
 def came_from() -> pl.Expr:

@@ -10,6 +10,7 @@ from pipeline.engine import Executor
 from pipeline.ingest.layout import Header
 from pipeline.report.resubmission import (
     EMPTY_BEHIND,
+    OF_A_LINE,
     RESENT_TITLES,
     TO_DO,
     Columns,
@@ -194,7 +195,8 @@ class Resubmissions:
         placed = rejected.with_row_index("at").join(
             self._places, on=_PLACE, how="left", maintain_order="left", validate="m:1"
         )
-        sent = placed.filter(is_sent_again() & pl.col("book").is_not_null())
+        own = ("at", "book", "header", "layout", "in_workbook", *OF_A_LINE)
+        sent = placed.select(*own, is_sent=is_sent_again() & pl.col("book").is_not_null()).filter("is_sent")
         of_sent = said.join(sent.select("at", "book"), on="at", how="inner", maintain_order="left")
         parts = [self._lines(rows, told(of_sent)) for rows in sent.partition_by("layout", "header")]
         made = pl.concat([pl.DataFrame(schema=_LINE_TYPES), *parts]).sort("at")

@@ -28,8 +28,15 @@ def same(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     return pairs.filter(~pl.any_horizontal(differs))
 
 
+def none_of(rows: pl.DataFrame) -> pl.Series:
+    """False for each of some rows."""
+    return pl.repeat(value=False, n=rows.height, dtype=pl.Boolean, eager=True)
+
+
 def names_one_of(named: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
     """Which rows are known by one of the keys."""
+    if keys.is_empty():
+        return none_of(named)
     names = ("request_kind", "partner_id", "tenant_id", "manufacturer", "keys")
     found = same(exploded(named.select(names).with_row_index("at")), keys.unique())["at"].unique()
     return pl.int_range(named.height, eager=True, dtype=pl.UInt32).is_in(found.implode())

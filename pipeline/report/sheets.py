@@ -8,7 +8,9 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from html import escape
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -31,25 +33,33 @@ _LETTERS = 26
 _IDS = 1_024
 """Ids of shapes in one block, each of which a drawing has to claim; the first block stays free."""
 
-_SPELLED = r"(_x[0-9a-fA-F]{4}_)"
-_UNSPEAKABLE = r"[\x00-\x08\x0b-\x1f\x{fffe}\x{ffff}]"
 _CONTROLS = [chr(code) for code in (*range(9), *range(0x0B, 0x20), 0xFFFE, 0xFFFF)]
-"""What the text of a part cannot hold, and is spelled as `_xHHHH_`."""
+_REWRITTEN: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "_x": lambda cell: cell.str.replace_all(r"(_x[0-9a-fA-F]{4}_)", "_x005F${1}"),
+    "&": lambda cell: cell.str.replace_all("&", "&amp;", literal=True),
+    "<": lambda cell: cell.str.replace_all("<", "&lt;", literal=True),
+    ">": lambda cell: cell.str.replace_all(">", "&gt;", literal=True),
+    r"[\x00-\x08\x0b-\x1f\x{fffe}\x{ffff}]": lambda cell: cell.str.replace_many(
+        _CONTROLS, [f"_x{ord(sign):04X}_" for sign in _CONTROLS]
+    ),
+}
+"""What the text of a part cannot hold as it is, in order, and how it is written: signs of its own, and what is spelled
+as `_xHHHH_`."""
 
 
-def fill(book: Path, rows: pl.DataFrame, marks: pl.DataFrame, notes: dict[str, str]) -> None:
-    """Put rows in the place of the second row of a workbook's first sheet.
+def fill(book: bytes, made: Path | BinaryIO, rows: pl.DataFrame, marks: pl.DataFrame, notes: dict[str, str]) -> None:
+    """Write a workbook with rows in the place of the second row of its first sheet.
 
     Args:
         book: the workbook. Its cell A2 has the form of the cells; B2 that of wrong ones, and a note where there are
             marks.
+        made: where it goes.
         rows: one column a column, as text; an empty one has no cell unless it is marked.
         marks: one row a wrong cell, in order: positions of `row` and `column`, and why, a `code`.
         notes: what is said beside the wrong cells of a code.
     """
-    made = book.with_suffix(".part")
     with (
-        zipfile.ZipFile(book) as given,
+        zipfile.ZipFile(BytesIO(book)) as given,
         zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION) as filled,
     ):
         for name in given.namelist():
@@ -66,7 +76,6 @@ def fill(book: Path, rows: pl.DataFrame, marks: pl.DataFrame, notes: dict[str, s
             with filled.open(name, "w", force_zip64=rows.estimated_size() > _LARGE) as part:
                 for some in told:
                     part.write(some.encode("utf-8"))
-    made.replace(book)
 
 
 def _parts(pattern: str, text: str) -> tuple[str, str, str]:
@@ -84,12 +93,9 @@ def _sheet(text: str, rows: pl.DataFrame, marks: pl.DataFrame) -> Iterator[str]:
     yield re.sub(r'(<dimension ref="[A-Z]+1:[A-Z]+)\d+"', rf'\g<1>{rows.height + 1}"', before)
     marked = {column: own["row"] for (column,), own in marks.group_by("column")}
     numbered = rows.with_row_index("at")
-    names = dict(zip(rows.columns, map(_letters, range(rows.width)), strict=True))
     styled = [
-        _cell(
-            _told(rows[name]), letters, usual, wrong, pl.col("at").is_in(marked[at].implode()) if at in marked else None
-        )
-        for at, (name, letters) in enumerate(names.items())
+        _cell(told, _letters(at), usual, wrong, pl.col("at").is_in(marked[at].implode()) if at in marked else None)
+        for at, told in enumerate(_told(rows))
     ]
     line = pl.concat_str(pl.lit('<row r="'), pl.col("at") + 2, pl.lit('">'), *styled, pl.lit("</row>"))
     for first in range(0, rows.height, _AT_ONCE):
@@ -112,16 +118,12 @@ def _cell(told: pl.Expr, letters: str, usual: str, wrong: str, is_wrong: pl.Expr
     return pl.when(is_wrong).then(pl.when(told != "").then(written(wrong)).otherwise(blank)).otherwise(plain)
 
 
-def _told(cells: pl.Series) -> pl.Expr:
-    """Cells as the text of a part; what few have is looked for in all first."""
-    told = pl.col(cells.name)
-    if cells.str.contains("_x", literal=True).any():
-        told = told.str.replace_all(_SPELLED, "_x005F${1}")
-    for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        if cells.str.contains(sign, literal=True).any():
-            told = told.str.replace_all(sign, name, literal=True)
-    if cells.str.contains(_UNSPEAKABLE).any():
-        told = told.str.replace_many(_CONTROLS, [f"_x{ord(sign):04X}_" for sign in _CONTROLS])
+def _told(rows: pl.DataFrame) -> list[pl.Expr]:
+    """Each column's cells as the text of a part; what few have is looked for in all first."""
+    told = [pl.col(name) for name in rows.columns]
+    for pattern, rewritten in _REWRITTEN.items():
+        has_any = rows.select(pl.all().str.contains(pattern).any()).row(0)
+        told = [rewritten(cell) if has else cell for cell, has in zip(told, has_any, strict=True)]
     return told
 
 

@@ -1,5 +1,7 @@
 """Which rows a page shows of the many that it counts: some of every partner and reason, never all of the loudest."""
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from pipeline.report.findings import findings
@@ -10,8 +12,8 @@ from schemas.reasons import CATALOGUE
 MOST_ROWS = 1_000
 """Rows on a page: more load slowly and are not read; errors.csv has all."""
 
-_MOST_IN_ALL = 250_000
-"""Rows on all pages of a run together, which bounds what is kept of them in memory."""
+_MOST_IN_ALL = 100_000
+"""Rows on all pages of a run together: a row costs 60 microseconds, so a run at most some seconds."""
 
 _TYPES = {
     "partner_id": pl.String(),
@@ -54,6 +56,24 @@ def fairly(rows: pl.DataFrame, most: int, *groups: str, within: str | None = Non
     return placed.sort("at").select(chosen=pl.col("place") < most)["chosen"]
 
 
+def most_on_each(numbers: Iterable[int], in_all: int = _MOST_IN_ALL) -> int:
+    """Rows on one page at most, so that all pages together have no more than `in_all`, but one each.
+
+    What a page with few leaves is for those with many.
+
+    Args:
+        numbers: of rows, of each page.
+        in_all: on all pages.
+    """
+    ascending = sorted(numbers)
+    for at, number in enumerate(ascending):
+        share = in_all // (len(ascending) - at)
+        if number > share:
+            return min(MOST_ROWS, max(1, share))
+        in_all -= number
+    return MOST_ROWS
+
+
 class ShownRows:
     """The rejected rows that pages show, collected while all rows pass by."""
 
@@ -65,8 +85,7 @@ class ShownRows:
             spellings: of manufacturers, as in `findings`.
         """
         self._spellings = spellings
-        partners = max(1, rejected["partner_id"].n_unique())
-        each = min(MOST_ROWS, max(1, _MOST_IN_ALL // partners))
+        each = most_on_each(rejected.group_by("partner_id").len()["len"])
         groups = ("partner_id", "reason")
         chosen = rejected.select("row").with_columns(
             on_run_page=fairly(rejected, MOST_ROWS, *groups),

@@ -20,7 +20,7 @@ class Summary:
 
     Attributes:
         files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
-        reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`, `waiting`.
+        reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
         warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (of all sets).
         decided: one row a partner: `partner_id`, and the last five of `schemas.run.RowCounts`.
         departures: one row a partner and what became of departures: `partner_id`, `reason` (null where they were
@@ -111,7 +111,7 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
         .agg(pl.col(WARNING_CODES).sum())
         .unpivot(index="partner_id", variable_name="warning", value_name="rows")
     )
-    reasons = counted.drop_nulls("reason").group_by("partner_id", "reason").agg(pl.col("rows", "waiting").sum())
+    reasons = counted.drop_nulls("reason").group_by("partner_id", "reason").agg(pl.col("rows").sum())
     departures = counted.filter(request_kind=DEPARTURE).group_by("partner_id", "reason").agg(pl.col("rows").sum())
     return Summary(
         files=_settled_counted(files, counted),

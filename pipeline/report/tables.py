@@ -36,11 +36,11 @@ def place(file: str = "source_file", line: str = "source_line") -> pl.Expr:
 
 def lines(cells: Iterable[pl.Expr], behind: pl.Expr | None = None) -> pl.Expr:
     """CSV lines of some cells, each with its end; null is empty. `behind` lists cells that have no column."""
-    fields = pl.concat_str([_quoted(cell) for cell in cells], separator=",")
+    fields = pl.concat_str([_inside_quotes(cell) for cell in cells], separator='","')
     if behind is None:
-        return fields + _LINE_END
-    more = behind.list.eval(pl.lit(",") + _quoted(pl.element())).list.join("").fill_null("")
-    return pl.concat_str(fields, more, pl.lit(_LINE_END))
+        return pl.concat_str(pl.lit('"'), fields, pl.lit(f'"{_LINE_END}'))
+    more = behind.list.eval(pl.concat_str(pl.lit(',"'), _inside_quotes(pl.element()), pl.lit('"')))
+    return pl.concat_str(pl.lit('"'), fields, pl.lit('"'), more.list.join("").fill_null(""), pl.lit(_LINE_END))
 
 
 def titles(columns: Iterable[str]) -> str:
@@ -49,9 +49,8 @@ def titles(columns: Iterable[str]) -> str:
     return _BYTE_ORDER_MARK + ",".join(quoted) + _LINE_END
 
 
-def _quoted(cell: pl.Expr) -> pl.Expr:
-    text = cell.cast(pl.String).fill_null("").str.replace_all('"', '""', literal=True)
-    return pl.concat_str(pl.lit('"'), text, pl.lit('"'))
+def _inside_quotes(cell: pl.Expr) -> pl.Expr:
+    return cell.cast(pl.String).fill_null("").str.replace_all('"', '""', literal=True)
 
 
 class Table:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from schemas.reasons import CATALOGUE, Outcome, Owner
+from schemas.reasons import CATALOGUE, CORRECTABLE, OF_WHOLE_FILE, REASON_CODES, Outcome, Owner
 from schemas.run import Counts, RowCounts
 
 WHO = ("partner", "customer", "operator", "nobody")
 """Who must act on a rejected row, in the order of the pages."""
 
-_OURS = "Nothing for you to do: this is ours to look into, and you need not send the rows again."
+OURS = "Nothing for you to do: this is ours to look into, and you need not send the rows again."
+"""What a partner is told to do about what an operator has to look into."""
+
 _TO_PARTNER = {
     "a folder named as a partner of partners.csv": "the folder of a known partner",
     "at most as many characters as --group-tag-limit allows": "a shorter group tag",
@@ -34,6 +36,10 @@ def who(code: str) -> str:
     """Who must act on a row that was rejected for this reason, one of `WHO`."""
     reason = CATALOGUE[code]
     return "nobody" if reason.nothing_to_do else reason.owner.value
+
+
+_TO_SETTLE = [code for code in REASON_CODES if who(code) == "partner" and code not in {*CORRECTABLE, *OF_WHOLE_FILE}]
+"""Reasons for which a partner has to do something else than to send the row, which waits for it, or its file anew."""
 
 
 def owners(reasons: Mapping[str, int]) -> dict[str, int]:
@@ -66,40 +72,60 @@ def verdict(counts: Counts) -> str:
     return f"{done}; the others are {parts}."
 
 
-def first_step(counts: Counts, waiting: Mapping[str, int], files: Iterable[str], unfixed: int) -> str:
-    """What a partner does first, in one line; rows that wait for something else than a delivery are no work of its own.
+def first_step(counts: Counts, again: Mapping[str, int], files: Iterable[str], unfixed: int) -> str:
+    """What a partner does first, in one line. What it was told before, and waits, is no work of tonight.
 
     Args:
         counts: what became of its rows.
-        waiting: of those with a reason how many wait.
+        again: of those with a reason how many wait since an earlier run.
         files: names of the files beside its page that have rows.
         unfixed: rows that are open, those of earlier runs included.
     """
-    by_who = owners(counts["reasons"])
-    names = sorted(files, reverse=True)  # the workbook before CSV, numbered or not
-    to_correct = next((name for name in names if "resubmit" in name), "your file")
-    waits = owners({code: min(rows, waiting.get(code, 0)) for code, rows in counts["reasons"].items()})["partner"]
-    to_mend = by_who["partner"] - waits
+    to_correct, it = _to_correct(files)
+    new = {code: rows - again.get(code, 0) for code, rows in counts["reasons"].items()}
+    by_who = owners(new)
+    to_settle = sum(rows for code, rows in new.items() if code in _TO_SETTLE)
+    to_mend, waits = by_who["partner"] - to_settle, sum(again.values())
     if to_mend:
-        more = f" {waits:,} more {'waits' if waits == 1 else 'wait'} and need{'s' * (waits == 1)} no delivery."
-        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct} and send it back."
-        return first + more * (waits > 0)
+        more = f" For {to_settle:,} more do what is said with {_them(to_settle)}."
+        first = f"First: put {_rows(to_mend)} right; correct those in {to_correct or 'your file'} and send {it} back."
+        return first + more * (to_settle > 0)
+    if to_settle:
+        return f"First: do what is said with {_rows(to_settle)}; there is nothing to correct in {_them(to_settle)}."
     if by_who["customer"]:
         return f"First: ask your customer to act on {_rows(by_who['customer'])}; there is nothing to send."
     if waits:
-        return f"Nothing to send: {_rows(waits)} {'waits' if waits == 1 else 'wait'}, for what is said with each."
-    if by_who["operator"]:
-        return f"Nothing for you to do: {_rows(by_who['operator'])} {_be(by_who['operator'])} with us."
+        told = f"Nothing new to do: {_rows(waits)} told before {'waits' if waits == 1 else 'wait'}."
+        return told + f" What {to_correct} holds can also be corrected." * (to_correct is not None)
+    return _nothing_to_do(counts["rows"], by_who["operator"], unfixed)
+
+
+def _to_correct(files: Iterable[str]) -> tuple[str | None, str]:
+    """The files with rows to correct, of registrations and of departures, and the word for them."""
+    names = sorted((name for name in files if "resubmit" in name), reverse=True)  # the workbook before CSV
+    found = [next((name for name in names if name.startswith(stem)), None) for stem in ("resubmit", "departures")]
+    named = [name for name in found if name is not None]
+    return " and ".join(named) or None, "it" if len(named) < len(found) else "them"
+
+
+def _nothing_to_do(rows: RowCounts, ours: int, unfixed: int) -> str:
+    if ours:
+        return f"Nothing for you to do: {_rows(ours)} {_be(ours)} with us."
     if unfixed:
         return f"Nothing new to do: {_rows(unfixed)} of earlier deliveries {_be(unfixed)} still open."
-    return f"Nothing to do: {_done(counts['rows'])}."
+    return f"Nothing to do: {_done(rows)}."
 
 
 def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
     """A reason of `report.json` as a partner's page says it: to "you", and what is ours to mend said so."""
-    ours = reason["owner"] == Owner.OPERATOR and reason["outcome"] is not None
-    remedy = _OURS if ours else to_you(reason["remedy"])
+    remedy = OURS if is_ours(reason["code"]) else to_you(reason["remedy"])
     return {**reason, "sentence": to_you(reason["sentence"]), "remedy": remedy}
+
+
+def is_ours(code: str) -> bool:
+    """Whether a row with this reason is the operator's to look into, and nothing is to be done about it by others."""
+    reason = CATALOGUE[code]
+    return reason.owner is Owner.OPERATOR and reason.outcome is not None
 
 
 def said_to_operator(reason: dict[str, Any], run_id: str) -> dict[str, Any]:
@@ -129,6 +155,10 @@ def _left(rows: RowCounts) -> str:
 
 def _rows(number: int) -> str:
     return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _be(number: int) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.ingest.lines import RECORD_LIMIT
 from pipeline.report.sheets import NOTE, fill
+from pipeline.report.tables import titles
 from schemas.reasons import CATALOGUE
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetim
     Returns:
         How many rows it has.
     """
-    titles, rows = _read(source)
+    given, rows = _read(source)
     is_short = pl.all_horizontal(pl.all().str.len_chars() <= LONGEST_CELL)
     is_kept = rows.select(is_short).to_series()
     rows = rows.filter(is_kept)
@@ -63,8 +64,8 @@ def write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetim
     marks = marks.unique(["row", "column"], keep="first", maintain_order=True)
     placed = marks.join(kept, on="row", how="inner", validate="m:1").sort("place", "column")
     placed = placed.select("column", "code", row="place")
-    _write_around(made, titles, placed, as_of)
-    fill(made, rows, placed, _COMMENTS)
+    codes = tuple(sorted(placed["code"].unique()))
+    fill(_around(tuple(given), codes, as_of), made, rows, placed, _COMMENTS)
     return rows.height
 
 
@@ -74,49 +75,48 @@ def _read(source: Path) -> tuple[list[str], pl.DataFrame]:
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            titles = next(reader)
+            given = next(reader)
+            begin, usual_width = len(titles(given).encode()), len(given) + _MOST_BEHIND
+            numbered = ",".join(map(str, range(usual_width))).encode() + b"\n"
             try:
-                rows = pl.read_csv(source, infer_schema=False)
-            except (pl.exceptions.ComputeError, pl.exceptions.NoDataError):  # some line has more cells than titles
+                rows = pl.read_csv(numbered + source.read_bytes()[begin:], infer_schema=False)
+            except pl.exceptions.ComputeError:  # some line has still more cells
                 columns = zip_longest(*zip_longest(*reader, fillvalue=""), fillvalue="")
                 rows = pl.DataFrame(list(columns), orient="row")
     finally:
         csv.field_size_limit(usual)
-    return titles, rows.rename({name: str(at) for at, name in enumerate(rows.columns)}).fill_null("")
-
-
-def _write_around(made: Path, titles: list[str], marks: pl.DataFrame, as_of: datetime) -> None:
-    """Write all of a workbook but its rows: in their place one, as `pipeline.report.sheets.fill` asks for it."""
-    from xlsxwriter import Workbook  # noqa: PLC0415 - only a run has a use for it
-    from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
-
-    options = {"constant_memory": True, "tmpdir": str(made.parent)}
-    try:
-        with Workbook(str(made), options) as book:
-            book.set_properties({"created": as_of.replace(tzinfo=None)})
-            text = book.add_format({"num_format": "@"})
-            _note(book, _begin(book, titles, text), text, is_marked=not marks.is_empty())
-            _explain(book, marks["code"].unique().to_list())
-    except FileCreateError as error:
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from error  # a full disk is told as such
-        raise
+    rows = rows.rename({name: str(at) for at, name in enumerate(rows.columns)})
+    is_used = [at < len(given) or rows[:, at].null_count() < rows.height for at in range(rows.width)]
+    return given, rows.select(name for name, used in zip(rows.columns, is_used, strict=True) if used).fill_null("")
 
 
 @lru_cache(maxsize=8)
 def empty_workbook(titles: tuple[str, ...], as_of: datetime) -> bytes:
-    """The workbook of a CSV without rows. Every partner has some, so it is made once for all: it costs as many rows."""
+    """The workbook of a CSV without rows. Every partner has some, so it is made once for all."""
+    made = BytesIO()
+    nothing = pl.DataFrame(schema=dict.fromkeys(map(str, range(len(titles))), pl.String))
+    fill(_around(titles, (), as_of), made, nothing, pl.DataFrame(schema=MARK_TYPES), _COMMENTS)
+    return made.getvalue()
+
+
+@lru_cache(maxsize=32)
+def _around(titles: tuple[str, ...], codes: tuple[str, ...], as_of: datetime) -> bytes:
+    """All of a workbook but its rows: in their place one, as `pipeline.report.sheets.fill` asks for it.
+
+    It costs as much as 500 rows, and partners who have the same columns and reasons share it.
+    """
     from xlsxwriter import Workbook  # noqa: PLC0415 - only a run has a use for it
 
     made = BytesIO()
     with Workbook(made, {"in_memory": True}) as book:
         book.set_properties({"created": as_of.replace(tzinfo=None)})
-        _begin(book, list(titles), book.add_format({"num_format": "@"}))
-        _explain(book, [])
+        text = book.add_format({"num_format": "@"})
+        _stand_in(book, _begin(book, titles, text), text, is_marked=bool(codes))
+        _explain(book, codes)
     return made.getvalue()
 
 
-def _begin(book: "Workbook", titles: list[str], text: "Format") -> "Worksheet":
+def _begin(book: "Workbook", titles: tuple[str, ...], text: "Format") -> "Worksheet":
     """The first sheet with its titles."""
     title = book.add_format({"num_format": "@", "bold": True, "bottom": 1})
     sheet = book.add_worksheet("To correct")
@@ -128,16 +128,16 @@ def _begin(book: "Workbook", titles: list[str], text: "Format") -> "Worksheet":
     return sheet
 
 
-def _note(book: "Workbook", sheet: "Worksheet", text: "Format", *, is_marked: bool) -> None:
-    """The row that stands for all."""
+def _stand_in(book: "Workbook", sheet: "Worksheet", text: "Format", *, is_marked: bool) -> None:
+    """The row in whose place all others are put."""
     wrong = book.add_format({"num_format": "@", "bg_color": "#FFC7CE", "font_color": "#9C0006"})
-    sheet.write_string(1, 0, NOTE, text)
-    sheet.write_string(1, 1, NOTE, wrong)
+    sheet.write_blank(1, 0, None, text)
+    sheet.write_blank(1, 1, None, wrong)
     if is_marked:
         sheet.write_comment(1, 1, NOTE)
 
 
-def _explain(book: "Workbook", codes: list[str]) -> None:
+def _explain(book: "Workbook", codes: tuple[str, ...]) -> None:
     """The second sheet, which names no column, so that nobody takes it for a manifest."""
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet = book.add_worksheet("Explanations")

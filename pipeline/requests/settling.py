@@ -43,8 +43,8 @@ def settle(
         One row for each, in order: these columns, those of its decision, and of one that was rejected: `is_done`, it
         was carried out, for the device of `kept_row` (a row that is registered) or `kept_device` (a registration, which
         may end); the columns of `WAITS`, what could mend it (all false where nothing is to be done); `can_wait`, as the
-        registry keeps it, and `is_waiting`, while its time is not over; `asked`, `waits_from` and `waits_on`. They are
-        null where a row is carried out.
+        registry keeps it, and `is_waiting`, while it is not final; `asked`, `waits_from` and `waits_on`. They are null
+        where a row is carried out.
     """
     own_rows = rows.select("row", "request_kind", "tenant_id", "identity")
     decided = pl.concat([own_rows, decisions.drop("row")], how="horizontal")
@@ -62,8 +62,9 @@ def settle(
     asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
     first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
     first = first.with_columns(pl.col("asked").fill_null(pl.lit(as_of, _MOMENT)))
+    is_over = first["request_id"].is_in(night.over.implode()).gather(_kept(first))
     timed = first.with_columns(waits_from=_waits_from(first, _rivals(rejected))).with_columns(
-        is_waiting=pl.col("can_wait") & (pl.col("waits_from") > pl.lit(night.oldest, _MOMENT))
+        is_waiting=pl.col("can_wait") & ~is_over & (pl.col("waits_from") > pl.lit(night.oldest, _MOMENT))
     )
     waiting = timed.filter("can_wait").select("row", "tenant_id", "matched_device_id")
     ends = timed.join(_waits_on(waiting, matches), on="row", how="left", validate="1:1").select(
@@ -157,8 +158,12 @@ def _waits_from(rows: pl.DataFrame, rivals: pl.DataFrame) -> pl.Series:
     group = connected_components(rows.height, rivals["left"], rivals["right"])
     of_waiting = pl.col("asked").filter("can_wait").min().over(group)
     first = rows.select(pl.when("can_wait").then(of_waiting).otherwise("asked"))["asked"]
-    kept = rows["kept_at"].fill_null(pl.int_range(rows.height, eager=True))
-    return first.gather(kept)
+    return first.gather(_kept(rows))
+
+
+def _kept(rows: pl.DataFrame) -> pl.Series:
+    """Positions of the rows that rows end with: of a duplicate the one that it points at, else its own."""
+    return rows["kept_at"].fill_null(pl.int_range(rows.height, eager=True))
 
 
 def _waits_on(waiting: pl.DataFrame, matches: Matches) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from pipeline import RunConfig, run
 from pipeline.cli.main import cli
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import Factory
@@ -79,6 +80,31 @@ def test_a_manifest_that_cannot_be_read_is_to_be_mended(home, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, _mode: Path(path).name != "a.csv")
     levels, told, _ = looked_at("inbox")
     assert (levels, "a.csv: cannot be read; give this user the right" in told) == (["FAIL"], True)
+
+
+def test_a_registry_that_runs_tell_of_and_is_gone_is_to_be_mended(home):
+    assert looked_at("registry")[0] == ["ok"]
+    shutil.rmtree(home / "registry")
+    levels, told, code = looked_at("registry")
+    assert (levels, code) == (["FAIL"], 1)
+    assert "registry registry: is gone, and runs published in runs tell of it; restore it from a backup" in told
+    shutil.rmtree(home / "runs")
+    assert looked_at("registry") == (["ok"], "registry is not there; the first run makes it", 0)
+
+
+def test_a_registry_that_is_older_than_what_is_published_is_to_be_mended(home):
+    shutil.copytree(home / "registry", home / "backup")
+    run(RunConfig.beside(home / "inbox", run_id="second"))
+    shutil.rmtree(home / "registry")
+    (home / "backup").rename(home / "registry")
+    levels, told, code = looked_at("registry")
+    assert (levels, code, "was restored from a backup" in told) == (["FAIL"], 1, True)
+
+
+def test_a_registry_that_no_run_would_make_is_to_be_mended(home):
+    levels, told, _ = looked_at("registry", "--registry", "elsewhere")
+    assert (levels, "registry elsewhere: not found" in told) == (["FAIL"], True)
+    assert not (home / "elsewhere").exists()
 
 
 def test_runs_are_counted_and_those_committed_and_not_there_are_named(home):

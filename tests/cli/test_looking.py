@@ -128,6 +128,14 @@ def test_report_makes_pages_anew(delivered):
     assert command("report", "r3", cwd=delivered.home).returncode == 2
 
 
+def test_report_of_an_output_that_is_not_there_is_wrong_usage(tmp_path):
+    missing = command("report", cwd=tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "output runs: not found; name the folder of published runs with --output" in missing.stderr
+    (tmp_path / "runs").mkdir()
+    assert command("report", cwd=tmp_path).stdout == "runs/index.html: 0 runs; 0 pages of 0 runs made anew\n"
+
+
 def test_a_mistyped_command_or_option_is_met_with_the_right_one(delivered):
     assert "Did you mean 'check'?" in command("chekc", cwd=delivered.home).stderr
     assert "'--reference'" in command("run", "inbox", "--refrence", "x", cwd=delivered.home).stderr

@@ -7,6 +7,7 @@ from pipeline.errors import ReferenceDataError
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.profiles import profile
 from pipeline.reference.tables import load_reference
+from schemas.manifest import NO_TENANT
 from tests.conftest import OTHER_TENANT, TENANT
 
 PARTNERS = "partner_id,name,partner_type,channel,region,provider_id\n"
@@ -33,6 +34,10 @@ AUTHORIZATIONS = "partner_id,tenant_id,status,granted_at,revoked_at\n"
         ("exclusions.csv", f"tenant_id,serial_number,manufacturer,reason\n{TENANT},S,,x\n", ":2: reason: found 'x'"),
         ("profiles.csv", f"tenant_id,group_tag,profile\n{TENANT},Sales,\n", ":2: profile: found ''"),
         ("profiles.csv", "tenant_id,group_tag,profile\nall,Sales,Field\n", ":2: tenant_id: found 'all'"),
+        ("authorizations.csv", f"{AUTHORIZATIONS}a,{NO_TENANT},active,2024-01-01T00:00:00Z,\n", ":2: tenant_id"),
+        ("tenants.csv", f"tenant_id,region,cloud,verified_domains\n{NO_TENANT},EU,public,\n", ":2: tenant_id"),
+        ("exclusions.csv", f"tenant_id,serial_number,manufacturer,reason\n{NO_TENANT},S,,mdm_only\n", ":2: tenant_id"),
+        ("profiles.csv", f"tenant_id,group_tag,profile\n{NO_TENANT},,A\n", ":2: tenant_id"),
         ("profiles.csv", f"tenant_id,group_tag,profile\n{TENANT},,A\n{TENANT.upper()},,B\n", ":3: tenant_id: found"),
         ("profiles.csv", f"tenant_id,profile\n{TENANT},A\n", ":1: column group_tag"),
         ("manufacturers.csv", "manufacturer\nHP\n", ":1: column alias"),

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +14,11 @@ from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import Factory
 from pipeline.lab.synthesize.night import INTUNE
 from pipeline.report.folders import partner_folder
+from pipeline.report.listings import ERRORS, OPEN
+from pipeline.report.tables import is_danger
 from schemas.columns import COLUMN_NAMES
-from schemas.reasons import CATALOGUE
-from tests.conftest import AUTHORIZATIONS, PARTNERS, TENANT, make_world
+from schemas.reasons import CATALOGUE, Waits
+from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, make_world
 
 HASH, TAG = INTUNE[2:4]
 DOCUMENTED = [names[0] for name, names in COLUMN_NAMES.items() if name != "tenant"]
@@ -196,3 +199,31 @@ def test_no_two_partners_share_a_folder(names):
         assert "\0" not in folder
         assert folder not in {".", "..", "index.html", "report.json", ""}
         assert len(folder.encode()) <= 255
+
+
+@pytest.mark.parametrize("listing", [ERRORS, OPEN], ids=lambda listing: listing.name)
+def test_words_of_ours_are_nothing_that_a_spreadsheet_runs(listing):
+    waits = pl.Series([[what.value] for what in Waits] + [[]] * len(CATALOGUE)).head(len(CATALOGUE))
+    rows = pl.DataFrame({"reason": list(CATALOGUE), "reasons": [list(CATALOGUE)] * len(CATALOGUE)}).with_columns(
+        source_line=pl.lit(2), nights=pl.lit(1), waits_for=waits, in_resubmit=pl.lit("yes"), since=pl.lit(AS_OF)
+    )
+    ours = rows.select(
+        cell.cast(pl.String).alias(title) for title, cell in listing.columns.items() if title in listing.ours
+    )
+    assert set(ours.columns) == listing.ours & set(listing.columns)
+    assert not ours.select(pl.any_horizontal(is_danger(pl.all())).any()).item()
+
+
+def test_lists_of_a_partner_speak_to_it_and_name_no_file_or_option_of_ours(world):
+    key = "3305123456789"
+    world.deliver(f"contoso/{TENANT}/a.csv", {INTUNE[1]: key, TAG: "x" * 200}, {INTUNE[1]: "1", TAG: "sales"})
+    world.deliver(f"contoso/{OTHER_TENANT}/b.csv", {INTUNE[1]: key})
+    world.reference("tenants.csv", f"tenant_id,region,cloud,verified_domains\n{TENANT},US,public,\n")
+    folder = world.run().result.folder / "report" / "contoso"
+    lists = {name: (folder / name).read_text("utf-8") for name in ("errors.csv", "open.csv", "resubmit.csv")}
+    assert "AUTH_REGION" in lists["errors.csv"]
+    assert "GROUP_TAG_TOO_LONG" in lists["resubmit.csv"]
+    for name, text in lists.items():
+        assert not re.search(r"(this|the) partner\b|[Tt]he customer\b|(partners|tenants)\.csv|--\w|partner_id", text), (
+            name
+        )

@@ -2,7 +2,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report.shown import fairly
+from pipeline.report.shown import MOST_ROWS, fairly, most_on_each
 
 ROWS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=60)
 
@@ -36,3 +36,15 @@ def test_within_each_value_as_if_it_were_alone(rows, most):
 def test_the_first_of_each_group_come_first():
     given_ = frame([("a", "x"), ("a", "x"), ("a", "y"), ("b", "x")])
     assert fairly(given_, 3, "partner", "reason").to_list() == [True, False, True, True]
+
+
+@given(st.lists(st.integers(1, 2 * MOST_ROWS), max_size=30), st.integers(1, 20 * MOST_ROWS))
+def test_pages_have_as_many_rows_as_all_of_them_may(numbers, in_all):
+    most = most_on_each(numbers, in_all)
+
+    def shown(each):
+        return sum(min(number, each) for number in numbers)
+
+    assert 1 <= most <= MOST_ROWS
+    assert shown(most) <= max(in_all, len(numbers))
+    assert most == MOST_ROWS or shown(most + 1) > in_all

@@ -3,14 +3,14 @@ import re
 import pytest
 
 from pipeline.report.content import _reason
-from pipeline.report.grouping import sections
+from pipeline.report.grouping import sections, tiles
 from pipeline.report.telling import WHO, first_step, owners, said_to_operator, said_to_partner, to_you, verdict, who
 from schemas.reasons import CATALOGUE, REASON_CODES
 
 OUR_WORDS = re.compile(r"(this|the) partner|The customer|[Tt]he customer|\w+\.csv\b|--\w|partner_id|operator")
 
 MEND, SEND = "First: put 2 rows right; correct those in", " and send it back."
-MEND4, MORE = MEND.replace("2", "4"), " 1 more waits and needs no delivery."
+MORE = " For 1 more do what is said with it."
 
 
 def counts(registered=0, deregistered=0, **reasons):
@@ -40,7 +40,7 @@ def test_somebody_or_nobody_must_act_on_every_reason():
 
 
 @pytest.mark.parametrize(
-    ("told", "waiting", "files", "unfixed", "first"),
+    ("told", "again", "files", "unfixed", "first"),
     [
         (
             counts(USER_FORMAT=2, AUTH_PENDING=9),
@@ -69,24 +69,40 @@ def test_somebody_or_nobody_must_act_on_every_reason():
             f"{MEND} departures-resubmit.csv{SEND}",
         ),
         (
-            counts(USER_FORMAT=2, BOARD_REPLACED=3),
-            {"BOARD_REPLACED": 1},
-            ["resubmit.csv"],
-            3,
-            f"{MEND4} resubmit.csv{SEND}{MORE}",
+            counts(NOT_REGISTERED=1, USER_FORMAT=1),
+            {},
+            ["departures-resubmit.csv", "departures-resubmit.xlsx", "resubmit.csv", "resubmit.xlsx"],
+            2,
+            f"{MEND} resubmit.xlsx and departures-resubmit.xlsx and send them back.",
         ),
         (
-            counts(BOARD_REPLACED=3),
-            {"BOARD_REPLACED": 3},
+            counts(USER_FORMAT=2, BOARD_REPLACED=3),
+            {"BOARD_REPLACED": 2},
+            ["resubmit.csv"],
+            5,
+            f"{MEND} resubmit.csv{SEND}{MORE}",
+        ),
+        (
+            counts(BOARD_REPLACED=3, AUTH_PENDING=1),
+            {},
             [],
-            3,
-            "Nothing to send: 3 rows wait, for what is said with each.",
+            4,
+            "First: do what is said with 3 rows; there is nothing to correct in them.",
+        ),
+        (counts(USER_DOMAIN=5, USER_FORMAT=2), {"USER_DOMAIN": 5}, ["resubmit.xlsx"], 7, f"{MEND} resubmit.xlsx{SEND}"),
+        (counts(BOARD_REPLACED=1), {"BOARD_REPLACED": 1}, [], 1, "Nothing new to do: 1 row told before waits."),
+        (
+            counts(AUTH_PENDING=3, USER_DOMAIN=1),
+            {"AUTH_PENDING": 3, "USER_DOMAIN": 1},
+            ["resubmit.csv"],
+            4,
+            "Nothing new to do: 4 rows told before wait. What resubmit.csv holds can also be corrected.",
         ),
         (counts(), {}, [], 2, "Nothing new to do: 2 rows of earlier deliveries are still open."),
     ],
 )
-def test_a_partner_is_told_what_to_do_first(told, waiting, files, unfixed, first):
-    assert first_step(told, waiting, files, unfixed) == first
+def test_a_partner_is_told_what_to_do_first(told, again, files, unfixed, first):
+    assert first_step(told, again, files, unfixed) == first
 
 
 def test_an_operator_is_told_of_the_command_that_decides_and_a_partner_is_not():
@@ -128,14 +144,16 @@ def test_rows_stand_in_groups_by_who_must_act_the_largest_first():
 
 def test_a_partner_s_waiting_rows_stand_apart_from_new_ones():
     rows = [("AUTH_PENDING", True, 3), ("AUTH_PENDING", False, 1), ("USER_DOMAIN", True, 2)]
-    told = report("partner", ("USER_DOMAIN", 1, 1), ("AUTH_PENDING", 5, 4), rows=rows)
+    told = report("partner", ("USER_DOMAIN", 1, 1), ("AUTH_PENDING", 5, 4), ("AUTH_REMOVED", 2, 0), rows=rows)
     found = [
         (section.part, section.who, group.anchor, group.rows, [cells[-1] for cells in group.listed])
         for section in sections(told)
         for group in section.groups
     ]
     assert found == [
+        ("new", "customer", "AUTH_REMOVED", 2, []),
         ("new", "customer", "AUTH_PENDING", 1, ["tonight"]),
         ("waiting", "partner", "USER_DOMAIN", 1, ["2 nights, waits"]),
         ("waiting", "customer", "AUTH_PENDING-waiting", 4, ["3 nights, waits"]),
     ]
+    assert tiles(sections(told)) == {"partner": 0, "customer": 3, "operator": 0, "nobody": 0, "waiting": 5}

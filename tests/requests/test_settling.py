@@ -31,7 +31,8 @@ def a_row(*codes, at=None, device=None, kind=REGISTRATION, asked=None):
     return codes, at, device, kind, asked
 
 
-def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1]):
+def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=()):
+    """What is settled of rows, of which those at the positions `over` wait no more."""
     numbers = pl.Series("row", range(len(rows)), ROW)
     own = pl.DataFrame(numbers).with_columns(
         request_kind=pl.Series([kind for *_, kind, _ in rows], dtype=pl.String),
@@ -56,6 +57,7 @@ def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1]):
         {name: PENDING_TYPES[name] for name in ("request_id", "asked")},
     ).drop_nulls()
     night = SimpleNamespace(requests=SimpleNamespace(pending=asked), oldest=LONG_AGO)
+    night.over = request_ids(numbers.filter(numbers.is_in(list(over))), FILES)
     matches = SimpleNamespace(profiles=profiles, registered=registered)
     return settle(own, decisions, matches, FILES, night, AS_OF)
 
@@ -114,6 +116,11 @@ def ends(*rows, **met):
 )
 def test_what_becomes_of_a_request(rows, expected):
     assert ends(*rows) == expected
+
+
+def test_what_waits_no_more_is_final_and_so_is_what_points_at_it():
+    rows = [a_row(WAITS), a_row("DUPLICATE_IN_BATCH", at=0), a_row(WAITS)]
+    assert ends(*rows, over=[0]) == [("over", None), ("over", None), ("waits", None)]
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,9 @@ def test_what_waited_for_a_device_is_final_once_it_is_sold(world):
     assert (counts(night), waits(world, night)) == ((0, 0, 0, 0, 0), ["no"])
 
 
-def waits(world, night):
-    """Of each open row, whether its partner is told that it waits."""
-    told = night.result.folder / "report" / "contoso" / "open.csv"
+def waits(world, night, listing="open"):
+    """Of each row of a list, whether its partner is told that it waits."""
+    told = night.result.folder / "report" / "contoso" / f"{listing}.csv"
     return world.mine(pl.read_csv(told), "File")["Waits"].to_list()
 
 
@@ -464,8 +464,25 @@ def open_rows(night):
 def test_what_is_final_and_decided_again_is_not_counted_as_waiting(world):
     world.deliver(f"contoso/{STRANGER}/a.csv", {HASH: capture(world.factory.device())})
     assert counts(world.run(wait_days=0)) == (1, 0, 0, 1, 0)
-    assert counts(world.run(as_of=AS_OF + timedelta(days=90), reprocess=True)) == (1, 0, 0, 1, 0)
-    assert counts(world.run(as_of=AS_OF + timedelta(days=89))) == (1, 0, 0, 1, 1)
+    night = world.run(as_of=AS_OF + timedelta(days=90), reprocess=True)
+    assert (counts(night), waits(world, night, "errors")) == ((1, 0, 0, 1, 0), ["no"])
+    assert night.rejected["waits_for"].to_list() == [["delivery"]]
+    night = world.run(as_of=AS_OF + timedelta(days=89))
+    assert (counts(night), waits(world, night, "errors")) == ((1, 0, 0, 1, 1), ["yes"])
+    assert night.rejected["waits_for"].to_list() == [["reference"]]
+
+
+@pytest.mark.alone
+def test_what_is_final_since_its_device_was_sold_and_decided_again_waits_no_more(world):
+    device = world.factory.device()
+    world.deliver(HERE + "a.csv", {HASH: capture(device)})
+    ids = world.run().registered["device_id"]
+    world.deliver(HERE + "b.csv", {HASH: capture(recaptured(device, world.factory)), TAG: "x" * 200})
+    world.run()
+    remove(world, ids, "sold")
+    night = world.run(reprocess=True)
+    assert (counts(night), waits(world, night), waits(world, night, "errors")) == ((2, 1, 0, 1, 0), ["no"], ["no"])
+    assert counts(world.run())[-2:] == (0, 0)
 
 
 def test_a_device_that_left_is_told_by_its_registration(world):
