@@ -21,9 +21,9 @@ def record(**components):
 
 
 class Registrations:
-    """Existing records in memory, with ids `device-<n>`."""
+    """Existing records in memory, with ids `device-<n>`; of some it is known when they ended."""
 
-    def __init__(self, records, tenant="t", ids=None):
+    def __init__(self, records, tenant="t", ids=None, ended=None):
         frame = pl.DataFrame(records, dict(COMPONENT_TYPES))
         ids = ids or [f"device-{at}" for at in range(len(records))]
         self.frame = (
@@ -32,12 +32,14 @@ class Registrations:
             .with_columns(
                 device_id=pl.Series(ids, dtype=pl.String),
                 tenant_id=pl.lit(tenant),
+                ended_in=pl.Series(ended or [None] * len(records), dtype=pl.Int64),
                 partner_id=pl.lit("p"),
                 registered_via=pl.lit("partner_center"),
             )
         )
 
     def holders(self, name, wanted):
+        assert not wanted.has_nulls()
         keys = self.frame.select("record", pl.col(name).alias("key"))
         exploded = keys.explode("key") if name == "disk_keys" else keys
         return exploded.filter(pl.col("key").is_in(wanted.implode()))
@@ -47,12 +49,15 @@ class Registrations:
         return serial_forms(named.select("manufacturer", "serial_number").drop_nulls()).collect()
 
     def records(self, positions):
-        return self.frame.filter(pl.col("record").is_in(positions.implode())).select(
-            "record", "device_id", "tenant_id", "partner_id", "registered_via", *COMPONENT_TYPES
-        )
+        return self._at(positions).filter(pl.col("ended_in").is_null()).drop("ended_in")
 
     def ended_records(self, positions):
-        return self.records(positions.clear()).with_columns(ended_in=pl.lit(None, pl.Int64))
+        return self._at(positions).filter(pl.col("ended_in").is_not_null())
+
+    def _at(self, positions):
+        return self.frame.filter(pl.col("record").is_in(positions.implode())).select(
+            "record", "device_id", "tenant_id", "partner_id", "registered_via", "ended_in", *COMPONENT_TYPES
+        )
 
 
 def batch(records):
