@@ -28,8 +28,7 @@ def pointing(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
         profile, and `by_hash`: a row with a hash said so.
     """
     own = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
-    known = devices.filter(pl.col("profile").is_in(own["profile"].implode()))["device"]
-    members = _members(devices.filter(pl.col("device").is_in(known.implode())))
+    members = _members(devices)
     told = own.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
     silent = _silent(members, told, matches)
     told = told.drop("in_doubt")
@@ -44,13 +43,16 @@ def _members(devices: pl.DataFrame) -> pl.DataFrame:
 
 
 def _silent(members: pl.DataFrame, told: pl.DataFrame, matches: Matches) -> pl.DataFrame:
-    """Profiles beside what mates of one kind say of a registration at most, where they have no verdict of their own."""
+    """Profiles beside what mates of one kind say of a registration, where they have no verdict of their own with it.
+
+    Of mates with a hash the most telling counts, of those without one what speaks against it.
+    """
+    against = ~pl.col("by_hash") & (pl.col("verdict") != Verdict.SAME)
     said = (
         told.filter(~pl.col("in_doubt"))
-        .with_columns(rank=_rank())
-        .sort("rank", "score", "evidence", descending=[False, True, False])
+        .sort(against, _rank(), "score", "evidence", descending=[True, False, True, False])
         .unique([*_PLACE, "by_hash"], keep="first")
-        .drop("profile", "has_hash", "in_doubt", "rank")
+        .drop("profile", "has_hash", "in_doubt")
     )
     known = matches.registered.select("profile", "record")
     sure = members.filter(~pl.col("in_doubt")).drop("in_doubt")
@@ -94,7 +96,7 @@ def claims_on_bare(told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
     """
     same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
     claiming = devices.filter(pl.col("has_hash") & pl.col("device").is_in(same["device"].implode()))
-    hashed = claiming.select("device", own="tenant_id").unique()
+    hashed = claiming.select("device", own="tenant_id")
     found = same.group_by(*_PLACE, "tenant_id").agg(pl.col("by_hash").any())
     return (
         found.join(hashed, on="device", how="inner")

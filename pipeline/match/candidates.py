@@ -48,8 +48,6 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of some holders of a key with others, and those of ours that stand in a crowd."""
-    if ours.is_empty() or theirs.is_empty():
-        return ours.select("left", right="left").clear(), ours.with_columns(holders=pl.lit(0, pl.UInt32)).clear()
     counted = ours.group_by("key").len("ours").join(theirs.group_by("key").len("holders"), on="key", how="inner")
     counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
     crowded = counted.filter(pl.col("pairs") > _most_of_one(counted["pairs"])).select("key", "holders")

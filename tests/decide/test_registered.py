@@ -28,6 +28,10 @@ OF_SERIAL = record(tpm_ek_id="a", **SERIAL)
 MATE = TORN | {"product_id": "pr"}
 OF_PRODUCT_ID = record(tpm_ek_id="b", serial_number="sy", manufacturer="HP", product_id="pr")
 BY_PRODUCT_ID = PKID | {"product_id": "pr"}
+# A device, and rows without a hash of which only the second is the same as it, and both as each other.
+HASHED = record(tpm_ek_id="a", serial_number="sy", manufacturer="HP", model="m")
+PRODUCT_ID = BY_PRODUCT_ID
+CHAINED = BY_PRODUCT_ID | {"serial_number": "sy", "manufacturer": "HP", "model": "m"}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,21 @@ BY_PRODUCT_ID = PKID | {"product_id": "pr"}
             [BY_PRODUCT_ID],
             [set(), AMBIGUOUS, ALREADY],
         ),
+        # Mates without a hash that disagree say nothing to it, and to each other what speaks against.
+        (
+            [HASHED, PRODUCT_ID, CHAINED],
+            "ttt",
+            [BY_PRODUCT_ID | SERIAL],
+            [set(), ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE],
+        ),
+        (
+            [HASHED, PRODUCT_ID, CHAINED, CHAINED | {"product_id": None}],
+            "tttt",
+            [BY_PRODUCT_ID | SERIAL],
+            [set(), ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE, AMBIGUOUS | DUPLICATE],
+        ),
+        # What a row with a hash says of the registration is asked of each of two devices.
+        ([A, B, TUPLE | {"product_id": "pa"}], "ttt", [PKID], [AMBIGUOUS, AMBIGUOUS, AMBIGUOUS | DUPLICATE]),
         # Two devices of its tenant dispute a registration, and no row of another tenant.
         ([A, A, B], "tut", [PKID], [AMBIGUOUS | CLAIMS, CLAIMS | OTHER, AMBIGUOUS]),
         # Two that it is probably the same as are not two that it is.
@@ -72,6 +91,18 @@ BY_PRODUCT_ID = PKID | {"product_id": "pr"}
 )
 def test_what_mates_say_of_registrations(records, tenants, registrations, expected):
     assert decided(records, list(tenants), registrations)[1] == expected
+
+
+def test_a_device_without_a_hash_is_no_rival_of_one_that_has_it():
+    decisions, codes = decided([NAMELESS, TUPLE | SERIAL], None, [TORN])
+    assert codes == [ALREADY, ALREADY]
+    assert decisions["met_rows"].to_list() == [None, None]
+
+
+def test_a_row_in_doubt_hears_nothing_of_registrations():
+    decisions, codes = decided([A, PKID, TORN], None, [BOARD])
+    assert codes == [ALREADY, AMBIGUOUS, AMBIGUOUS]
+    assert decisions["matched_device_id"].to_list() == ["device-0", None, None]
 
 
 def test_of_mates_that_say_as_much_the_first_by_text_is_heard():

@@ -306,8 +306,8 @@ def test_no_row_is_damage_of_what_has_ended():
 
 def test_contents_are_numbered_by_their_first_rows():
     first, second = record(tpm_ek_id="a"), record(tpm_ek_id="b")
-    rows = match(batch([first, second, first, second]), NoRecords()).profiles
-    assert rows["profile"].to_list() == [0, 1, 0, 1]
+    rows = match(batch([first, second, second, first]), NoRecords()).profiles
+    assert rows["profile"].to_list() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("eligible", [[True, True, True], [False, True, True], [False, False, True], [False] * 3])
