@@ -29,7 +29,7 @@ def pointing(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """
     own = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
     members = _members(devices)
-    told = own.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
+    told = _told(own, members)
     silent = _silent(members, told, matches)
     told = told.drop("in_doubt")
     plain = _from_mates(silent)
@@ -40,6 +40,10 @@ def pointing(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
 def _members(devices: pl.DataFrame) -> pl.DataFrame:
     """The profiles of devices: one row for both, since what is the same as nothing may be several devices."""
     return devices.select("profile", "device", "has_hash", "in_doubt").unique()
+
+
+def _told(verdicts: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    return verdicts.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
 
 
 def _silent(members: pl.DataFrame, told: pl.DataFrame, matches: Matches) -> pl.DataFrame:
@@ -163,8 +167,7 @@ def _likenesses(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     if own.is_empty():
         return own
     members = _members(devices)
-    told = own.join(members, on="profile", how="inner").with_columns(by_hash="has_hash")
-    taken = _from_mates(_silent(members, told, matches))
+    taken = _from_mates(_silent(members, _told(own, members), matches))
     return pl.concat([own, taken.select(own.columns)])
 
 

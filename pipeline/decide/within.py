@@ -61,13 +61,12 @@ def conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     first = edges.sort("score", "conflict_evidence", descending=[True, False])
     of_group = first.unique("group", keep="first").select("group", own="conflict_evidence")
     of_device = first.filter("left_hash").unique("device", keep="first")
-    found = (
+    return (
         devices.select("row", "group", "device")
         .join(of_group, on="group", how="left", validate="m:1")
         .join(of_device.select("device", "conflict_evidence"), on="device", how="left", validate="m:1")
+        .select("row", conflict_evidence=pl.coalesce("own", "conflict_evidence"))
     )
-    evidence = pl.coalesce("own", "conflict_evidence")
-    return found.filter(evidence.is_not_null()).select("row", conflict_evidence=evidence)
 
 
 def conflict_edges(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from tests.decide.test_decide import (
     OTHER,
     PKID,
     PROBABLE,
+    SWAPPED,
     TUPLE,
     A,
     B,
@@ -30,7 +31,7 @@ OF_PRODUCT_ID = record(tpm_ek_id="b", serial_number="sy", manufacturer="HP", pro
 BY_PRODUCT_ID = PKID | {"product_id": "pr"}
 # A device, and rows without a hash of which only the second is the same as it, and both as each other.
 HASHED = record(tpm_ek_id="a", serial_number="sy", manufacturer="HP", model="m")
-PRODUCT_ID = BY_PRODUCT_ID
+PRODUCT_ID, BY_PR = BY_PRODUCT_ID, {"product_id": "pr"}
 CHAINED = BY_PRODUCT_ID | {"serial_number": "sy", "manufacturer": "HP", "model": "m"}
 
 
@@ -81,6 +82,13 @@ CHAINED = BY_PRODUCT_ID | {"serial_number": "sy", "manufacturer": "HP", "model":
             [BY_PRODUCT_ID | SERIAL],
             [set(), ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE, AMBIGUOUS | DUPLICATE],
         ),
+        # What a mate with a hash says is heard before what one without says.
+        (
+            [HASHED | BY_PR, PRODUCT_ID, CHAINED | {"product_id": None}],
+            "ttt",
+            [BY_PRODUCT_ID | SERIAL],
+            [AMBIGUOUS, ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE],
+        ),
         # What a row with a hash says of the registration is asked of each of two devices.
         ([A, B, TUPLE | {"product_id": "pa"}], "ttt", [PKID], [AMBIGUOUS, AMBIGUOUS, AMBIGUOUS | DUPLICATE]),
         # Two devices of its tenant dispute a registration, and no row of another tenant.
@@ -114,11 +122,13 @@ def test_of_mates_that_say_as_much_the_first_by_text_is_heard():
         assert "same TPM key and serial number" not in decisions["evidence"][2]
 
 
-def test_a_mate_with_a_hash_is_heard_before_one_without():
-    registered = A | {"product_id": "pb"}
-    typed = [PKID, TUPLE]
-    decisions, _ = decided([A, *typed], None, [registered])
-    assert "same TPM key" in decisions["evidence"][1]
+def test_registrations_are_named_by_verdict_then_id_and_once():
+    decisions, _ = decided([A], None, [SWAPPED, A, A | {"model": None}, SWAPPED | {"model": None}])
+    named = [told.split(",")[0] for told in decisions["evidence"][0].split(" | ")]
+    assert named == [f"registered device device-{at}" for at in (1, 2, 0, 3)]
+    alone = record(serial_number="sa", manufacturer="HP")
+    decisions, _ = decided([alone] * 3, None, [A])
+    assert [told.count("registered device device-0") for told in decisions["evidence"]] == [1, 1, 1]
 
 
 def test_the_first_of_several_donors_is_named():

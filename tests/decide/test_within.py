@@ -48,3 +48,9 @@ def test_rows_of_a_content_that_says_too_little_are_not_each_other():
     decisions, codes = decided([alone, alone])
     assert codes == [AMBIGUOUS] * 2
     assert decisions["met_rows"].to_list() == [[1], [0]]
+
+
+def test_rows_that_are_probably_the_same_decide_nothing_of_each_other():
+    decisions, codes = decided([A, TUPLE | {"product_id": "px"}])
+    assert codes == [set(), set()]
+    assert decisions["met_rows"].to_list() == [None, None]
