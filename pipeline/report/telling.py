@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from schemas.reasons import CATALOGUE, CORRECTABLE, OF_WHOLE_FILE, REASON_CODES, Outcome, Owner
+from schemas.reasons import CATALOGUE, CORRECTABLE, REASON_CODES, SENT_WHOLE, Outcome, Owner
 from schemas.run import Counts, RowCounts
 
 WHO = ("partner", "customer", "operator", "nobody")
@@ -38,7 +38,7 @@ def who(code: str) -> str:
     return "nobody" if reason.nothing_to_do else reason.owner.value
 
 
-_TO_SETTLE = [code for code in REASON_CODES if who(code) == "partner" and code not in {*CORRECTABLE, *OF_WHOLE_FILE}]
+_TO_SETTLE = [code for code in REASON_CODES if who(code) == "partner" and code not in {*CORRECTABLE, *SENT_WHOLE}]
 """Reasons for which a partner has to do something else than to send the row, which waits for it, or its file anew."""
 
 
