@@ -216,7 +216,7 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
         matched_row=pl.coalesce(kept_row, pl.when(at_odds).then(pl.col("met_rows").list.first())),
         met_rows="met_rows",
         evidence=_evidence(),
-        learnable=pl.when(same & here & pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),
+        learnable=pl.when(pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),
     )
 
 

@@ -199,6 +199,20 @@ def test_a_registration_without_a_hash_learns_one(records, tenants, registration
     assert decisions["learns_device_id"].to_list() == learns
 
 
+@pytest.mark.parametrize(
+    ("records", "registrations", "matched"),
+    [
+        ([A, B], [PKID], [1, 0]),
+        ([A, B, PKID], [], [None, None, 0]),
+        ([A, SWAPPED], [], [1, 0]),
+        ([A, PKID], [B], [None, 0]),
+        ([A, PKID], [A], [None, 0]),
+    ],
+)
+def test_who_is_at_odds_points_at_the_nearest(records, registrations, matched):
+    assert decided(records, None, registrations)[0]["matched_row"].to_list() == matched
+
+
 def test_the_latest_capture_is_learned():
     moments = [datetime(2025, 1, day, tzinfo=UTC) for day in (1, 3, 2)]
     decisions, _ = decided([A, A | {"disk_serials": ["d"]}, A], None, [PKID], captured_at=moments)
