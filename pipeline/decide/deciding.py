@@ -138,8 +138,8 @@ def _repaired(rows: pl.DataFrame, decided: pl.DataFrame, matches: Matches) -> pl
     return (
         rows_of.join(own, on="row", how="inner", validate="m:1")
         .filter(pl.col("reason").is_null() & (pl.col("tenant_id") == pl.col("own_tenant")))
-        .sort("row", "ended_in", "device_id", descending=[False, True, False])
-        .unique("row", keep="first", maintain_order=True)
+        .sort("ended_in", "device_id", descending=[True, False])
+        .unique("row", keep="first")
         .select("row", old_device_id="device_id", old_evidence=told)
     )
 
@@ -159,11 +159,16 @@ def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     found = (
         devices.select("row", "profile", "tenant_id", "has_hash", "in_doubt")
         .join(rivals(told, claims, devices), on="row", how="left", maintain_order="left", validate="1:1")
-        .with_columns(rival=pl.col("elsewhere").is_not_null())
         .join(duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
         .join(conflicts(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
         .join(registrations(told, devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
         .join(warnings(met, matches), on="profile", how="left", maintain_order="left", validate="m:1")
+        .with_columns(
+            rival=pl.col("elsewhere").is_not_null(),
+            two_tenants=pl.col("other_claim").is_not_null(),
+            contradicted=pl.col("conflict_evidence").is_not_null(),
+            in_crowd=pl.col("crowd_evidence").is_not_null(),
+        )
     )
     named = met_rows(devices, found, told, claims, matches)
     return found.join(named, on="row", how="left", maintain_order="left", validate="1:1")
@@ -186,20 +191,18 @@ def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
 
 def _codes(found: pl.DataFrame) -> pl.DataFrame:
     """One row a device row: its match codes, what it matched, and the evidence in words."""
-    contradicted, in_crowd = pl.col("contradicted").fill_null(value=False), pl.col("in_crowd").fill_null(value=False)
-    unsettled = (pl.col("registrations") > 1).fill_null(value=False) | pl.col("in_doubt") | pl.col("rival")
+    # Where no registration is met, its columns are null, and so is what follows from them, which counts as no.
+    unsettled = (pl.col("registrations") > 1) | pl.col("in_doubt") | pl.col("rival")
     same = (pl.col("verdict") == Verdict.SAME) & ~unsettled
-    here = (pl.col("registered_tenant") == pl.col("tenant_id")).fill_null(value=False)
+    here = pl.col("registered_tenant").eq_missing(pl.col("tenant_id"))
     by_customer = pl.col("registered_via").is_in(CUSTOMER_PORTALS).fill_null(value=False)
-    claimed = pl.col("two_tenants").fill_null(value=False)
-    ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | contradicted | in_crowd
+    ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | pl.col("contradicted") | pl.col("in_crowd")
     # Without a hash, the same as a device and as a registration that is another one: it repeats neither.
-    elsewhere = pl.col("elsewhere").fill_null(value=False)
-    kept_row = pl.when(pl.col("has_hash") | ~elsewhere).then("kept_row")
-    at_odds = pl.col("in_doubt") | pl.col("rival") | contradicted | claimed
+    kept_row = pl.when(~pl.col("has_hash") & pl.col("elsewhere")).then(None).otherwise("kept_row")
+    at_odds = pl.col("in_doubt") | pl.col("rival") | pl.col("contradicted") | pl.col("two_tenants")
     return found.select(
         "row",
-        CONFLICTING_CLAIMS=claimed,
+        CONFLICTING_CLAIMS="two_tenants",
         DUPLICATE_IN_BATCH=kept_row.is_not_null(),
         REGISTERED_OTHER_TENANT=same & ~here,
         REGISTERED_BY_CUSTOMER=same & here & by_customer,
@@ -213,7 +216,7 @@ def _codes(found: pl.DataFrame) -> pl.DataFrame:
         matched_row=pl.coalesce(kept_row, pl.when(at_odds).then(pl.col("met_rows").list.first())),
         met_rows="met_rows",
         evidence=_evidence(),
-        learnable=pl.when(same & here & pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),
+        learnable=pl.when(pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),
     )
 
 

@@ -28,36 +28,45 @@ def pointing(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
         profile, and `by_hash`: a row with a hash said so.
     """
     own = matches.registered.filter(pl.col("verdict").is_in(list(_POINTING)))
-    known = devices.filter(pl.col("profile").is_in(own["profile"].implode()))["device"]
-    members = (
-        devices.filter(pl.col("device").is_in(known.implode()))
-        .select("profile", "device", "has_hash", "in_doubt")
-        .unique()
-    )
-    told = own.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
-    sure = members.filter(~pl.col("in_doubt")).drop("in_doubt")
-    said = (
-        told.filter(~pl.col("in_doubt"))
-        .with_columns(rank=_rank())
-        .sort(
-            "device",
-            "record",
-            "by_hash",
-            "rank",
-            "score",
-            "profile",
-            descending=[False, False, True, False, True, False],
-        )
-        .unique([*_PLACE, "by_hash"], keep="first", maintain_order=True)
-        .drop("profile", "has_hash", "in_doubt", "rank")
-    )
+    members = _members(devices)
+    told = _told(own, members)
+    silent = _silent(members, told, matches)
     told = told.drop("in_doubt")
-    known_pairs = matches.registered.select("profile", "record")
-    silent = sure.join(said, on="device", how="inner").join(known_pairs, on=["profile", "record"], how="anti")
-    plain = silent.filter(pl.col("by_hash") | ~pl.col("has_hash")).sort("by_hash", descending=True, maintain_order=True)
-    plain = plain.unique(["profile", *_PLACE], keep="first", maintain_order=True)
+    plain = _from_mates(silent)
     told = pl.concat([told, plain.select(told.columns)])
     return pl.concat([told, _by_rows_without_hash(silent, told, devices).select(told.columns)])
+
+
+def _members(devices: pl.DataFrame) -> pl.DataFrame:
+    """The profiles of devices: one row for both, since what is the same as nothing may be several devices."""
+    return devices.select("profile", "device", "has_hash", "in_doubt").unique()
+
+
+def _told(verdicts: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    return verdicts.join(members, on="profile", how="left").with_columns(by_hash="has_hash")
+
+
+def _silent(members: pl.DataFrame, told: pl.DataFrame, matches: Matches) -> pl.DataFrame:
+    """Profiles beside what mates of one kind say of a registration, where they have no verdict of their own with it.
+
+    Of mates with a hash the most telling counts, of those without one what speaks against it.
+    """
+    against = ~pl.col("by_hash") & (pl.col("verdict") != Verdict.SAME)
+    said = (
+        told.filter(~pl.col("in_doubt"))
+        .sort(against, _rank(), "score", "evidence", descending=[True, False, True, False])
+        .unique([*_PLACE, "by_hash"], keep="first")
+        .drop("profile", "has_hash", "in_doubt")
+    )
+    known = matches.registered.select("profile", "record")
+    sure = members.filter(~pl.col("in_doubt")).drop("in_doubt")
+    return sure.join(said, on="device", how="inner").join(known, on=["profile", "record"], how="anti")
+
+
+def _from_mates(silent: pl.DataFrame) -> pl.DataFrame:
+    """What profiles take over: from mates with a hash, and those without one also from their like."""
+    plain = silent.filter(pl.col("by_hash") | ~pl.col("has_hash")).sort("by_hash", descending=True)
+    return plain.unique(["profile", *_PLACE], keep="first")
 
 
 def _by_rows_without_hash(silent: pl.DataFrame, told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
@@ -65,24 +74,17 @@ def _by_rows_without_hash(silent: pl.DataFrame, told: pl.DataFrame, devices: pl.
 
     Only where no row with a hash says anything, since a row without one never sends a row with one to review.
     """
-    asked = silent.filter(pl.col("has_hash") & ~pl.col("by_hash"))
+    asked = silent.filter("has_hash")
     if asked.is_empty():
         return asked
     spoken = told.filter(pl.col("has_hash"))["device"]
     asked = asked.filter(~pl.col("device").is_in(spoken.implode()))
     alone = asked.group_by("device").agg(pl.col("record").n_unique()).filter(pl.col("record") == 1)
-    claims = claims_on_bare(told, devices).filter(pl.col("own_tenant")).unique(_PLACE)
-    rivals = (
-        asked.select("device", "record")
-        .unique()
-        .join(claims.select("record", rival="device"), on="record", how="inner")
-        .filter(pl.col("rival") != pl.col("device"))
-    )
-    return asked.filter(
-        (pl.col("verdict") == Verdict.SAME)
-        & ~pl.col("registered_has_hash")
-        & pl.col("device").is_in(alone["device"].implode())
-    ).join(rivals, on=list(_PLACE), how="anti")
+    claims = claims_on_bare(told, devices).filter("own_tenant").select("record", rival="device")
+    rivals = asked.join(claims, on="record", how="inner").filter(pl.col("rival") != pl.col("device"))
+    # With a hash the registration would be another device, and the mate in doubt.
+    same = asked.filter((pl.col("verdict") == Verdict.SAME) & pl.col("device").is_in(alone["device"].implode()))
+    return same.join(rivals, on=list(_PLACE), how="anti")
 
 
 def claims_on_bare(told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
@@ -98,12 +100,12 @@ def claims_on_bare(told: pl.DataFrame, devices: pl.DataFrame) -> pl.DataFrame:
     """
     same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
     claiming = devices.filter(pl.col("has_hash") & pl.col("device").is_in(same["device"].implode()))
-    hashed = claiming.select("device", "tenant_id").unique()
-    found = same.group_by(_PLACE).agg(pl.col("by_hash").any(), pl.col("tenant_id").first())
-    found = found.join(hashed.select("device").unique(), on="device", how="semi")
-    own = hashed.select("device", "tenant_id", own_tenant=pl.lit(value=True))
-    return found.join(own, on=["device", "tenant_id"], how="left", validate="m:1").select(
-        *_PLACE, "by_hash", pl.col("own_tenant").fill_null(value=False)
+    hashed = claiming.select("device", own="tenant_id")
+    found = same.group_by(*_PLACE, "tenant_id").agg(pl.col("by_hash").any())
+    return (
+        found.join(hashed, on="device", how="inner")
+        .group_by(*_PLACE, "by_hash")
+        .agg(own_tenant=(pl.col("own") == pl.col("tenant_id")).any())
     )
 
 
@@ -114,12 +116,15 @@ def rivals(told: pl.DataFrame, claims: pl.DataFrame, devices: pl.DataFrame) -> p
         One row a row: `row`, and `elsewhere`: no row with a hash says that the registration is the row's own device, so
         that it is another one.
     """
-    counts = claims.filter("own_tenant").group_by("record").agg(devices=pl.len(), by_hash=pl.col("by_hash").sum())
-    same = told.filter((pl.col("verdict") == Verdict.SAME) & ~pl.col("registered_has_hash"))
+    own = claims.filter("own_tenant").select(
+        *_PLACE,
+        claimed="by_hash",
+        devices=pl.len().over("record"),
+        by_hash=pl.col("by_hash").sum().over("record"),
+    )
     disputed = (
-        same.select("profile", "device", "record", "has_hash", registered_tenant="tenant_id")
-        .join(claims.filter("own_tenant").select(*_PLACE, claimed="by_hash"), on=list(_PLACE), how="inner")
-        .join(counts, on="record", how="inner", validate="m:1")
+        told.select("profile", *_PLACE, "has_hash", registered_tenant="tenant_id")
+        .join(own, on=list(_PLACE), how="inner")
         .filter(pl.when("has_hash").then(pl.col("by_hash") > 1).otherwise(pl.col("devices") > 1))
     )
     return (
@@ -145,14 +150,14 @@ def registrations(told: pl.DataFrame, devices: pl.DataFrame, matches: Matches) -
         pl.concat([told.drop("device", "has_hash", "by_hash"), probable])
         .with_columns(rank=_rank(), told=evidence)
         .sort("profile", "rank", "device_id")
-        .group_by("profile", maintain_order=True)
+        .group_by("profile")
         .agg(
-            pl.col("verdict", "device_id", "registered_via", "registered_has_hash").first(),
+            pl.col("verdict", "device_id", "tenant_id", "registered_via", "registered_has_hash").first(),
             *met(pl.col("device_id")),
-            registered_tenant=pl.col("tenant_id").first(),
             registrations=pl.col("device_id").filter(pl.col("verdict") != Verdict.PROBABLE).n_unique(),
             registered_evidence=pl.col("told").unique(maintain_order=True).head(MOST_NAMED).str.join(" | "),
         )
+        .rename({"tenant_id": "registered_tenant"})
     )
 
 
@@ -161,16 +166,8 @@ def _likenesses(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     own = matches.registered.filter(pl.col("verdict") == Verdict.PROBABLE)
     if own.is_empty():
         return own
-    members = devices.filter(~pl.col("in_doubt")).select("profile", "device", "has_hash").unique()
-    said = own.join(members.rename({"has_hash": "by_hash"}), on="profile", how="inner").sort("profile", "record")
-    said = said.unique([*_PLACE, "by_hash"], keep="first", maintain_order=True).drop("profile")
-    taken = (
-        members.join(said, on="device", how="inner")
-        .filter(pl.col("by_hash") | ~pl.col("has_hash"))
-        .join(matches.registered.select("profile", "record"), on=["profile", "record"], how="anti")
-        .sort("profile", "record", "by_hash", descending=[False, False, True])
-        .unique(["profile", "record"], keep="first", maintain_order=True)
-    )
+    members = _members(devices)
+    taken = _from_mates(_silent(members, _told(own, members), matches))
     return pl.concat([own, taken.select(own.columns)])
 
 
@@ -183,21 +180,17 @@ def warnings(profiles: pl.Series, matches: Matches) -> pl.DataFrame:
     within = matches.within.filter(pl.col("verdict") == Verdict.COLLIDING)
     against = matches.registered.filter(pl.col("verdict") == Verdict.COLLIDING)
     told_apart = matches.crowded.filter("told_apart")
-    colliding = pl.concat([within["left"], within["right"], against["profile"], told_apart["profile"]]).unique()
+    colliding = pl.concat([within["left"], within["right"], against["profile"], told_apart["profile"]])
     donors = (
         matches.registered.filter(pl.col("same_disk") & pl.col("verdict").is_in([Verdict.DIFFERENT, Verdict.COLLIDING]))
-        .sort("profile", "device_id")
-        .group_by("profile", maintain_order=True)
-        .agg(donor=pl.col("device_id").first())
+        .group_by("profile")
+        .agg(donor=pl.col("device_id").min())
         .with_columns(donor_evidence=pl.format("carries the disk of registered device {}", "donor"))
     )
     crowds = (
         matches.crowded.filter(~pl.col("told_apart"))
-        .group_by("profile", maintain_order=True)
-        .agg(
-            in_crowd=pl.lit(value=True),
-            crowd_evidence=pl.format("{} records share its {}", "holders", "key").first(),
-        )
+        .group_by("profile")
+        .agg(crowd_evidence=pl.format("{} records share its {}", "holders", "key").first())
     )
     return (
         profiles.to_frame("profile")

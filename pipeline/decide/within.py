@@ -12,37 +12,29 @@ def duplicates(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """Rows of a device that stands in the batch more than once.
 
     At most one row of a device and tenant is kept: hash before product ID before tuple, then the latest capture, then
-    the first by file and line. `kept_row` is null for it, and for rows of which nobody knows what device they are.
+    the first by file and line. `kept_row` is null for it, and for rows of which nobody knows what device they are;
+    `other_claim`, the first row of another tenant's, where the device is no other tenant's.
     """
     several = devices.filter(pl.col("device").is_in(repeated(devices["device"]).implode()))
-    ranked = several.with_columns(rank=pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)).sort(
-        "device",
-        "tenant_id",
-        "in_doubt",
-        "rank",
-        "captured_at",
-        "row",
-        descending=[False, False, False, False, True, False],
-        nulls_last=True,
+    rank = pl.col("identity").replace_strict(_IDENTITY_RANK, return_dtype=pl.UInt8)
+    ranked = several.sort(
+        "in_doubt", rank, "captured_at", "row", descending=[False, False, True, False], nulls_last=True
     )
-    kept = ranked.unique(["device", "tenant_id"], keep="first", maintain_order=True).select(
-        "device", "tenant_id", first_row="row"
-    )
+    kept = ranked.unique(["device", "tenant_id"], keep="first").select("device", "tenant_id", first_row="row")
     contested = kept.filter(pl.col("device").is_in(repeated(kept["device"]).implode()))
     claims = contested.group_by("device").agg(
-        claims=pl.len(), first_claim=pl.col("first_row").min(), next_claim=pl.col("first_row").bottom_k(2).max()
+        first_claim=pl.col("first_row").min(), next_claim=pl.col("first_row").bottom_k(2).max()
     )
     joined = ranked.join(kept, on=["device", "tenant_id"], how="left", maintain_order="left", validate="m:1").join(
         claims, on="device", how="left", maintain_order="left", validate="m:1"
     )
-    first, two_tenants = pl.col("first_row"), pl.col("claims").is_not_null()
-    other_claim = pl.when(pl.col("first_claim") == first).then("next_claim").otherwise("first_claim")
+    first = pl.col("first_row")
     told = joined.with_columns(
-        two_tenants=two_tenants,
         kept_row=pl.when((pl.col("row") != first) & ~pl.col("in_doubt")).then(first),
-    ).with_columns(met_row=pl.coalesce("kept_row", pl.when(two_tenants).then(other_claim)))
+        other_claim=pl.when(pl.col("first_claim") == first).then("next_claim").otherwise("first_claim"),
+    ).with_columns(met_row=pl.coalesce("kept_row", "other_claim"))
     return told.join(_met(told, matches), on="row", how="left", maintain_order="left", validate="1:1").select(
-        "row", "two_tenants", "kept_row", "met_row", "met_evidence"
+        "row", "other_claim", "kept_row", "met_row", "met_evidence"
     )
 
 
@@ -64,23 +56,16 @@ def conflicts(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     All rows of such a device go to review: registering one of them would choose between two truths. A row without a
     hash harms only rows without one, those of its own group.
     """
-    edges = conflict_edges(devices, matches)
-    if edges.is_empty():
-        words = pl.lit(None, pl.String)
-        return devices.clear().select("row", contradicted=pl.lit(value=True), conflict_evidence=words)
-    edges = edges.sort("score", "left", "right", descending=[True, False, False])
     told = pl.format("in this delivery, {}: {}", "verdict", "evidence")
-    first = edges.select("group", "device", "left_hash", conflict_evidence=told)
-    of_group = first.unique("group", keep="first", maintain_order=True).select("group", own="conflict_evidence")
-    of_device = first.filter("left_hash").unique("device", keep="first", maintain_order=True)
-    found = (
+    edges = conflict_edges(devices, matches).select("group", "device", "left_hash", "score", conflict_evidence=told)
+    first = edges.sort("score", "conflict_evidence", descending=[True, False])
+    of_group = first.unique("group", keep="first").select("group", own="conflict_evidence")
+    of_device = first.filter("left_hash").unique("device", keep="first")
+    return (
         devices.select("row", "group", "device")
         .join(of_group, on="group", how="left", validate="m:1")
         .join(of_device.select("device", "conflict_evidence"), on="device", how="left", validate="m:1")
-    )
-    evidence = pl.coalesce("own", "conflict_evidence")
-    return found.filter(evidence.is_not_null()).select(
-        "row", contradicted=pl.lit(value=True), conflict_evidence=evidence
+        .select("row", conflict_evidence=pl.coalesce("own", "conflict_evidence"))
     )
 
 
@@ -91,16 +76,13 @@ def conflict_edges(devices: pl.DataFrame, matches: Matches) -> pl.DataFrame:
         `group`, `device` and `left_hash` of the harmed, `right`, and the `verdict`, `score` and `evidence`.
     """
     found = matches.within.filter(pl.col("verdict").is_in(CONFLICTING))
-    if found.is_empty():
-        nobody = devices.clear().select("group", "device", left_hash="has_hash", right="profile")
-        return pl.concat([nobody, found.select("verdict", "score", "evidence")], how="horizontal")
     turned = found.select(pl.col("right").alias("left"), pl.col("left").alias("right"), "score", "evidence", "verdict")
-    sides = pl.concat([found.select(turned.columns), turned.filter(pl.col("left") != pl.col("right"))])
+    sides = pl.concat([found.select(turned.columns), turned])
     involved = devices.filter(pl.col("profile").is_in(sides["left"].implode()))
-    kinds = involved.select("profile", "has_hash").unique()
-    harmed = involved.select(left="profile", group="group", device="device", left_hash="has_hash").unique()
+    harmed = involved.select("group", "device", left="profile", left_hash="has_hash").unique()
+    kinds = harmed.unique("left").select(right="left", right_hash="left_hash")
     return (
-        sides.join(kinds.select(right="profile", right_hash="has_hash"), on="right", how="left", validate="m:1")
+        sides.join(kinds, on="right", how="left", validate="m:1")
         .join(harmed, on="left", how="left")
         .filter(~pl.col("left_hash") | pl.col("right_hash"))
     )

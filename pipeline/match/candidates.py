@@ -36,8 +36,8 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     pairs, crowds = [], []
     for key in STRONG_KEYS:
-        shared = arrays.repeated(records[key].drop_nulls())
-        holders = _holders(records, key, "has_hash").filter(pl.col("key").is_in(shared.implode()))
+        holders = _holders(records, key, "has_hash")
+        holders = holders.filter(pl.col("key").is_in(arrays.repeated(holders["key"]).implode()))
         hashed, bare = holders.filter("has_hash"), holders.filter(~pl.col("has_hash"))
         for ours, theirs in ((hashed.clear() if key == "product_id_key" else hashed, hashed), (bare, holders)):
             made, crowd = _pairs(ours, theirs)
@@ -48,8 +48,6 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of some holders of a key with others, and those of ours that stand in a crowd."""
-    if ours.is_empty() or theirs.is_empty():
-        return ours.select("left", right="left").clear(), ours.with_columns(holders=pl.lit(0, pl.UInt32)).clear()
     counted = ours.group_by("key").len("ours").join(theirs.group_by("key").len("holders"), on="key", how="inner")
     counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
     crowded = counted.filter(pl.col("pairs") > _most_of_one(counted["pairs"])).select("key", "holders")
@@ -82,9 +80,8 @@ def pairs_against(
         ours = own.join(found, on="key", how="semi")
         counted = ours.group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
         is_disk = name == "disk_keys"
-        made = pl.col("ours").cast(pl.UInt64) * pl.col("holders")
-        counted = counted.with_columns(pairs=made)
-        too_many = (pl.col("holders") > JUNK) if is_disk else (made > _most_of_one(counted["pairs"]))
+        counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
+        too_many = pl.col("holders") > JUNK if is_disk else pl.col("pairs") > _most_of_one(counted["pairs"])
         crowded = counted.filter(too_many).select("key", "holders")
         few = ours.join(crowded, on="key", how="anti").join(found, on="key", how="inner")
         pairs.append(few.select("left", right="record"))

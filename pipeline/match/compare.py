@@ -17,6 +17,9 @@ from schemas.matches import Verdict
 _PAIRS_AT_ONCE = 250_000
 """Pairs compared at once: their components side by side take some hundred MB."""
 
+_JUDGED_TYPES = {"verdict": pl.String, "score": pl.Float64, "same_disk": pl.Boolean, "evidence": pl.String}
+"""What is said of a pair."""
+
 EQUAL, UNEQUAL, ABSENT = "=", "≠", "·"
 
 # TPM key, UUID, serial and what follows, for two records that both have a hash. The first line that fits decides.
@@ -120,7 +123,7 @@ def compare(pairs: pl.DataFrame, left: Records, right: Records) -> pl.DataFrame:
         that differ), `same_disk` and `evidence` (a sentence of the components that agree and that differ).
     """
     parts = [_compare(pairs[at : at + _PAIRS_AT_ONCE], left, right) for at in range(0, pairs.height, _PAIRS_AT_ONCE)]
-    return pl.concat(parts) if parts else _compare(pairs, left, right)
+    return pl.concat(parts) if parts else pl.concat([pairs, pl.DataFrame(schema=_JUDGED_TYPES)], how="horizontal")
 
 
 def _compare(pairs: pl.DataFrame, left: Records, right: Records) -> pl.DataFrame:

@@ -36,26 +36,22 @@ def form_devices(
     edges = _edges(within, has_hash)
     alike = edges.filter(pl.col("left_hash") == pl.col("right_hash"))
     group = connected_components(len(has_hash), alike["left"], alike["right"])
-    claims = _claims(edges, group, registered, has_hash)
+    mixed = _mixed(edges)
+    claims = _claims(mixed, group, registered, has_hash)
     lookalikes = _lookalikes(within)
-    several = pl.concat(
-        [
-            claims.group_by("group").len().filter(pl.col("len") > 1)["group"],
-            _groups_of(lookalikes, edges, group),
-        ]
-    ).unique()
+    # A group that is the same as such a content is the same as several devices.
+    between = mixed.filter(pl.col("hashed").is_in(lookalikes.implode()))["bare"]
+    several = pl.concat([claims.group_by("group").len().filter(pl.col("len") > 1)["group"], group.gather(between)])
     one = claims.filter(pl.col("device").is_not_null() & ~pl.col("group").is_in(several.implode()))
     joined = _renamed(group, one["group"], one["device"])
     broken = _incomplete(alike.filter("left_hash"), group)
     disputed = _disputed(within, group, joined, has_hash)
     doubtful = group.is_in(pl.concat([several, disputed]).implode()) | joined.is_in(broken.implode())
-    same = within.filter(pl.col("verdict") == Verdict.SAME)
-    ends = pl.concat([same["left"], same["right"]]).unique()
-    sure = ends.filter(~ends.is_in(lookalikes.implode()))
+    alone = pl.int_range(len(has_hash), eager=True).is_in(lookalikes.implode())
     return rows.with_columns(
-        _first_rows(rows, group, sure).alias("group"),
+        _first_rows(rows, group, alone).alias("group"),
         # Whose device nobody can tell connects nothing: its rows are a device each.
-        _first_rows(rows, joined, sure.filter(~group.gather(sure).is_in(several.implode()))).alias("device"),
+        _first_rows(rows, joined, alone | group.is_in(several.implode())).alias("device"),
         has_hash=has_hash.gather(rows["profile"]),
         in_doubt=doubtful.gather(rows["profile"]),
     )
@@ -77,32 +73,27 @@ def _lookalikes(within: pl.DataFrame) -> pl.Series:
     return within.filter((pl.col("left") == pl.col("right")) & (pl.col("verdict") != Verdict.SAME))["left"]
 
 
-def _groups_of(lookalikes: pl.Series, edges: pl.DataFrame, group: pl.Series) -> pl.Series:
-    """Groups without a hash that are the same as such a content, and so as several devices."""
-    mixed = edges.filter(pl.col("left_hash") != pl.col("right_hash"))
-    sides = mixed.select(
+def _mixed(edges: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of which one side has no hash, `bare`, and the other has one, `hashed`."""
+    return edges.filter(pl.col("left_hash") != pl.col("right_hash")).select(
         bare=pl.when("left_hash").then("right").otherwise("left"),
         hashed=pl.when("left_hash").then("left").otherwise("right"),
     )
-    return group.gather(sides.filter(pl.col("hashed").is_in(lookalikes.implode()))["bare"])
 
 
-def _claims(edges: pl.DataFrame, group: pl.Series, registered: pl.DataFrame, has_hash: pl.Series) -> pl.DataFrame:
+def _claims(mixed: pl.DataFrame, group: pl.Series, registered: pl.DataFrame, has_hash: pl.Series) -> pl.DataFrame:
     """What groups without a hash are the same as: `group`, and either a `device` of the batch or a `registration`.
 
     A registration with a hash counts as a device, unless the group's device of the batch is the same as it.
     """
-    mixed = edges.filter(pl.col("left_hash") != pl.col("right_hash"))
-    bare = mixed.select(pl.when("left_hash").then("right").otherwise("left")).to_series()
-    hashed = mixed.select(pl.when("left_hash").then("left").otherwise("right")).to_series()
-    batch = pl.DataFrame({"group": group.gather(bare), "device": group.gather(hashed)}).unique()
+    batch = pl.DataFrame({"group": group.gather(mixed["bare"]), "device": group.gather(mixed["hashed"])}).unique()
     known = registered.filter((pl.col("verdict") == Verdict.SAME) & pl.col("registered_has_hash"))
     called = known.select(
         group.gather(known["profile"]).alias("label"),
         has_hash.gather(known["profile"]).alias("has_hash"),
         registration="device_id",
     ).unique()
-    of_devices = called.filter("has_hash").select(device="label", registration="registration")
+    of_devices = called.select(device="label", registration="registration")
     explained = batch.join(of_devices, on="device", how="inner").select("group", "registration")
     others = (
         called.filter(~pl.col("has_hash"))
@@ -122,12 +113,10 @@ def _renamed(labels: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
 
 def _incomplete(edges: pl.DataFrame, group: pl.Series) -> pl.Series:
     """Devices of which two contents have another verdict than "same" between them, or were never compared."""
-    labels = edges.select(group.gather(edges["left"]).alias("group"))
-    members = pl.concat([edges["left"], edges["right"]]).unique()
-    sizes = members.to_frame("member").select(group.gather(members).alias("group")).group_by("group").len("size")
-    found = labels.group_by("group").len("pairs").join(sizes, on="group", how="inner", validate="1:1")
-    size = pl.col("size").cast(pl.UInt64)
-    return found.filter(2 * pl.col("pairs").cast(pl.UInt64) < size * (size - 1))["group"]
+    members = pl.concat([edges["left"], edges["right"]])
+    counted = pl.DataFrame({"group": group.gather(members), "member": members}).group_by("group")
+    found = counted.agg(others=pl.len(), size=pl.col("member").n_unique().cast(pl.UInt64))
+    return found.filter(pl.col("others") < pl.col("size") * (pl.col("size") - 1))["group"]
 
 
 def _disputed(within: pl.DataFrame, group: pl.Series, joined: pl.Series, has_hash: pl.Series) -> pl.Series:
@@ -138,12 +127,16 @@ def _disputed(within: pl.DataFrame, group: pl.Series, joined: pl.Series, has_has
     alike = group.gather(inside["left"]) == group.gather(inside["right"])
     inside = inside.filter(alike | has_hash.gather(inside["left"]) | has_hash.gather(inside["right"]))
     sides = pl.concat([inside["left"], inside["right"]])
-    return group.gather(sides.filter(~has_hash.gather(sides))).unique()
+    return group.gather(sides.filter(~has_hash.gather(sides)))
 
 
-def _first_rows(rows: pl.DataFrame, labels: pl.Series, sure: pl.Series) -> pl.Series:
-    """The first row of each label, for profiles that are the same as themselves; the others' rows stand alone."""
-    placed = rows.with_row_index("at").filter(pl.col("profile").is_in(sure.implode()))
-    placed = placed.with_columns(label=labels.gather(placed["profile"]))
-    first = placed.select(pl.col("row").min().over("label"))["row"]
-    return rows["row"].clone().scatter(placed["at"], first)
+def _first_rows(rows: pl.DataFrame, labels: pl.Series, alone: pl.Series) -> pl.Series:
+    """The first row of each label; the rows of profiles that are the same as nothing, not even themselves, stand alone.
+
+    Rows ascend.
+    """
+    row, profile = rows["row"].to_numpy(), rows["profile"].to_numpy()
+    label = labels.to_numpy()[profile]
+    first = np.zeros(len(labels), row.dtype)
+    first[label[::-1]] = row[::-1]
+    return pl.Series(np.where(alone.to_numpy()[profile], row, first[label]))

@@ -17,7 +17,10 @@ class ExistingRecords(Protocol):
     """Existing device records as of one version. A record's position is its name within that version."""
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
-        """One row a record and key that it holds of these, which may repeat: `record` (UInt32) and `key` (Int64)."""
+        """One row a record and key that it holds of these: `record` (UInt32) and `key` (Int64).
+
+        Those wanted may repeat; none is null.
+        """
         ...
 
     def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:
@@ -25,7 +28,7 @@ class ExistingRecords(Protocol):
         ...
 
     def records(self, positions: pl.Series) -> pl.DataFrame:
-        """The records at these positions that were not removed.
+        """The records at these positions, which may repeat, that were not removed; each once.
 
         Their columns are `record`, `device_id`, `tenant_id`, `partner_id`, `registered_via` and those of
         `schemas.device.COMPONENT_TYPES`.

@@ -74,7 +74,7 @@ def match(devices: pl.DataFrame, existing: ExistingRecords, eligible: pl.Series 
 
 
 def _compare_ended(pairs: pl.DataFrame, profiles: _Profiles, existing: ExistingRecords) -> pl.DataFrame:
-    records = existing.ended_records(pairs["right"].unique()).with_row_index("at")
+    records = existing.ended_records(pairs["right"]).with_row_index("at")
     placed = pairs.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
     compared = compare(placed.select("left", "device_id", "tenant_id", "ended_in", right="at"), profiles, records)
     return compared.select("device_id", "tenant_id", "ended_in", "verdict", "evidence", profile="left")
@@ -121,7 +121,7 @@ def _first_alike(keys: pl.DataFrame, places: arrays.Ints, devices: pl.DataFrame)
 
 
 def _compare_registered(pairs: pl.DataFrame, profiles: _Profiles, existing: ExistingRecords) -> pl.DataFrame:
-    records = existing.records(pairs["right"].unique()).with_row_index("at")
+    records = existing.records(pairs["right"]).with_row_index("at")
     places = records.select("at", "record")
     placed = pairs.join(places, left_on="right", right_on="record", how="inner", validate="m:1")
     compared = compare(placed.select("left", right="at"), profiles, records)
@@ -148,25 +148,24 @@ def _compare_registered(pairs: pl.DataFrame, profiles: _Profiles, existing: Exis
 
 def _damaged(profiles: _Profiles, registered: pl.DataFrame, existing: ExistingRecords) -> pl.DataFrame:
     """Look-alikes of the serials of rows that have nothing else and matched nothing exactly."""
-    found = registered.filter(pl.col("verdict") != Verdict.DIFFERENT)["profile"]
-    by_serial = profiles.keys.select(
-        ~pl.col("has_hash") & pl.col("product_id_key").is_null() & pl.col("serial_key").is_not_null()
-    ).to_series()
-    places = arrays.distinct(by_serial.arg_true().filter(~by_serial.arg_true().is_in(found.implode())).to_numpy())
-    typed = profiles.components(places).with_columns(profile=pl.Series(places, dtype=pl.UInt32))
+    # These meet others by their serial number alone, which then says something.
+    by_serial = ~pl.col("has_hash") & pl.col("product_id_key").is_null() & pl.col("serial_key").is_not_null()
+    unmet = ~pl.col("profile").is_in(registered["profile"].implode())
+    asked = profiles.keys.with_row_index("profile").filter(by_serial & unmet)["profile"]
+    typed = profiles.components(asked.to_numpy()).with_columns(asked)
     nothing = registered.clear()
     if typed.is_empty():
         return nothing
     forms = damaged_forms(typed.select("manufacturer", "serial_number", left="profile"), existing)
     if forms.is_empty():
         return nothing
-    records = existing.records(forms["right"].unique())
+    records = existing.records(forms["right"])
     models = typed.select("profile", typed_model="model")
     serial_weight = next(feature.weight for feature in FEATURES if feature.component == "serial")
     pairs = forms.join(records, left_on="right", right_on="record", how="inner", validate="m:1")
     pairs = pairs.join(models, left_on="left", right_on="profile", how="left", validate="m:1")
-    other_model = (pl.col("typed_model") != pl.col("model")).fill_null(value=False)
-    return pairs.filter(~other_model).select(
+    other_model = pl.col("typed_model") != pl.col("model")
+    return pairs.remove(other_model).select(
         pl.col("left").alias("profile"),
         pl.col("right").alias("record"),
         "device_id",

@@ -10,6 +10,7 @@ import pytest
 import schemas.reasons
 from pipeline.cli.main import cli
 from pipeline.settings import ENVIRONMENT, settings_of
+from schemas.columns import TITLES
 from schemas.outcome import CARRIED_OUT_SETS, REJECTED_ROW
 from schemas.reasons import CATALOGUE, Family
 from schemas.registry import IMPORT_COLUMNS
@@ -113,6 +114,7 @@ def test_every_reason_is_whole():
         assert reason.sentence.endswith(".")
         assert reason.remedy.endswith(".")
         assert (reason.outcome is None) == (reason.family is Family.WARNING)
+        assert reason.field in {"", "*", *TITLES}
 
 
 def test_the_models_of_the_sets_are_strict():

@@ -18,7 +18,9 @@ from tests.oracles import matcher as oracle
 CUSTOMER = ("intune", "microsoft_365", "store")
 
 
-def decided(records, tenants=None, registrations=(), registered_tenant="t", via="partner_center", **columns):
+def decided(
+    records, tenants=None, registrations=(), registered_tenant="t", via="partner_center", ended=None, **columns
+):
     """Codes of each row, as sets."""
     rows = pl.DataFrame({"row": range(len(records))}, {"row": pl.UInt32}).with_columns(
         tenant_id=pl.Series(tenants or ["t"] * len(records), dtype=pl.String),
@@ -30,8 +32,8 @@ def decided(records, tenants=None, registrations=(), registered_tenant="t", via=
     )
     existing = NoRecords()
     if registrations:
-        existing = Registrations(list(registrations), registered_tenant)
-        existing.frame = existing.frame.with_columns(registered_via=pl.lit(via))
+        existing = Registrations(list(registrations), registered_tenant, ended=ended)
+        existing.frame = existing.frame.with_columns(registered_via=pl.lit(via, pl.String))
     decisions = decide(rows, pl.DataFrame(), match(batch(records), existing))
     codes = [name for name, dtype in decisions.schema.items() if dtype == pl.Boolean]
     return decisions, [{code for code in codes if row[code]} for row in decisions.iter_rows(named=True)]
@@ -82,6 +84,7 @@ def test_a_chain_whose_ends_contradict_registers_nothing():
         *(("t", via, "REGISTERED_BY_CUSTOMER") for via in CUSTOMER),
         ("u", "partner_center", "REGISTERED_OTHER_TENANT"),
         ("u", "intune", "REGISTERED_OTHER_TENANT"),
+        ("t", None, "ALREADY_REGISTERED"),
     ],
 )
 def test_the_same_device_is_registered_already(tenant, via, expected):
@@ -194,6 +197,20 @@ def test_evidence_against_outweighs_evidence_for(records, tenants, registrations
 def test_a_registration_without_a_hash_learns_one(records, tenants, registrations, learns, via):
     decisions, _ = decided(records, list(tenants), registrations, via=via)
     assert decisions["learns_device_id"].to_list() == learns
+
+
+@pytest.mark.parametrize(
+    ("records", "registrations", "matched"),
+    [
+        ([A, B], [PKID], [1, 0]),
+        ([A, B, PKID], [], [None, None, 0]),
+        ([A, SWAPPED], [], [1, 0]),
+        ([A, PKID], [B], [None, 0]),
+        ([A, PKID], [A], [None, 0]),
+    ],
+)
+def test_who_is_at_odds_points_at_the_nearest(records, registrations, matched):
+    assert decided(records, None, registrations)[0]["matched_row"].to_list() == matched
 
 
 def test_the_latest_capture_is_learned():
@@ -325,6 +342,42 @@ def test_nothing_is_registered_that_was_never_matched():
     )
     with pytest.raises(Fault, match="never matched"):
         decide(rows, pl.DataFrame(), match(batch([A]), NoRecords()))
+
+
+def test_what_is_rejected_for_other_reasons_need_not_be_matched():
+    rows = pl.DataFrame(
+        {"row": [0, 1], "tenant_id": ["t", "t"], "identity": ["hash", "hash"], "captured_at": [None, None]},
+        {"row": pl.UInt32, "tenant_id": pl.String, "identity": pl.String, "captured_at": pl.Datetime("us", "UTC")},
+    )
+    decisions = decide(rows, pl.DataFrame({"AUTH_PENDING": [False, True]}), match(batch([A]), NoRecords()))
+    assert decisions["reason"].to_list() == [None, "AUTH_PENDING"]
+    assert decisions["evidence"].to_list() == [None, None]
+
+
+OTHER_BOARD = {"tpm_ek_id": "c", "smbios_uuid": "uc"}
+
+
+@pytest.mark.parametrize(
+    ("records", "tenants", "registrations", "ended", "codes", "repaired"),
+    [
+        ([A], "t", [SWAPPED], [3], [{"DEVICE_REPAIRED"}], ["device-0"]),
+        ([A], "u", [SWAPPED], [3], [set()], [None]),
+        ([A], "t", [A], [3], [set()], [None]),
+        ([A], "t", [SWAPPED, A | OTHER_BOARD], [3, 5], [{"DEVICE_REPAIRED"}], ["device-1"]),
+        ([A], "t", [SWAPPED, A | OTHER_BOARD], [5, 3], [{"DEVICE_REPAIRED"}], ["device-0"]),
+        ([A], "t", [SWAPPED, A | OTHER_BOARD], [3, 3], [{"DEVICE_REPAIRED"}], ["device-0"]),
+        ([A], "t", [SWAPPED, A], [3, None], [{"ALREADY_REGISTERED"}], ["device-1"]),
+        ([A, A], "tt", [SWAPPED], [3], [{"DEVICE_REPAIRED"}, {"DUPLICATE_IN_BATCH"}], ["device-0", None]),
+    ],
+)
+def test_a_device_whose_registration_ended_with_another_board_is_repaired(
+    records, tenants, registrations, ended, codes, repaired
+):
+    decisions, found = decided(records, list(tenants), registrations, ended=ended)
+    assert found == codes
+    assert decisions["matched_device_id"].to_list() == repaired
+    told = [evidence or "" for evidence in decisions["evidence"]]
+    assert ["ended registration" in one for one in told] == ["DEVICE_REPAIRED" in code for code in codes]
 
 
 def test_a_finding_that_could_not_be_made_rejects():

@@ -46,6 +46,9 @@ def formed(records, registrations=()):
         ([PKID, BOTH, BOTH | {"serial_number": "sz"}], [0, 0, 0], [True, True, True]),
         ([TUPLE, SERIAL_ALONE, SERIAL_ALONE], [0, 1, 2], [True, False, False]),
         ([CAPTURE, CAPTURE | {"model": "other"}, TUPLE], [0, 0, 0], [False, False, True]),
+        ([A, PKID, BOTH], [0, 0, 0], [False, False, False]),
+        ([TUPLE | {"model": None}] * 2, [0, 1], [False, False]),
+        ([A, TUPLE, A, TUPLE], [0, 0, 0, 0], [False] * 4),
     ],
 )
 def test_devices(records, devices, in_doubt):
@@ -61,6 +64,8 @@ def test_devices(records, devices, in_doubt):
         ([PKID], [A], [False]),
         ([A, PKID], [PKID], [False, False]),
         ([PKID, BOTH], [A, B], [True, True]),
+        ([A, A | {"disk_serials": ["d"]}], [A, A], [False, False]),
+        ([A, PKID], [A, PKID], [False, False]),
     ],
 )
 def test_a_registration_with_a_hash_counts_as_a_device(records, registrations, in_doubt):

@@ -1,3 +1,4 @@
+import math
 import resource
 
 import polars as pl
@@ -21,9 +22,9 @@ def record(**components):
 
 
 class Registrations:
-    """Existing records in memory, with ids `device-<n>`."""
+    """Existing records in memory, with ids `device-<n>`; of some it is known when they ended."""
 
-    def __init__(self, records, tenant="t", ids=None):
+    def __init__(self, records, tenant="t", ids=None, ended=None):
         frame = pl.DataFrame(records, dict(COMPONENT_TYPES))
         ids = ids or [f"device-{at}" for at in range(len(records))]
         self.frame = (
@@ -32,12 +33,14 @@ class Registrations:
             .with_columns(
                 device_id=pl.Series(ids, dtype=pl.String),
                 tenant_id=pl.lit(tenant),
+                ended_in=pl.Series(ended or [None] * len(records), dtype=pl.Int64),
                 partner_id=pl.lit("p"),
                 registered_via=pl.lit("partner_center"),
             )
         )
 
     def holders(self, name, wanted):
+        assert not wanted.has_nulls()
         keys = self.frame.select("record", pl.col(name).alias("key"))
         exploded = keys.explode("key") if name == "disk_keys" else keys
         return exploded.filter(pl.col("key").is_in(wanted.implode()))
@@ -47,12 +50,15 @@ class Registrations:
         return serial_forms(named.select("manufacturer", "serial_number").drop_nulls()).collect()
 
     def records(self, positions):
-        return self.frame.filter(pl.col("record").is_in(positions.implode())).select(
-            "record", "device_id", "tenant_id", "partner_id", "registered_via", *COMPONENT_TYPES
-        )
+        return self._at(positions).filter(pl.col("ended_in").is_null()).drop("ended_in")
 
     def ended_records(self, positions):
-        return self.records(positions.clear()).with_columns(ended_in=pl.lit(None, pl.Int64))
+        return self._at(positions).filter(pl.col("ended_in").is_not_null())
+
+    def _at(self, positions):
+        return self.frame.filter(pl.col("record").is_in(positions.implode())).select(
+            "record", "device_id", "tenant_id", "partner_id", "registered_via", "ended_in", *COMPONENT_TYPES
+        )
 
 
 def batch(records):
@@ -221,6 +227,33 @@ def test_edits_that_no_damage_explains_are_another_serial(registered, given_, ed
     assert [evidence.endswith((edits or "", f"({edits})")) for evidence in told["evidence"]] == [True] * bool(edits)
 
 
+@pytest.mark.parametrize(
+    ("registered", "given_", "verdicts"),
+    [
+        # Who has anything else to go by, or is registered exactly, is not taken for another's damage.
+        ([typed("PF0ABC12")], typed("pf0abc12") | {"product_id": "p"}, []),
+        ([typed("PF0ABC12")], typed("pf0abc12") | {"has_hash": True}, []),
+        ([typed("PF0ABC12"), typed("pf0abc12")], typed("pf0abc12"), ["same"]),
+        ([typed("PF0ABC12"), typed("pf0abc12", model="m2")], typed("pf0abc12"), ["probably the same"]),
+        # What is not known of a model contradicts none.
+        ([typed("PF0ABC12", model=None)], typed("pf0abc12"), ["probably the same"]),
+        ([typed("PF0ABC12")], typed("pf0abc12", model=None), ["probably the same"]),
+        ([typed("PF0ABC12")], record(has_hash=False, model="m1"), []),
+    ],
+)
+def test_who_is_looked_for_among_damaged_forms(registered, given_, verdicts):
+    told = match(batch([given_]), Registrations(registered)).registered
+    assert told["verdict"].to_list() == verdicts
+
+
+def test_damage_is_worth_the_serial_by_the_edits():
+    registry = Registrations([typed("PF0ABC12")])
+    told = match(batch([typed("pf0abc12"), typed("PFOABC12")]), registry).registered
+    exact = math.log2(10**9)
+    assert told.sort("profile")["score"].to_list() == pytest.approx([exact, exact / 2])
+    assert told["same_disk"].to_list() == [False, False]
+
+
 def test_of_several_look_alikes_the_nearest_scores_highest():
     alike = ["0079946162278", "079946162278", "00079946162278"]
     told = match(batch([typed("79946162278")]), Registrations([typed(serial) for serial in alike])).registered
@@ -252,6 +285,40 @@ def test_neighbours_in_a_pallet_never_match():
     pallet = [f"5CG4{at:04d}K" for at in range(2_000)]
     registry = Registrations([typed(serial) for serial in pallet[::2]])
     assert match(batch([typed(serial) for serial in pallet[1::2]]), registry).registered.is_empty()
+
+
+def test_what_has_ended_is_met_apart():
+    ours = record(tpm_ek_id="a", serial_number="s", manufacturer="HP")
+    others = [ours, ours | {"tpm_ek_id": "b"}, ours | {"tpm_ek_id": None}]
+    matches = match(batch([ours, record(tpm_ek_id="x")]), Registrations(others, ended=[None, 7, 8]))
+    assert matches.registered.select("profile", "device_id", "verdict").rows() == [(0, "device-0", "same")]
+    ended = matches.ended.select("profile", "device_id", "tenant_id", "ended_in", "verdict").sort("device_id")
+    assert ended.rows() == [
+        (0, "device-1", "t", 7, "board replaced"),
+        (0, "device-2", "t", 8, "contradiction"),
+    ]
+
+
+def test_no_row_is_damage_of_what_has_ended():
+    registry = Registrations([typed("PF0ABC12"), typed("PF0ABC99")], ended=[7, None])
+    assert match(batch([typed("pf0abc12")]), registry).registered.is_empty()
+
+
+def test_contents_are_numbered_by_their_first_rows():
+    first, second = record(tpm_ek_id="a"), record(tpm_ek_id="b")
+    rows = match(batch([first, second, second, first]), NoRecords()).profiles
+    assert rows["profile"].to_list() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("eligible", [[True, True, True], [False, True, True], [False, False, True], [False] * 3])
+def test_only_eligible_rows_are_matched(eligible):
+    first, second = record(tpm_ek_id="a"), record(tpm_ek_id="b")
+    registry = Registrations([first, second])
+    matches = match(batch([first, second, first]), registry, pl.Series(eligible))
+    asked = [row for row in range(3) if eligible[row]]
+    assert matches.profiles["row"].to_list() == asked
+    met = matches.profiles.join(matches.registered, on="profile", how="left", maintain_order="left")
+    assert met["device_id"].to_list() == [["device-0", "device-1", "device-0"][row] for row in asked]
 
 
 def test_copies_cost_no_pairs():

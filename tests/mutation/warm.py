@@ -19,7 +19,7 @@ import pytest
 
 from tests.mutation.mutants import ROOT, places
 
-SECONDS = 20
+SECONDS = 60
 """Most processor time that the tests of one mutant may take; one that lives on until then counts as a survivor."""
 
 _SUPPOSED = {False: 0.5, True: 3.0}
