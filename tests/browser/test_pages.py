@@ -167,7 +167,10 @@ def test_no_page_is_longer_than_twelve_screens_before_something_is_opened(opened
     for name in (RUN, CONTOSO):
         place = f"long-{partners}/{name}"
         (output / place).parent.mkdir(parents=True)
-        report = everything_wrong(json.loads((output / name).with_name("report.json").read_text()), partners)
+        first = (output / name.replace("night-2", "night-1")).with_name("report.json")  # the night with departures
+        left = json.loads(first.read_text())["remaining"]
+        report = json.loads((output / name).with_name("report.json").read_text())
+        report = everything_wrong(report | {"remaining": left}, partners)
         (output / place).write_text(render(report), encoding="utf-8")
         page = opened(place, viewport={"width": 1280, "height": 800})
         assert page.evaluate("document.documentElement.scrollHeight") <= 12 * 800
