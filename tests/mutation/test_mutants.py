@@ -54,6 +54,7 @@ def test_mutants_are_killed(request, capsys):
     most, seed, part = (request.config.getoption(name) for name in ("--mutants", "--seed", "--of"))
     all_of_them = [mutant for module in TARGETS if part in module for mutant in mutants(module)]
     chosen = random.Random(seed).sample(all_of_them, min(most, len(all_of_them)))
+    assert chosen, "no module is called so"
     alive, unexplained = [], []
     with capsys.disabled():
         for room, tests in TESTS.items():
