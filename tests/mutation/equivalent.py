@@ -2,6 +2,7 @@
 
 _NONE_MISSING = "each row finds another to stand beside"
 _NULLS_GO = "what finds nothing is null, and the next step leaves nulls out"
+_AS_MANY = "they are as many by the way that they are made"
 _SPARES_WORK = "it spares work: what it keeps away changes nothing further on"
 
 EQUIVALENT = {
@@ -16,21 +17,21 @@ EQUIVALENT = {
         ("says 'left'", "few.join(theirs", _NONE_MISSING),
     ],
     ("pipeline/match/candidates.py", "pairs_against"): [
-        ("says False", "zip(names, keyed, theirs", "they are as many by the way that they are made"),
+        ("says False", "zip(names, keyed, theirs", _AS_MANY),
         ("says 'left'", 'ours.group_by("key")', _NONE_MISSING),
         ("says 'left'", "few = ours.join", _NONE_MISSING),
     ],
     ("pipeline/match/compare.py", "_verdict_with_hashes"): [
         ("combines by BitOr", "alone = ", "lines before it have decided all with the same serial number but this"),
     ],
+    ("pipeline/match/compare.py", "_listed"): [
+        ("says False", "zip(FEATURES, names", _AS_MANY),
+    ],
     ("pipeline/match/devices.py", "_claims"): [
         ("says 'left'", "explained = ", _NULLS_GO),
     ],
     ("pipeline/decide/registered.py", "_members"): [
         ("leaves out unique", ".unique()", "rows of one content are told as often as there are, and heard once"),
-    ],
-    ("pipeline/decide/registered.py", "_silent"): [
-        ("says 'left'", "sure.join(said", _NULLS_GO),
     ],
     ("pipeline/decide/registered.py", "_by_rows_without_hash"): [
         ("leaves out filter", 'silent.filter("has_hash")', "rows without a hash hear the same twice"),
