@@ -202,6 +202,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="seed of the long run")
     parser.addoption("--kills", type=int, default=1_000, help="kills of the long run")
     parser.addoption("--mutants", type=int, default=100, help="mutants of the long run")
+    parser.addoption("--of", default="", help="only mutants of modules whose path has this in it")
     parser.addoption("--races", type=int, default=200, help="races of the long run")
     parser.addoption("--registry", type=Path, help="where a benchmark's registry is built once, and used again")
     parser.addoption("--existing", type=int, default=50_000, help="registered devices of a benchmark")

@@ -33,6 +33,7 @@ BY_PRODUCT_ID = PKID | {"product_id": "pr"}
 HASHED = record(tpm_ek_id="a", serial_number="sy", manufacturer="HP", model="m")
 PRODUCT_ID, BY_PR = BY_PRODUCT_ID, {"product_id": "pr"}
 CHAINED = BY_PRODUCT_ID | {"serial_number": "sy", "manufacturer": "HP", "model": "m"}
+TYPED, BY_PR_ALONE = CHAINED | {"product_id": None}, record(tpm_ek_id="c", product_id="pr")
 
 
 @pytest.mark.parametrize(
@@ -77,14 +78,14 @@ CHAINED = BY_PRODUCT_ID | {"serial_number": "sy", "manufacturer": "HP", "model":
             [set(), ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE],
         ),
         (
-            [HASHED, PRODUCT_ID, CHAINED, CHAINED | {"product_id": None}],
+            [HASHED, PRODUCT_ID, CHAINED, TYPED],
             "tttt",
             [BY_PRODUCT_ID | SERIAL],
             [set(), ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE, AMBIGUOUS | DUPLICATE],
         ),
         # What a mate with a hash says is heard before what one without says.
         (
-            [HASHED | BY_PR, PRODUCT_ID, CHAINED | {"product_id": None}],
+            [HASHED | BY_PR, PRODUCT_ID, TYPED],
             "ttt",
             [BY_PRODUCT_ID | SERIAL],
             [AMBIGUOUS, ALREADY | DUPLICATE, AMBIGUOUS | DUPLICATE],
@@ -93,6 +94,13 @@ CHAINED = BY_PRODUCT_ID | {"serial_number": "sy", "manufacturer": "HP", "model":
         ([A, B, TUPLE | {"product_id": "pa"}], "ttt", [PKID], [AMBIGUOUS, AMBIGUOUS, AMBIGUOUS | DUPLICATE]),
         # Two devices of its tenant dispute a registration, and no row of another tenant.
         ([A, A, B], "tut", [PKID], [AMBIGUOUS | CLAIMS, CLAIMS | OTHER, AMBIGUOUS]),
+        # A row without a hash between its device and the registration that another device is repeats neither.
+        (
+            [HASHED | {"product_id": "pa"}, TYPED, B | {"serial_number": None}, BY_PR_ALONE],
+            "tttt",
+            [PKID, CHAINED],
+            [AMBIGUOUS, AMBIGUOUS, AMBIGUOUS, ALREADY],
+        ),
         # Two that it is probably the same as are not two that it is.
         ([TUPLE | {"product_id": "px"}], "t", [TUPLE | {"product_id": name} for name in ("py", "pz")], [PROBABLE]),
     ],

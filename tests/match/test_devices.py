@@ -66,6 +66,7 @@ def test_devices(records, devices, in_doubt):
         ([PKID, BOTH], [A, B], [True, True]),
         ([A, A | {"disk_serials": ["d"]}], [A, A], [False, False]),
         ([A, PKID], [A, PKID], [False, False]),
+        ([PKID, PKID | {"model": "m"}], [A], [False, False]),
     ],
 )
 def test_a_registration_with_a_hash_counts_as_a_device(records, registrations, in_doubt):

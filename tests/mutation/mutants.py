@@ -75,6 +75,7 @@ class Mutant:
         module: path of the module below the root.
         function: the outermost one that it is in, by its qualified name; empty where it is in none.
         line: where it is.
+        text: the line.
         told: what was done there.
         source: the module's text with it.
     """
@@ -82,19 +83,22 @@ class Mutant:
     module: str
     function: str
     line: int
+    text: str
     told: str
     source: str
 
 
 def mutants(module):
     """Every mutant of a module, in the order of its lines."""
-    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+    text = (ROOT / module).read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
     found = []
     for at, (function, node) in enumerate(places(tree)):
         for change in _changes(node):
             mutated = copy.deepcopy(tree)
             told = change(list(places(mutated))[at][1])
-            found.append(Mutant(module, function, node.lineno, told, ast.unparse(mutated)))
+            line = _line(node)
+            found.append(Mutant(module, function, line, lines[line - 1].strip(), told, ast.unparse(mutated)))
     return sorted(found, key=lambda mutant: (mutant.line, mutant.told))
 
 
@@ -113,6 +117,11 @@ def places(node, function="", outside=""):
         if hasattr(inner, "lineno"):
             yield within, inner
         yield from places(inner, within, below)
+
+
+def _line(node):
+    """Where it is written what a node does: a call's name may stand some lines below what it is called on."""
+    return node.func.end_lineno if isinstance(node, ast.Call) else node.lineno
 
 
 def _changes(node):

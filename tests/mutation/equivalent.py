@@ -1,0 +1,58 @@
+"""Mutants that change nothing a test could see, and why: by module and function, what was done, on which line."""
+
+_NONE_MISSING = "each row finds another to stand beside"
+_NULLS_GO = "what finds nothing is null, and the next step leaves nulls out"
+_AS_MANY = "they are as many by the way that they are made"
+_SPARES_WORK = "it spares work: what it keeps away changes nothing further on"
+
+EQUIVALENT = {
+    ("pipeline/match/matching.py", ""): [
+        ("combines by Sub", "2 * number + 1", "the factors are odd and different all the same"),
+    ],
+    ("pipeline/match/matching.py", "_damaged"): [
+        ("says 'left'", "forms.join(records", _NONE_MISSING),
+    ],
+    ("pipeline/match/candidates.py", "_pairs"): [
+        ("says 'left'", 'ours.group_by("key")', _NONE_MISSING),
+        ("says 'left'", "few.join(theirs", _NONE_MISSING),
+    ],
+    ("pipeline/match/candidates.py", "pairs_against"): [
+        ("says False", "zip(names, keyed, theirs", _AS_MANY),
+        ("says 'left'", 'ours.group_by("key")', _NONE_MISSING),
+        ("says 'left'", "few = ours.join", _NONE_MISSING),
+    ],
+    ("pipeline/match/compare.py", "_verdict_with_hashes"): [
+        ("combines by BitOr", "alone = ", "lines before it have decided all with the same serial number but this"),
+    ],
+    ("pipeline/match/compare.py", "_listed"): [
+        ("says False", "zip(FEATURES, names", _AS_MANY),
+    ],
+    ("pipeline/match/devices.py", "_claims"): [
+        ("says 'left'", "explained = ", _NULLS_GO),
+    ],
+    ("pipeline/decide/registered.py", "_members"): [
+        ("leaves out unique", ".unique()", "rows of one content are told as often as there are, and heard once"),
+    ],
+    ("pipeline/decide/registered.py", "_by_rows_without_hash"): [
+        ("leaves out filter", 'silent.filter("has_hash")', "rows without a hash hear the same twice"),
+        ("says 'left'", "rivals = asked.join", _NULLS_GO),
+    ],
+    ("pipeline/decide/registered.py", "rivals"): [
+        ("says 'left'", ".join(own", _NULLS_GO),
+    ],
+    ("pipeline/decide/within.py", "duplicates"): [
+        ("leaves out filter", "several = devices.filter", _SPARES_WORK),
+    ],
+    ("pipeline/decide/within.py", "conflict_edges"): [
+        ("leaves out filter", "involved = devices.filter", _SPARES_WORK),
+        ("leaves out unique", "harmed = ", "a row harmed twice is harmed"),
+    ],
+    ("pipeline/decide/deciding.py", "_repaired"): [
+        ("says 'left'", "matches.profiles.select", _NULLS_GO),
+        ("says 'left'", "rows_of.join(own", _NONE_MISSING),
+    ],
+    ("pipeline/decide/deciding.py", "_found"): [
+        ("leaves out filter", "matches.profiles.filter", _SPARES_WORK),
+    ],
+}
+"""Each entry: what was done, a piece of its line, and why nothing follows from it."""
