@@ -38,7 +38,7 @@ def authorize(rows: pl.DataFrame, reference: Reference, as_of: datetime) -> pl.D
     """
     pair = ["partner_id", "tenant_id"]
     claimed = rows.select(pair)
-    judged = _judge(claimed.unique(maintain_order=True), reference, as_of)
+    judged = _judge(claimed.unique(), reference, as_of)
     found = claimed.join(judged, on=pair, how="left", nulls_equal=True, maintain_order="left", validate="m:1")
     # A pair that nobody judged would have no finding, and so be allowed; it is refused instead.
     return found.drop(pair).select(pl.all().fill_null(value=True))
@@ -79,8 +79,7 @@ def _with_tenants(pairs: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     same_region = (pl.col("tenant_region") != "") & (pl.col("tenant_region") == pl.col("partner_region"))
     listed = pl.col("cloud").is_not_null()
     return pairs.join(tenants, on="tenant_id", how="left", validate="m:1").with_columns(
-        region_fits=listed
-        & (same_region.fill_null(value=False) | (pl.col("partner_type") == "oem").fill_null(value=False)),
+        region_fits=listed & (same_region | (pl.col("partner_type") == "oem")),
         cloud_fits=~listed | (pl.col("cloud") == "public"),
     )
 

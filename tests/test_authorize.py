@@ -92,6 +92,18 @@ def test_a_resellers_right_is_not_another_provider_s(world):
     assert judged(world, "fabrikam") == ["AUTH_NO_RELATIONSHIP"]
 
 
+def test_only_a_reseller_passes_its_right_up(world):
+    world.reference(
+        "partners.csv",
+        "partner_id,name,partner_type,channel,region,provider_id\n"
+        "contoso,Contoso,direct_csp,partner_center_csv,EU,fabrikam\n"
+        "fabrikam,Fabrikam,indirect_provider,partner_center_api,EU,\n",
+    )
+    world.reference("authorizations.csv", HEADER + f"contoso,{TENANT},active,{PAST},\n")
+    assert judged(world, "contoso") == []
+    assert judged(world, "fabrikam") == ["AUTH_NO_RELATIONSHIP"]
+
+
 def test_permission_is_for_one_tenant(world):
     world.reference("authorizations.csv", HEADER + f"contoso,{TENANT},active,{PAST},\n")
     assert judged(world, "contoso", OTHER_TENANT) == ["AUTH_NO_RELATIONSHIP"]

@@ -6,6 +6,15 @@ _AS_MANY = "they are as many by the way that they are made"
 _SPARES_WORK = "it spares work: what it keeps away changes nothing further on"
 
 EQUIVALENT = {
+    ("pipeline/authorize.py", "authorize"): [
+        ("says False", "fill_null", "every pair is judged: it is for a fault of the program, which no test can make"),
+    ],
+    ("pipeline/authorize.py", "standings"): [
+        ("says 'left'", "own.join(resellers", _NULLS_GO),
+    ],
+    ("pipeline/authorize.py", "_own_standings"): [
+        ("compares by GtE", "place > last_removed", "the last removal is no active statement itself"),
+    ],
     ("pipeline/match/matching.py", ""): [
         ("combines by Sub", "2 * number + 1", "the factors are odd and different all the same"),
     ],
