@@ -49,6 +49,13 @@ EQUIVALENT = {
     ("pipeline/decide/registered.py", "rivals"): [
         ("says 'left'", ".join(own", _NULLS_GO),
     ],
+    ("pipeline/decide/registered.py", "registrations"): [
+        (
+            "says False",
+            'pl.col("told").unique(maintain_order',
+            "polars keeps the order here; it promises so where asked",
+        ),
+    ],
     ("pipeline/decide/within.py", "duplicates"): [
         ("leaves out filter", "several = devices.filter", _SPARES_WORK),
     ],
