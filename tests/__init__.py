@@ -1,10 +1,9 @@
 import os
 
-import polars as pl
-
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers share the processors already, and most frames of tests are small. How many threads there are is settled
-    # by their first use; programs that tests start choose for themselves, as everywhere.
+    # by the first import; programs that tests start choose for themselves, as everywhere.
     os.environ["POLARS_MAX_THREADS"] = "1"
-    pl.thread_pool_size()
+    import polars as pl
+
     del os.environ["POLARS_MAX_THREADS"]
