@@ -48,6 +48,8 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of some holders of a key with others, and those of ours that stand in a crowd."""
+    if ours.is_empty():  # as of most keys of most nights: joins of nothing would take most of the time of a small one
+        return ours.select("left", right="left"), ours.with_columns(holders=pl.lit(0, pl.UInt32))
     counted = ours.group_by("key").len("ours").join(theirs.group_by("key").len("holders"), on="key", how="inner")
     counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
     crowded = counted.filter(pl.col("pairs") > _most_of_one(counted["pairs"])).select("key", "holders")
