@@ -1,4 +1,5 @@
 import random
+import shutil
 
 import polars as pl
 import pytest
@@ -138,3 +139,9 @@ def test_a_run_makes_a_registry_keep_requests(tmp_path):
         made = made.reopened()
         assert made.keeps_requests == keeps
         assert made.requests().nights == keeps
+
+
+def test_a_registry_that_has_gone_is_not_made_anew_on_the_way(registry):
+    shutil.rmtree(registry.folder)
+    with pytest.raises(UsageError, match="not found"):
+        registry.reopened()
