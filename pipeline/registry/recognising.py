@@ -73,7 +73,7 @@ def recognise(records: pl.DataFrame, registry: Registry, spellings: pl.DataFrame
         those of its device; `record`, where the registry holds the registration that it is, null for a new one; and
         whether that one `ended`.
     """
-    devices = with_blocking_keys(records.select("row", *COMPONENT_TYPES).with_columns(_MODEL))
+    devices = with_blocking_keys(records.select("row", *COMPONENT_TYPES).with_columns(_MODEL).sort("row"))
     matches = match(devices, _ByIdentity(registry, spellings))
     rows = records.drop(set(COMPONENT_TYPES) - {"has_hash"}).join(
         matches.profiles, on="row", how="left", maintain_order="left", validate="1:1"
