@@ -182,6 +182,7 @@ def main():
     own, silence = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     options = ["-q", "-s", "-n", "0", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none"]
+    options.append("--alone")  # a night that tests share would be played once, with the first mutant
     with os.fdopen(own, "w", encoding="utf-8") as told, TemporaryDirectory() as copy:
         for package in ("pipeline", "schemas"):
             shutil.copytree(ROOT / package, Path(copy) / package)
