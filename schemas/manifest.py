@@ -1,7 +1,7 @@
-"""The manifest row: what each column holds, and every rule that a single row must keep.
+"""The manifest row: what each column holds, every rule that a single row must keep, and what is odd about one.
 
-A rule is an expression that is true where the row keeps it, and its name is the code of the reason that a row gets
-which does not. Null keeps a rule: absence has rules of its own.
+A rule is an expression that is true where the row keeps it, and its name is the code of the reason or warning that a
+row gets which does not. Null keeps a rule: absence has rules of its own.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas.columns import ONE_LINE_CELLS, TENANT
-from schemas.device import HASH_FAULTS
+from schemas.device import HASH_FAULTS, OS_TYPE_WINPE, USUAL_BYTES
 from schemas.gate import Gate
-from schemas.identities import SHIFTED, TUPLE_FAULTS
+from schemas.identities import SHIFTED, TUPLE_FAULTS, is_virtual
 from schemas.reasons import Family, codes_of
 
 GUID = r"(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -52,6 +52,14 @@ COLUMNS: dict[str, pl.DataType] = {
     "meant_manufacturer": pl.String(),
     "group_tag_limit": pl.UInt32(),
     "verified_domains": pl.List(pl.String),
+    **dict.fromkeys(("column_ignored", "encoding_mixed", "value_trimmed", "hash_repaired"), pl.Boolean()),
+    "hash_bytes": pl.UInt32(),
+    "hash_model": pl.String(),
+    "os_type": pl.UInt8(),
+    "tpm_ek_id": pl.String(),
+    "on_vmbus": pl.Boolean(),
+    "captured_at": pl.Datetime("us", "UTC"),
+    "as_of": pl.Datetime("us", "UTC"),
 }
 """What the rules look at: cells, fields of the decoded hash, and facts derived from them; never a hash or raw text.
 
@@ -59,6 +67,9 @@ COLUMNS: dict[str, pl.DataType] = {
 `…_differs` where it can be held against the verified hash and is another there, `names_own_serial` says that the row's
 serial number is the hash's, and `meant_manufacturer` is the spelling that its devices report where the row has another.
 """
+
+_EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
+"""No device that can be registered was captured before Windows 10."""
 
 
 _UNIDENTIFIED = _col("cells_read") & _col("identity").is_null() & _col("windows_product_id").is_null()
@@ -115,6 +126,27 @@ RULES: dict[str, pl.Expr] = {
     "USER_DOMAIN": ~_col("assigned_user").str.contains(USER)
     | _col("assigned_user").str.split("@").list.last().str.to_lowercase().is_in(_col("verified_domains")),
 }
+
+WARNING_RULES: dict[str, pl.Expr] = {
+    "PRODUCT_ID_IGNORED": ~(
+        _col("hash_verified") & _col("windows_product_id").is_not_null() & _col("product_id").is_null()
+    ),
+    "MANUFACTURER_DIFFERS": ~(_col("names_own_serial") & _col("manufacturer_differs")),
+    "MODEL_DIFFERS": ~(_col("names_own_serial") & _col("model_differs")),
+    "COLUMN_IGNORED": ~_col("column_ignored"),
+    "ENCODING_MIXED": ~_col("encoding_mixed"),
+    "VALUE_TRIMMED": ~_col("value_trimmed"),
+    "HASH_TEXT_REPAIRED": ~_col("hash_repaired"),
+    "HASH_LENGTH_UNUSUAL": ~_col("hash_verified") | (_col("hash_bytes") == USUAL_BYTES),
+    "HASH_FROM_WINPE": ~_col("hash_verified") | (_col("os_type") != OS_TYPE_WINPE),
+    "HASH_NO_TPM": ~(_col("hash_verified") & _col("tpm_ek_id").is_null()),
+    "HASH_CAPTURE_TIME": (_col("captured_at") >= _EARLIEST_CAPTURE)
+    & (_col("captured_at") <= _col("as_of") + pl.duration(days=1)),
+    "VIRTUAL_MACHINE": ~is_virtual(
+        pl.coalesce("hash_manufacturer", "manufacturer"), pl.coalesce("hash_model", "model"), _col("on_vmbus")
+    ),
+}
+"""What is odd about a row and no reason to reject it, whatever it asks for."""
 
 
 def model(rules: dict[str, pl.Expr]) -> Gate:

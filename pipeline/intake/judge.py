@@ -16,7 +16,7 @@ from pipeline.match import BLOCKING_TYPES, with_blocking_keys
 from pipeline.reference.tables import Reference
 from pipeline.rows import ROW
 from pipeline.storage.mapped import mapped, write_mapped
-from pipeline.validate import derive, lone_numbers, unclear, validate, warn
+from pipeline.validate import derive, lone_numbers, unclear, validate
 from schemas.decoded import DECODED_DEVICE
 from schemas.device import COMPONENT_TYPES
 from schemas.kinds import KINDS, REGISTRATION, Kind
@@ -126,11 +126,11 @@ def _judge(rows: pl.DataFrame, kind: Kind, rulebook: Rulebook, watch: Stopwatch)
     reference, as_of = rulebook.reference, rulebook.as_of
     with watch("validate"):
         DECODED_DEVICE.validate(rows.select(list(DECODED_DEVICE.columns)))
-        derived = derive(rows, reference, rulebook.group_tag_limit, kind)
+        derived = derive(rows, reference, as_of, rulebook.group_tag_limit, kind)
         claim = pl.col("tenant_key")
         tenant_id = pl.when(claim.str.contains(GUID) & (claim != NO_TENANT)).then(claim)
         known = derived.with_columns(tenant_id=tenant_id)
-        found = [validate(known, kind), warn(known, pl.lit(as_of, pl.Datetime("us", "UTC"))), unclear(known, reference)]
+        found = [validate(known, kind), unclear(known, reference)]
     with watch("authorize"):
         found += [authorize(known, reference, as_of), exclude(known, reference)]
     findings = pl.concat(found, how="horizontal").with_columns(

@@ -1,5 +1,7 @@
 """Checks every row by the rules of its kind (`schemas.rows`), all findings at once."""
 
+from datetime import datetime
+
 import pandera.errors
 import polars as pl
 
@@ -7,26 +9,23 @@ from pipeline.errors import Fault
 from pipeline.reference.manufacturers import meant_makers
 from pipeline.reference.tables import Reference
 from schemas.columns import ONE_LINE_CELLS, TEXT_CELLS
-from schemas.device import OS_TYPE_WINPE, USUAL_BYTES
 from schemas.gate import Gate
-from schemas.identities import is_placeholder, is_product_id, is_virtual, known, says_nothing, with_tuple_faults
+from schemas.identities import is_placeholder, is_product_id, known, says_nothing, with_tuple_faults
 from schemas.kinds import Kind
 from schemas.manifest import COLUMNS, FORMULA, HIDDEN
-from schemas.rows import ACCEPTED_ROWS, ROW_MODELS, RULE_CODES
-
-_EARLIEST_CAPTURE = pl.datetime(2015, 1, 1, time_zone="UTC")
-"""No device that can be registered was captured before Windows 10."""
+from schemas.rows import ALL, ROW_MODELS, WARNING_MODELS, RowModels
 
 VALIDATE_ROWS = 100_000
 """Rows checked at once: in blocks of 4,000 the fixed cost of a check is ten times as much."""
 
 
-def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int, kind: Kind) -> pl.DataFrame:
+def derive(rows: pl.DataFrame, reference: Reference, as_of: datetime, group_tag_limit: int, kind: Kind) -> pl.DataFrame:
     """What the rules look at, from cells, decoded hashes and reference data.
 
     Args:
         rows: one row a record, as ingest and decode give them, with `partner_id`.
         reference: the operator's data.
+        as_of: the moment that counts, UTC.
         group_tag_limit: most characters of a group tag.
         kind: of the manifests that they stand in.
 
@@ -51,6 +50,7 @@ def derive(rows: pl.DataFrame, reference: Reference, group_tag_limit: int, kind:
         formula=text.str.contains(FORMULA),
         hash_serial_placeholder=is_placeholder(pl.col("hash_serial_number")),
         group_tag_limit=pl.lit(group_tag_limit, pl.UInt32),
+        as_of=pl.lit(as_of, COLUMNS["as_of"]),
     ).with_columns(identity=pl.coalesce(pl.when(named_by[name]).then(pl.lit(name)) for name in kind.identities))
     channels = reference.partners.select("partner_id", takes_hash=pl.col("channel") != "oem_direct_api")
     derived = derived.join(channels, on="partner_id", how="left", maintain_order="left", validate="m:1")
@@ -123,37 +123,41 @@ def _with_domains(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
 
 
 def validate(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Check rows by every rule of their kind.
+    """Check rows by every rule of their kind, and by those of warnings.
 
     Args:
         rows: collected rows with the columns of `schemas.manifest.COLUMNS`.
         kind: of the manifests that they stand in.
 
     Returns:
-        One row for each, in order: a Boolean column for each code of `schemas.rows.RULE_CODES`, true where the row
-        has that finding.
+        One row for each, in order: a Boolean column for each code of `schemas.rows.RULE_CODES` and of
+        `schemas.manifest.WARNING_RULES`, true where the row has that finding.
 
     Raises:
         Fault: a check failed as a whole; such a failure is never taken for a pass.
     """
     narrow = rows.select(list(COLUMNS))
-    refused = _broken(ACCEPTED_ROWS[kind.name], narrow).get(
-        kind.name, pl.repeat(value=False, n=rows.height, eager=True)
-    )
-    told = _told(narrow.filter(refused), kind)
+    return pl.concat([_found(narrow, models) for models in (ROW_MODELS[kind.name], WARNING_MODELS)], how="horizontal")
+
+
+def _found(narrow: pl.DataFrame, models: RowModels) -> pl.DataFrame:
+    """What is found of rows by some models: a Boolean column for each of their codes."""
+    nothing = pl.repeat(value=False, n=narrow.height, eager=True)
+    odd = _broken(models.whole, narrow).get(ALL, nothing)
+    told = _told(narrow.filter(odd), models)
     if not told.select(pl.any_horizontal(pl.all())).to_series().all():
         message = "validation gave two answers for the same rows; nothing was published, please report this"
         raise Fault(message)
     # Row by row the place of what is told of it, or of nothing, which stands behind.
-    places = pl.select(pl.when(refused).then(refused.cum_sum() - 1).otherwise(told.height)).to_series()
-    return pl.concat([told, pl.DataFrame({code: [False] for code in RULE_CODES})])[places]
+    places = pl.select(pl.when(odd).then(odd.cum_sum() - 1).otherwise(told.height)).to_series()
+    return pl.concat([told, pl.DataFrame({code: [False] for code in models.codes})])[places]
 
 
-def _told(refused: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Which rules each of some rows breaks, with the columns of `validate`."""
-    broken = _broken(ROW_MODELS[kind.name], refused) if refused.height else {}
+def _told(odd: pl.DataFrame, models: RowModels) -> pl.DataFrame:
+    """Which rules each of some rows breaks."""
+    broken = _broken(models.each, odd) if odd.height else {}
     return pl.select(
-        broken.get(code, pl.repeat(value=False, n=refused.height, eager=True)).alias(code) for code in RULE_CODES
+        broken.get(code, pl.repeat(value=False, n=odd.height, eager=True)).alias(code) for code in models.codes
     )
 
 
@@ -172,29 +176,3 @@ def _mask(error: pandera.errors.SchemaError, height: int) -> pl.Series:
         message = f"check {error.check} failed as a whole; nothing was published, please report this"
         raise Fault(message)
     return ~output["check_output"]
-
-
-def warn(rows: pl.DataFrame, as_of: pl.Expr) -> pl.DataFrame:
-    """Look for what is odd about a row and no reason to reject it.
-
-    Returns:
-        One row for each, in order: a Boolean column for each warning that a row has by itself.
-    """
-    verified = pl.col("hash_verified")
-    captured = pl.col("captured_at")
-    return rows.select(
-        PRODUCT_ID_IGNORED=verified & pl.col("windows_product_id").is_not_null() & pl.col("product_id").is_null(),
-        MANUFACTURER_DIFFERS=pl.col("names_own_serial") & pl.col("manufacturer_differs"),
-        MODEL_DIFFERS=pl.col("names_own_serial") & pl.col("model_differs"),
-        COLUMN_IGNORED="column_ignored",
-        ENCODING_MIXED="encoding_mixed",
-        VALUE_TRIMMED="value_trimmed",
-        HASH_TEXT_REPAIRED="hash_repaired",
-        HASH_LENGTH_UNUSUAL=verified & (pl.col("hash_bytes") != USUAL_BYTES),
-        HASH_FROM_WINPE=verified & (pl.col("os_type") == OS_TYPE_WINPE),
-        HASH_NO_TPM=verified & pl.col("tpm_ek_id").is_null(),
-        HASH_CAPTURE_TIME=(captured < _EARLIEST_CAPTURE) | (captured > as_of + pl.duration(days=1)),
-        VIRTUAL_MACHINE=is_virtual(
-            pl.coalesce("hash_manufacturer", "manufacturer"), pl.coalesce("hash_model", "model"), pl.col("on_vmbus")
-        ),
-    ).select(pl.all().fill_null(value=False))
