@@ -25,7 +25,7 @@ from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
 from pipeline.match import match
-from pipeline.publish import Context, Stamp, publish_sets, write_files
+from pipeline.publish import Context, Stamp, publish, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
 from pipeline.registry import Registry, RegistryWriter
@@ -34,7 +34,14 @@ from pipeline.requests.docket import Docket, delivered_again, deliveries, docket
 from pipeline.requests.opening import registry_of, with_what_runs_knew
 from pipeline.requests.settling import settle
 from pipeline.requests.words import heeded, words_on
-from pipeline.runs.concluding import RunResult, conclude, finished_before, require_free, tell_afterwards
+from pipeline.runs.concluding import (
+    RunResult,
+    commit,
+    finished_before,
+    put_in_place,
+    require_free,
+    tell_afterwards,
+)
 from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
@@ -88,37 +95,36 @@ def _run(
             read = take_in(delivered, Front.of(rulebook, config.limits, executor, staging), listener, parts)
         for _ in range(_COMMIT_TRIES):
             night = _decide(config, read, docket, reference, registry, clock)
-            intake, files, decisions, decided = night.intake, night.files, night.decisions, night.decided
-            summary = summarize(decided, intake.files.with_columns(files["known"]), inbox.ignored)
-            cases = tell_cases(intake.rows, intake.files, decisions, night.matches, night.remaining)
-            past = published_runs(output.folder, MOST_NIGHTS)
+            intake, files = night.intake, night.files
             with _records(config, registry, place) as records:
                 with clock("publish"):
                     tonight = Tonight(config.run_id, config.as_of, config.wait_days, reference.manufacturers)
                     open_rows = OpenRows(docket.requests, tonight, night.over)
-                    publication = place.begin_publication()
                     described = intake.files.with_columns(files["request_kind"])
-                    reporter = Reporter(publication, intake.rows, described, intake.headers, decided, open_rows)
-                    learning = registry.states(decisions["learns_device_id"].drop_nulls())
-                    ending = registry.states(night.leaving, ENDING)
-                    stamp = Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
-                    told = Context(reporter, stamp, files, records.folder, records.version)
-                    publish_sets(told, decided, staging, records, executor)
+                    told = intake.rows, described, intake.headers, night.decided, open_rows
+                    reporter = Reporter(place.begin_publication(), *told)
+                    stamp = _stamp(config, reference, registry, night)
+                    context = Context(reporter, stamp, files, records.folder, records.version)
+                    publish(context, night.decided, staging, records, executor)
                     records.record(seen(files, docket, config.run_id))
                     records.record(open_rows.events())
                     records.record(heeded(night.words, config.run_id))
                 with clock("report"):
-                    reporter.write_workbooks(executor)
+                    summary = summarize(night.decided, intake.files.with_columns(files["known"]), inbox.ignored)
+                    cases = tell_cases(intake.rows, intake.files, night.decisions, night.matches, night.remaining)
                     write_files(reporter.folder, summary.files)
                     so_far = manifest_of(config, summary, registry.version, clock)
-                    reporter.finish(so_far, summary, cases, [run.manifest for run in past], Names.of(reference))
-                manifest = manifest_of(config, summary, registry.version, clock)
-                place.seal(manifest, private=not config.shared)
+                    before = [run.manifest for run in published_runs(output.folder, MOST_NIGHTS)]
+                    reporter.report(executor, so_far, summary, cases, before, Names.of(reference))
                 try:
-                    result = conclude(config, place, output, registry, records, manifest)
+                    with clock("commit"):
+                        place.seal(manifest_of(config, summary, registry.version, clock), private=not config.shared)
+                        commit(config, place, output, registry, records)
                 except RegistryConflict as conflict:
                     listener.notice(f"{conflict}; matching again")
                 else:
+                    manifest = manifest_of(config, summary, registry.version, clock)
+                    result = put_in_place(config, place, output, manifest)
                     again = delivered_again(files, summary.files["disposition"], docket)
                     again += sheets_passed_over(summary.files)
                     tell_afterwards(config, output, registry, listener, again)
@@ -184,6 +190,13 @@ def _decide(
         decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
     return _Night(intake, files, leaving, remaining, matches, words, decisions, decided, docket.over)
+
+
+def _stamp(config: RunConfig, reference: Reference, registry: Registry, night: _Night) -> Stamp:
+    """What every row carries, with the registrations that learn a hash and those that end."""
+    learning = registry.states(night.decisions["learns_device_id"].drop_nulls())
+    ending = registry.states(night.leaving, ENDING)
+    return Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:

@@ -50,11 +50,11 @@ def _read(given: str, row: int) -> str:
         is_file = False
     if not is_file:
         return given
-    from pipeline.ingest import Forms, Manifest, begin_reading, read_rows  # noqa: PLC0415 - heavy
+    from pipeline.ingest import Forms, Manifest, begin_reading, ingest  # noqa: PLC0415 - heavy
 
     reading = begin_reading(Manifest(Path(given).resolve(), given, None, None), FILE_LIMIT)
     seen = 0
-    for rows in read_rows([reading], Forms()):
+    for rows in ingest([reading], Forms()):
         if reading.course.headers and seen + rows.height >= row:
             return str(rows["hardware_hash"][row - seen - 1] or "")
         seen += rows.height

@@ -3,7 +3,7 @@
 from pipeline.ingest.file_read import FileRead, file_read
 from pipeline.ingest.inbox import Inbox, Manifest, find_manifests, inbox_at, with_sheets
 from pipeline.ingest.layout import Forms
-from pipeline.ingest.manifest import Reading, begin_reading, read_rows, unread_rows
+from pipeline.ingest.manifest import Reading, begin_reading, ingest, unread_rows
 
 __all__ = [
     "FileRead",
@@ -15,7 +15,7 @@ __all__ = [
     "file_read",
     "find_manifests",
     "inbox_at",
-    "read_rows",
+    "ingest",
     "unread_rows",
     "with_sheets",
 ]

@@ -115,7 +115,7 @@ def _begin_sheet(manifest: Manifest, limit: int, most_rows: int) -> Reading:
     return Reading(manifest, surveyed, course=course, sheet=sheet, passed_over=passed_over)
 
 
-def read_rows(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFrame]:
+def ingest(readings: Iterable[Reading], forms: Forms) -> Iterator[pl.DataFrame]:
     """Rows of one or many manifests.
 
     Args:

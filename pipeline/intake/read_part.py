@@ -14,7 +14,7 @@ from pipeline.clock import Stopwatch
 from pipeline.config import Limits
 from pipeline.decode.decode import decode
 from pipeline.engine import shared
-from pipeline.ingest import Forms, Manifest, Reading, begin_reading, read_rows, unread_rows
+from pipeline.ingest import Forms, Manifest, Reading, begin_reading, ingest, unread_rows
 from pipeline.ingest.survey import known_survey
 from pipeline.intake.judge import Judged, judge, together
 from pipeline.intake.staging import NARROW_TYPES, Part, PartWriter, in_groups
@@ -96,12 +96,12 @@ def stage_manifests(delivered: list[Delivered], limits: Limits, rules: Path, pat
                 numbers.append(one.number)
                 yield reading
 
-    return _staged(read_rows(unsettled(), Forms()), numbers, readings, rules, path)
+    return _staged(ingest(unsettled(), Forms()), numbers, readings, rules, path)
 
 
 def stage_part(reading: Reading, number: int, rules: Path, path: Path) -> Staged:
     """Read a part of a manifest; the arguments are those of `stage_manifests`, and the number of the manifest."""
-    return _staged(read_rows([reading], Forms()), [number], [reading], rules, path)
+    return _staged(ingest([reading], Forms()), [number], [reading], rules, path)
 
 
 def stage_unread(delivered: list[Delivered], what: list[str | None], rules: Path, path: Path) -> Staged:

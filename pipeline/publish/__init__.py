@@ -2,6 +2,6 @@
 
 from pipeline.publish.assembling import Stamp
 from pipeline.publish.bundle import Context
-from pipeline.publish.sets import publish_sets, write_files
+from pipeline.publish.sets import publish, write_files
 
-__all__ = ["Context", "Stamp", "publish_sets", "write_files"]
+__all__ = ["Context", "Stamp", "publish", "write_files"]

@@ -89,7 +89,7 @@ def write_bundle(number: int, parts: list[Part], decided: Path, name: str, conte
     Args:
         number: its place among all.
         parts: its rows, and others that were not decided.
-        decided: what was decided of them, and maybe of others (`pipeline.publish.sets.publish_sets`).
+        decided: what was decided of them, and maybe of others (`pipeline.publish.sets.publish`).
         name: of the files of records.
         context: where a `Context` is shared.
     """

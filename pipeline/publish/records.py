@@ -21,7 +21,7 @@ def carried_out(kept: pl.DataFrame, rejected: pl.DataFrame, files: pl.DataFrame)
     Args:
         kept: rows of `assemble` without a reason.
         rejected: the others.
-        files: as in `publish_sets`.
+        files: as in `publish`.
 
     Returns:
         One row a request, with columns of `schemas.requests.REQUEST_TYPES`.

@@ -19,7 +19,7 @@ _LEAST, _MOST, _BUNDLES = 25_000, 250_000, 64
 same files wherever it works."""
 
 
-def publish_sets(
+def publish(
     told: Context, decided: pl.DataFrame, staging: Staging, records: RegistryWriter, executor: Executor
 ) -> None:
     """Write all sets, and what the registry records, which counts for nothing until it is committed.
@@ -63,7 +63,7 @@ def _require_each_once(written: list[Bundle], decided: pl.Series) -> None:
 def _written(
     told: Context, decided: pl.DataFrame, staging: Staging, records: RegistryWriter, executor: Executor
 ) -> list[Bundle]:
-    """Have all bundles written; what was, in order. The arguments are those of `publish_sets`."""
+    """Have all bundles written; what was, in order. The arguments are those of `publish`."""
     place = Path(mkdtemp(prefix="bundles-", dir=staging.folder))
     context = share(told, place / "context")
     bundles = list(staging.bundles(min(max(decided.height // _BUNDLES, _LEAST), _MOST)))

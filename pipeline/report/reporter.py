@@ -88,20 +88,26 @@ class Reporter:
         self._exports.remaining(for_partners)
         self._remaining = steps, for_partners
 
-    def write_workbooks(self, executor: Executor) -> None:
-        """Write the workbooks of partners, once all rows are added."""
-        self._exports.write_workbooks(executor)
-
-    def finish(self, run: RunManifest, summary: Summary, cases: Cases, past: list[RunManifest], names: Names) -> None:
-        """Write `report.json`, the pages and what lies beside them.
+    def report(
+        self,
+        executor: Executor,
+        run: RunManifest,
+        summary: Summary,
+        cases: Cases,
+        past: list[RunManifest],
+        names: Names,
+    ) -> None:
+        """Write `report.json`, the pages and what lies beside them, once all rows are added.
 
         Args:
-            run: what `run.json` will hold.
+            executor: writes the workbooks of partners.
+            run: what `run.json` will hold, but for what the report and the commit take.
             summary: the numbers of the run.
             cases: what matching found.
             past: what `run.json` holds of the published runs, the latest last.
             names: what people call partners and tenants.
         """
+        self._exports.write_workbooks(executor)
         unfixed = self._open.open()
         made = self._exports.finish(unfixed)
         told = Told(

@@ -31,21 +31,15 @@ class RunResult:
     repeated: bool = False
 
 
-def conclude(
-    config: RunConfig,
-    place: Workspace,
-    output: Output,
-    registry: Registry,
-    records: RegistryWriter,
-    manifest: RunManifest,
-) -> RunResult:
-    """Commit, then publish; a dry run is only put where it can be looked at."""
+def commit(config: RunConfig, place: Workspace, output: Output, registry: Registry, records: RegistryWriter) -> None:
+    """Commit a sealed run: the one moment at which it comes to be. A dry run never does.
+
+    Raises:
+        RegistryConflict: another run was first, or this one is committed by another process.
+        Fault: it could not be published after it; nothing was registered.
+    """
     if config.dry_run:
-        name = f"{DRY_RUNS}/{config.run_id}"
-        shutil.rmtree(output.folder / name, ignore_errors=True)
-        place.publish(output.folder / name)
-        output.show(name)
-        return RunResult(below(config.output, name), manifest)
+        return
     try:
         output.stage(place, config.run_id)
     except Fault as fault:
@@ -58,10 +52,33 @@ def conclude(
     except RegistryConflict:
         place.in_doubt = False
         raise
-    destination = below(config.output, config.run_id)
+
+
+def put_in_place(config: RunConfig, place: Workspace, output: Output, manifest: RunManifest) -> RunResult:
+    """Show a run that is committed; a dry run is put where it can be looked at.
+
+    Args:
+        config: what was run.
+        place: where it was prepared.
+        output: where it is published.
+        manifest: what its `run.json` holds now that it is known what the commit took; a process that completes the
+            publication of one that died here shows what was sealed.
+
+    Raises:
+        Fault: it could not be; it is committed all the same.
+    """
+    name = f"{DRY_RUNS}/{config.run_id}" if config.dry_run else config.run_id
+    destination = below(config.output, name)
+    if config.dry_run:
+        shutil.rmtree(output.folder / name, ignore_errors=True)
+        place.renew(manifest)
+        place.publish(output.folder / name)
+        output.show(name)
+        return RunResult(destination, manifest)
     try:
+        place.renew(manifest)
         output.publish(place, config.run_id)
-        place.publish(output.folder / config.run_id)
+        place.publish(output.folder / name)
     except (OSError, Fault) as error:
         cause = error.strerror if isinstance(error, OSError) else error
         message = (

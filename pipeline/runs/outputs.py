@@ -52,7 +52,7 @@ class Output(Protocol):
         ...
 
     def publish(self, place: Workspace, run_id: str) -> None:
-        """Show a committed run that was staged."""
+        """Show a committed run that was staged, with its `run.json` as it is now."""
         ...
 
     def show(self, *names: str) -> None:
@@ -142,7 +142,9 @@ class _Store:
         self._prefix.upload(files)
 
     def publish(self, place: Workspace, run_id: str) -> None:
-        self._move(place.folder.name, run_id)
+        attempt = place.folder.name
+        self._prefix.upload({f"{STAGING}/{attempt}/{PENDING}": place.publication / PENDING})
+        self._move(attempt, run_id)
 
     def _move(self, attempt: str, run_id: str) -> None:
         """Bring a staged run to its place, wherever an earlier try stopped; several may be at it at once."""

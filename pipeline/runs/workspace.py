@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import Fault
 from pipeline.registry import Registry
-from pipeline.storage.durable import keep_private, make_folder, sync, sync_folder, sync_tree
+from pipeline.storage.durable import keep_private, make_folder, replace_text, sync, sync_folder, sync_tree
 from schemas.run import RunManifest
 
 MANIFEST = "run.json"
@@ -71,8 +71,7 @@ class Workspace:
 
         A private one can be read by its owner alone.
         """
-        text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (self.publication / PENDING).write_text(text + "\n", encoding="utf-8")
+        (self.publication / PENDING).write_text(_text(manifest), encoding="utf-8")
         if private:
             keep_private(self.publication)
         sync_tree(self.publication)
@@ -80,6 +79,11 @@ class Workspace:
         sync(_owner_file(self.folder))
         for folder in (self.folder, *self.folder.parents[:2]):
             sync_folder(folder.parent)
+
+    def renew(self, manifest: RunManifest) -> None:
+        """Write anew what `run.json` of a sealed publication will hold; whoever reads it meanwhile reads old or new."""
+        replace_text(self.publication / PENDING, _text(manifest))
+        sync(self.publication / PENDING)
 
     def require_way_to(self, destination: Path) -> None:
         """Learn before the commit that the publication can be moved to its place after it.
@@ -111,6 +115,10 @@ class Workspace:
         if (destination / PENDING).exists():
             (destination / PENDING).rename(destination / MANIFEST)
             sync_folder(destination)
+
+
+def _text(manifest: RunManifest) -> str:
+    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
 
 
 @contextmanager

@@ -36,8 +36,10 @@ def test_a_json_log_tells_stages_result_and_seconds(delivered):
     assert {event["run_id"] for event in told} == {"r1"}
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"]) for event in told)
     stages = [event["stage"] for event in told if event["event"] == "stage"]
-    assert stages == ["ingest", "depart", "match", "decide", "publish", "report"]
+    alone = ["depart", "match", "decide", "publish", "report", "commit"]
+    assert stages == ["ingest", *alone]
     manifest = json.loads((delivered.home / "runs" / "r1" / "run.json").read_text())
+    assert sorted(manifest["seconds"]) == sorted(["ingest", "decode", "validate", "authorize", *alone])
     assert told[-1]["event"] == "finished"
     assert told[-1]["rows"] == manifest["rows"]
     assert told[-1]["seconds"] == manifest["seconds"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import FILE_LIMIT
-from pipeline.ingest import Forms, Manifest, begin_reading, file_read, read_rows, with_sheets
+from pipeline.ingest import Forms, Manifest, begin_reading, file_read, ingest, with_sheets
 from tests.oracles import splitter as oracle
 from tests.workbooks import a_workbook, write_sheets
 
@@ -16,7 +16,7 @@ def read(path):
     found = {}
     for manifest in with_sheets([Manifest(path, "a.xlsx", "contoso", None)], lambda _: ()):
         reading, forms = begin_reading(manifest, FILE_LIMIT), Forms()
-        rows = [row for batch in read_rows([reading], forms) for row in batch.iter_rows(named=True)]
+        rows = [row for batch in ingest([reading], forms) for row in batch.iter_rows(named=True)]
         file = file_read([reading])
         assert file.fault is None
         found[manifest.sheet] = None if reading.passed_over else [as_record(row, file, forms) for row in rows]

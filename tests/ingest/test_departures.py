@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.config import FILE_LIMIT
-from pipeline.ingest import Forms, Manifest, begin_reading, file_read, read_rows, with_sheets
+from pipeline.ingest import Forms, Manifest, begin_reading, file_read, ingest, with_sheets
 from pipeline.ingest.inbox import whose
 from pipeline.ingest.layout import parse_header
 from pipeline.ingest.names import mistaken_folder
@@ -22,7 +22,7 @@ def read(path):
     found = {}
     for manifest in with_sheets([Manifest(path, path.name, "contoso", None, kind=DEPARTURE)], lambda _: ()):
         reading = begin_reading(manifest, FILE_LIMIT)
-        batches = list(read_rows([reading], Forms()))
+        batches = list(ingest([reading], Forms()))
         found[manifest.source_file] = file_read([reading]), pl.concat(batches) if batches else None
     return found
 

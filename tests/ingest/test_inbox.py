@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import FILE_LIMIT
-from pipeline.ingest import Forms, begin_reading, file_read, find_manifests, read_rows
+from pipeline.ingest import Forms, begin_reading, file_read, find_manifests, ingest
 
 KEY, OTHER_KEY = "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE", "AAAAA-BBBBB-CCCCC-DDDDD-FFFFF"
 
@@ -141,7 +141,7 @@ def test_what_takes_a_manifest_s_place_is_not_followed(tmp_path, at, when):
     replaced.rename(tmp_path / "away")
     replaced.symlink_to(secret / "a.csv" if at == "file" else secret)
     reading = reading or begin_reading(manifest, FILE_LIMIT)
-    assert list(read_rows([reading], Forms())) == []
+    assert list(ingest([reading], Forms())) == []
     assert file_read([reading]).findings() == ["FILE_UNREADABLE"]
 
 
@@ -164,7 +164,7 @@ def test_what_stood_there_for_a_moment_is_not_read(tmp_path):
     reading = begin_reading(manifest, FILE_LIMIT)
     path.rename(tmp_path / "mine")
     other.rename(path)
-    rows = read_rows([reading], Forms())
+    rows = ingest([reading], Forms())
     assert next(rows, None) is None
     assert file_read([reading]).findings() == ["FILE_UNREADABLE"]
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.config import FILE_LIMIT
-from pipeline.ingest import Forms, Manifest, begin_reading, file_read, read_rows
+from pipeline.ingest import Forms, Manifest, begin_reading, file_read, ingest
 from pipeline.ingest.encoding import read_text
 from pipeline.ingest.headings import near_column
 from pipeline.ingest.layout import CELLS
@@ -28,7 +28,7 @@ def read(tmp_path, content, name="manifest.csv"):
 def read_file(path, limit=FILE_LIMIT):
     """What is known of a file that was read, and its rows, None where it has none."""
     reading = begin_reading(Manifest(path, path.name, "contoso", None), limit)
-    batches = list(read_rows([reading], Forms()))
+    batches = list(ingest([reading], Forms()))
     return file_read([reading]), pl.concat(batches) if batches else None
 
 
@@ -163,7 +163,7 @@ def test_a_file_that_changes_while_it_is_read_is_unreadable(tmp_path, change):
     path.write_bytes(HEADER + b"\nA1,,,HP,M\n")
     reading = begin_reading(Manifest(path, "a.csv", "contoso", None), FILE_LIMIT)
     change(path)
-    list(read_rows([reading], Forms()))
+    list(ingest([reading], Forms()))
     assert file_read([reading]).findings()[0] == "FILE_UNREADABLE"
 
 
@@ -190,7 +190,7 @@ def test_nothing_is_read_of_a_file_of_more_rows_than_the_limit(tmp_path, end, en
         path = tmp_path / f"{rows}.csv"
         path.write_bytes((HEADER + end + (b"A1,,,HP,M" + end) * rows).decode().encode(encoding))
         reading = begin_reading(Manifest(path, path.name, "contoso", None), FILE_LIMIT, 7)
-        assert sum(found.height for found in read_rows([reading], Forms())) == (0 if code else rows)
+        assert sum(found.height for found in ingest([reading], Forms())) == (0 if code else rows)
         assert [found for found in file_read([reading]).findings() if found.startswith("FILE")] == code
 
 
@@ -292,7 +292,7 @@ def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
 
 def rows_of(readings):
     """All rows but what tells only how they were read."""
-    batches = list(read_rows(readings, Forms()))
+    batches = list(ingest(readings, Forms()))
     apart = ["section", "reading", "form", "raw_rest", "hash_at"]
     return pl.concat(batches).drop(apart).rows() if batches else []
 

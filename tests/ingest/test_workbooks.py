@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from pipeline.config import FILE_LIMIT
-from pipeline.ingest import Forms, Manifest, begin_reading, file_read, read_rows, with_sheets
+from pipeline.ingest import Forms, Manifest, begin_reading, file_read, ingest, with_sheets
 from tests.workbooks import day, error, formula, number, row, text, truth, write_workbook
 
 HEADER = row(1, "Device Serial Number", "Windows Product ID", "Hardware Hash", "Manufacturer name", "Device model")
@@ -13,7 +13,7 @@ def read(path):
     found = {}
     for manifest in with_sheets([Manifest(path, path.name, "contoso", None)], lambda _: ()):
         reading = begin_reading(manifest, FILE_LIMIT)
-        batches = list(read_rows([reading], Forms()))
+        batches = list(ingest([reading], Forms()))
         found[manifest.source_file] = file_read([reading]), pl.concat(batches) if batches else None
     return found
 
@@ -100,7 +100,7 @@ def test_a_workbook_beyond_the_limits_is_too_large(tmp_path, limit, most_rows):
     write_workbook(tmp_path / "a.xlsx", sheets)
     for manifest in with_sheets([Manifest(tmp_path / "a.xlsx", "a.xlsx", "contoso", None)], lambda _: ()):
         reading = begin_reading(manifest, limit, most_rows)
-        assert list(read_rows([reading], Forms())) == []
+        assert list(ingest([reading], Forms())) == []
         assert file_read([reading]).findings() == ["FILE_TOO_LARGE"]
     reading = begin_reading(manifest, FILE_LIMIT, 5)
     assert file_read([reading]).fault is None
