@@ -1,35 +1,22 @@
-"""What must be known of a whole file before its first line can be read, from one pass over it."""
+"""What must be known of a whole file before its first line can be read: from one pass over it, or piece by piece."""
 
-import codecs
 import hashlib
-import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
-from pipeline.ingest.encoding import CHUNK, MARKS, UNREADABLE, Transcoder, chunks, compression
-from pipeline.ingest.lines import NEWLINE
-from pipeline.ingest.mixture import ends_otherwise, may_be_mixed
+from pipeline.ingest.encoding import CHUNK, UNREADABLE, chunks, compression
+from pipeline.ingest.lines import BLOCK_BYTES, NEWLINE
+from pipeline.ingest.observation import UNITS, Observation, Observed, encoding_of, with_whole_head
 from pipeline.ingest.states import State, state_of_open
-from pipeline.ingest.wrapping import Wrapping
 
 PART_BYTES = 62 << 20
 """Bytes of the parts of a large file that are read apart: four blocks, without a remainder that costs like a third."""
 
-_UNITS = {"utf-16-le": np.dtype("<u2"), "utf-16-be": np.dtype(">u2")}
-"""Code units of the encodings whose line feed is more than a byte."""
-
-_MULTI_BYTE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
-    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
-)
-_LEAST_LEAD, _LONGEST_SEQUENCE = 0xC2, 4
-_SAMPLE = 4_096
-"""Bytes in which the NUL pattern of UTF-16 is looked for: a header line is plain ASCII and within them."""
+_SMALL_REST = 4
+"""What is left behind the last part stays with it, where it is less than this fraction of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +63,21 @@ class Survey:
     what: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What was seen of a large file by looking at a piece of it, or by its digest.
+
+    Attributes:
+        state: that of the file.
+        observed: what the piece shows; None of a digest.
+        sha256: hex digest of the file; None of a piece.
+    """
+
+    state: State
+    observed: Observed | None = None
+    sha256: str | None = None
+
+
 def survey(
     path: Path, limit: int, opened: Callable[[], BinaryIO] | None = None, most_lines: int = sys.maxsize
 ) -> Survey:
@@ -87,7 +89,7 @@ def survey(
         most_lines: most lines; of a file with more of them nothing is read either.
         limit: most bytes of text; of a file with more of them, once decompressed, nothing is read.
     """
-    observed, digest = _Observation(), hashlib.sha256()
+    observation, digest = Observation(), hashlib.sha256()
     state = State(0, 0, 0, 0)
     readable = complete = False
     try:
@@ -95,28 +97,16 @@ def survey(
             # Of the file that is open, not of what its name may have come to stand for since.
             state = state_of_open(file)
             source = _Digested(file, digest)
-            readable = _observe(chunks(source, path), observed, limit, most_lines)
-            if not observed.exceeds(limit, most_lines):
+            readable = _observe(chunks(source, path), observation, limit, most_lines)
+            if not observation.exceeds(limit, most_lines):
                 source.finish()
                 complete = True
     except OSError:
         readable = complete = False
-    observed.close()
-    if observed.exceeds(limit, most_lines):
+    observed = observation.observed()
+    if observation.exceeds(limit, most_lines):
         return unread(state, too_large=True)
-    newline = b"\r" if observed.has_cr and not observed.has_lf else NEWLINE
-    plain = compression(path) is None and newline == NEWLINE
-    return Survey(
-        encoding=observed.encoding,
-        ansi=observed.ansi,
-        newline=newline,
-        readable=readable,
-        sha256=digest.hexdigest() if complete else None,
-        state=state,
-        cuts=tuple(observed.cuts) if plain and readable and not observed.mixed else (),
-        mixed=observed.mixed and newline == NEWLINE,
-        wrapped=observed.wrapping.holds,
-    )
+    return replace(_concluded([observed], state), readable=readable, sha256=digest.hexdigest() if complete else None)
 
 
 def unread(state: State, *, too_large: bool = False) -> Survey:
@@ -129,21 +119,124 @@ def known_survey(state: State, sha256: str) -> Survey:
     return Survey(None, ansi=True, newline=NEWLINE, readable=True, sha256=sha256, state=state)
 
 
-def _observe(chunks: Iterator[bytes], observed: "_Observation", limit: int, most_lines: int) -> bool:
+def can_be_cut(path: Path) -> bool:
+    """Whether a file's lines lie in it as they are, so that it can be read in parts."""
+    return compression(path) is None
+
+
+def pieces_of(size: int) -> int:
+    """Into how many pieces a file of so many bytes is cut."""
+    return max(1, (size + PART_BYTES - PART_BYTES // _SMALL_REST) // PART_BYTES)
+
+
+def look_at_piece(path: Path, opened: Callable[[], BinaryIO], piece: int, pieces: int) -> Piece | None:
+    """Look at one of the pieces that a file can be cut into, each of which ends with a line.
+
+    None where none ends near by, or the file cannot be read.
+    """
+    try:
+        with opened() as file:
+            state = state_of_open(file)
+            encoding = encoding_of(file)
+            begin = _line_from(file, piece * PART_BYTES, encoding) if piece else 0
+            end = _line_from(file, (piece + 1) * PART_BYTES, encoding) if piece + 1 < pieces else state.size
+            if begin is None or end is None:
+                return None
+            observation = Observation(encoding if piece else None)
+            file.seek(begin)
+            for chunk in with_whole_head(chunks(file, path, end - begin)):
+                observation.add(chunk)
+            return Piece(state, observation.observed())
+    except UNREADABLE:
+        return None
+
+
+def digest_of(opened: Callable[[], BinaryIO]) -> Piece | None:
+    """The digest of a file; None where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with opened() as file:
+            state = state_of_open(file)
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return None
+    return Piece(state, sha256=digest.hexdigest())
+
+
+def surveyed(pieces: list[Piece | None], digest: Piece | None, limit: int, most_lines: int) -> Survey | None:
+    """What all pieces of a file show together, as `survey` would say it; None where it has to be asked.
+
+    Args:
+        pieces: all, in order.
+        digest: of the whole file.
+        limit: as there.
+        most_lines: likewise.
+    """
+    seen = [piece for piece in (*pieces, digest) if piece]
+    if len(seen) <= len(pieces) or len({piece.state for piece in seen}) > 1:
+        return None  # it changed between two looks, or one of them saw nothing
+    state, own = seen[-1].state, [piece.observed for piece in seen if piece.observed and piece.observed.size]
+    if not own or sum(piece.size for piece in own) != state.size:
+        return None
+    lines = sum(piece.lines for piece in own)
+    if state.size > limit or (lines or sum(piece.returns for piece in own)) > most_lines:
+        return unread(state, too_large=True)
+    return replace(_concluded(own, state), sha256=seen[-1].sha256)
+
+
+def _concluded(pieces: list[Observed], state: State) -> Survey:
+    """What all of a file shows that was observed piece by piece."""
+    encoding, is_valid = pieces[0].encoding, all(piece.valid for piece in pieces)
+    if encoding == "utf-8" and not is_valid and not any(piece.multi_byte for piece in pieces):
+        encoding = "cp1252"
+    has_lf, has_cr = (any(getattr(piece, name) for piece in pieces) for name in ("lines", "returns"))
+    newline = b"\r" if has_cr and not has_lf else NEWLINE
+    mixed = any(piece.mixed for piece in pieces)
+    return Survey(
+        encoding=encoding,
+        ansi=encoding in {None, "cp1252"} or (encoding == "utf-8" and all(piece.ascii for piece in pieces)),
+        newline=newline,
+        readable=True,
+        sha256=None,
+        state=state,
+        cuts=() if mixed else tuple(_cuts(pieces)),
+        mixed=mixed and newline == NEWLINE,
+        wrapped=all(piece.may_be_wrapped for piece in pieces) and any(piece.holds_fields for piece in pieces),
+    )
+
+
+def _cuts(pieces: list[Observed]) -> Iterator[Cut]:
+    """Where each piece ends but the last."""
+    at = lines = 0
+    for piece in pieces[:-1]:
+        at, lines = at + piece.size, lines + piece.lines
+        yield Cut(at, lines)
+
+
+def _line_from(file: BinaryIO, at: int, encoding: str) -> int | None:
+    """Where the first line begins that does so behind a place; None where none does in a block."""
+    width = UNITS[encoding].itemsize if encoding in UNITS else 1
+    end_of_line = NEWLINE.decode().encode(encoding) if encoding in UNITS else NEWLINE
+    at = at // width * width
+    file.seek(at)
+    text = file.read(BLOCK_BYTES)
+    found = text.find(end_of_line)
+    while found >= 0 and found % width:
+        found = text.find(end_of_line, found + 1)
+    return at + found + width if found >= 0 else None
+
+
+def _observe(chunks: Iterator[bytes], observation: Observation, limit: int, most_lines: int) -> bool:
     """Look at chunks up to a limit; whether all could be read."""
     try:
-        for chunk in _with_whole_head(chunks):
-            observed.add(chunk)
-            if observed.exceeds(limit, most_lines):
+        for chunk in with_whole_head(chunks):
+            observation.add(chunk)
+            if observation.exceeds(limit, most_lines):
                 return False
     except UNREADABLE:
         return False
     return True
-
-
-def can_be_cut(path: Path) -> bool:
-    """Whether a file's lines lie in it as they are, so that it can be read in parts."""
-    return compression(path) is None
 
 
 class _Digested:
@@ -165,133 +258,3 @@ class _Digested:
 
     def close(self) -> None:
         """Leave the file open."""
-
-
-def _with_whole_head(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, the first chunk long enough to tell the encoding by, however they were read."""
-    head = b""
-    try:
-        for chunk in chunks:
-            head += chunk
-            if len(head) >= _SAMPLE:
-                break
-    except UNREADABLE:
-        if head:
-            yield head
-        raise
-    if head:
-        yield head
-    yield from chunks
-
-
-class _Observation:
-    """What the chunks of a file show, taken together."""
-
-    def __init__(self) -> None:
-        self.encoding: str | None = None
-        self.has_lf = self.has_cr = False
-        self._transcoder: Transcoder | None = None
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._valid, self._ascii, self._multi_byte = True, True, False
-        self._tail = self._rest = b""
-        self._end = b""
-        self.mixed = False
-        self.wrapping = Wrapping()
-        self.size = self._lines = self._returns = 0
-        self.cuts: list[Cut] = []
-
-    @property
-    def ansi(self) -> bool:
-        return self.encoding in {None, "cp1252"} or (self.encoding == "utf-8" and self._ascii)
-
-    def exceeds(self, limit: int, most_lines: int) -> bool:
-        """Whether that is too much, of bytes or of lines, whatever ends them."""
-        return self.size > limit or (self._lines if self.has_lf else self._returns) > most_lines
-
-    def add(self, chunk: bytes) -> None:
-        if self.encoding is None:
-            self.encoding = _marked(chunk) or _patterned(chunk) or "utf-8"
-            self._transcoder = Transcoder(self.encoding)
-        if not self.encoding.startswith("utf-16"):
-            self._add_bytes(chunk)
-        self.mixed = self.mixed or may_be_mixed(chunk, self.encoding)
-        self._end = (self._end + chunk[-2:])[-2:]
-        if (not self.has_lf or self.wrapping.possible) and self._transcoder:
-            text = self._transcoder.feed(chunk)
-            self.wrapping.add(text)
-            self.has_lf = self.has_lf or NEWLINE in text
-            self.has_cr = self.has_cr or b"\r" in text
-            self._returns += text.count(b"\r")
-        self._count(chunk)
-
-    def _count(self, chunk: bytes) -> None:
-        """Count lines, and note where the file may be cut."""
-        unit = _UNITS.get(self.encoding or "")
-        if unit:
-            chunk = self._rest + chunk
-            whole = len(chunk) // unit.itemsize * unit.itemsize
-            chunk, self._rest = chunk[:whole], chunk[whole:]
-        number, end = _line_ends(chunk, unit)
-        self._lines += number
-        if number and self._is_due(len(chunk)):
-            self.cuts.append(Cut(self.size + end, self._lines))
-        self.size += len(chunk)
-
-    def _is_due(self, coming: int) -> bool:
-        return self.size + coming - (self.cuts[-1].at if self.cuts else 0) >= PART_BYTES
-
-    def _add_bytes(self, chunk: bytes) -> None:
-        if chunk.isascii() and not self._tail:
-            return
-        self._ascii = False
-        if self._valid:
-            try:
-                self._utf8.decode(chunk)
-            except UnicodeDecodeError:
-                self._valid = False
-        self._multi_byte = self._multi_byte or _holds_multi_byte(self._tail + chunk)
-        self._tail = chunk[1 - _LONGEST_SEQUENCE :]
-        if self._tail.isascii():
-            self._tail = b""
-
-    def close(self) -> None:
-        self.wrapping.close()
-        self.mixed = self.mixed or ends_otherwise(self._end, self.encoding)
-        if self._valid:
-            try:
-                self._utf8.decode(b"", final=True)
-            except UnicodeDecodeError:
-                self._valid = False
-        if self.encoding == "utf-8" and not self._valid and not self._multi_byte:
-            self.encoding = "cp1252"
-
-
-def _line_ends(chunk: bytes, unit: "np.dtype[np.unsignedinteger] | None") -> tuple[int, int]:
-    """How many lines end in a chunk, and how many bytes come before the end of the last."""
-    if unit is None:
-        return chunk.count(NEWLINE), chunk.rfind(NEWLINE) + 1
-    ends = np.flatnonzero(np.frombuffer(chunk, unit) == ord(NEWLINE))
-    return ends.size, (int(ends[-1]) + 1) * unit.itemsize if ends.size else 0
-
-
-def _holds_multi_byte(text: bytes) -> bool:
-    """Whether a valid sequence of UTF-8 of more than a byte stands anywhere; only where one may begin is looked."""
-    flat = np.frombuffer(text + bytes(_LONGEST_SEQUENCE), np.uint8)
-    begins = np.flatnonzero(flat >= _LEAST_LEAD)
-    windows = np.zeros((len(begins), _LONGEST_SEQUENCE + 1), np.uint8)
-    windows[:, :-1] = flat[begins[:, None] + np.arange(_LONGEST_SEQUENCE)]
-    return bool(_MULTI_BYTE.search(windows.tobytes()))
-
-
-def _marked(chunk: bytes) -> str | None:
-    return next((encoding for mark, encoding in MARKS if chunk.startswith(mark)), None)
-
-
-def _patterned(chunk: bytes) -> str | None:
-    """UTF-16 of mostly ASCII text has a NUL in every other place, and hardly any in the others."""
-    sample = chunk[:_SAMPLE]
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    most, least = len(sample) // 2 * 0.5, len(sample) // 2 * 0.1
-    if odd > most and even <= least:
-        return "utf-16-le"
-    return "utf-16-be" if even > most and odd <= least else None

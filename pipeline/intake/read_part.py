@@ -15,7 +15,7 @@ from pipeline.config import Limits
 from pipeline.decode.decode import decode
 from pipeline.engine import shared
 from pipeline.ingest import Forms, Manifest, Reading, begin_reading, ingest, unread_rows
-from pipeline.ingest.survey import known_survey
+from pipeline.ingest.survey import Piece, Survey, digest_of, known_survey, look_at_piece
 from pipeline.intake.judge import Judged, judge, together
 from pipeline.intake.staging import NARROW_TYPES, Part, PartWriter, in_groups
 from pipeline.match import identity_key
@@ -66,11 +66,36 @@ class Delivered:
         return begin_reading(self.manifest, limits.text, limits.rows)
 
 
-def look_through(delivered: Delivered, limits: Limits) -> Staged:
-    """Survey a manifest and find its first record, to read it in parts; nothing is staged yet."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a task saw of a large manifest.
+
+    Attributes:
+        piece: it; None where it saw nothing.
+        seconds: wall time that it took.
+    """
+
+    piece: Piece | None
+    seconds: float
+
+
+def look_at(delivered: Delivered, piece: int, pieces: int) -> Looked:
+    """Look at one of the pieces that a large manifest can be cut into."""
+    begun, manifest = time.perf_counter(), delivered.manifest
+    return Looked(look_at_piece(manifest.path, manifest.open, piece, pieces), time.perf_counter() - begun)
+
+
+def digest(delivered: Delivered) -> Looked:
+    """Digest a large manifest, which is done in one go."""
+    begun = time.perf_counter()
+    return Looked(digest_of(delivered.manifest.open), time.perf_counter() - begun)
+
+
+def look_through(delivered: Delivered, limits: Limits, survey: Survey | None) -> Staged:
+    """Find the first record of a manifest, to read it in parts; nothing is staged yet. It is surveyed if it was not."""
     watch = Stopwatch()
     with watch("ingest"):
-        reading = delivered.begin(limits)
+        reading = Reading(delivered.manifest, survey) if survey else delivered.begin(limits)
         if reading.survey.sha256 not in delivered.settled:
             next(reading.sections(Forms()), None)
     return Staged(None, (reading,), watch.seconds)

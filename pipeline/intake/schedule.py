@@ -8,22 +8,33 @@ its headers on the way.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import Limits
 from pipeline.engine import Executor, share
 from pipeline.ingest import FileRead, Reading, file_read
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import Course
-from pipeline.ingest.survey import PART_BYTES, can_be_cut
+from pipeline.ingest.survey import PART_BYTES, Survey, can_be_cut, pieces_of, surveyed
 from pipeline.intake.judge import Rulebook
-from pipeline.intake.read_part import Delivered, Staged, look_through, stage_manifests, stage_part
+from pipeline.intake.read_part import (
+    Delivered,
+    Looked,
+    Staged,
+    digest,
+    look_at,
+    look_through,
+    stage_manifests,
+    stage_part,
+)
 from pipeline.intake.staging import Staging
 
 _MOST_TOGETHER = 1_000
 """Small manifests in one task, so that results keep coming."""
 
 _LARGE = 2 * PART_BYTES
-_LOOK = -1
+_LOOK, _OPEN, _PART = range(3)
+"""What is done with a large manifest, in this order: pieces of it are looked at, it is opened, parts of it are read."""
 
 _AHEAD = 32
 """Groups of manifests given out before the first of them is done; more would only fill memory."""
@@ -79,8 +90,8 @@ def read_all(delivered: list[Delivered], front: Front) -> Iterator[Taken]:
             return
         first = underway[next(iter(underway))]
         while first.taken is None:
-            key, result = front.executor.next_result()
-            underway[key[0]].proceed(key[1], result)
+            (number, *step), result = front.executor.next_result()
+            underway[number].proceed(step, result)
         yield first.taken
         del underway[first.number]
 
@@ -111,30 +122,43 @@ class _Together:
         self.taken: Taken | None = None
         self._delivered = delivered
         path = front.staging.part(self.number)
-        front.executor.submit((self.number, 0), stage_manifests, delivered, front.limits, front.rules, path)
+        front.executor.submit((self.number, _PART, 0), stage_manifests, delivered, front.limits, front.rules, path)
 
-    def proceed(self, _piece: int, result: Staged) -> None:
+    def proceed(self, _step: list[int], result: Staged) -> None:
         """Take the result."""
         read = zip(self._delivered, result.readings, strict=True)
         self.taken = Taken([file_read([reading], one.settled) for one, reading in read], [result])
 
 
 class _InParts:
-    """A large manifest, of which each part is a task."""
+    """A large manifest. Its form is what pieces of it show together, each looked at by a task; then each is a part."""
 
     def __init__(self, delivered: Delivered, front: Front) -> None:
         self.number = delivered.number
         self.taken: Taken | None = None
         self._delivered, self._front = delivered, front
+        self._seen: dict[int, Looked] = {}
         self._looked: list[Staged] = []
         self._opening: list[Header] = []
         self._parts: list[Staged | None] = []
         self._is_final = False
-        front.executor.submit((self.number, _LOOK), look_through, delivered, front.limits)
+        self._pieces = pieces_of(delivered.size)
+        if delivered.digest in delivered.settled or delivered.size > front.limits.text:
+            self._open(None)
+            return
+        front.executor.submit((self.number, _LOOK, 0), digest, delivered)
+        for piece in range(self._pieces):
+            front.executor.submit((self.number, _LOOK, piece + 1), look_at, delivered, piece, self._pieces)
 
-    def proceed(self, piece: int, result: Staged) -> None:
+    def proceed(self, step: list[int], result: Any) -> None:  # noqa: ANN401 - that of the step's task
         """Take the result of a task; ask for what follows from it."""
-        if piece == _LOOK:
+        what, piece = step
+        if what == _LOOK:
+            self._seen[piece] = result
+            if len(self._seen) > self._pieces:
+                self._look_together()
+            return
+        if what == _OPEN:
             self._looked.append(result)
             self._divide(result.readings[0])
             return
@@ -142,6 +166,17 @@ class _InParts:
         staged = [part for part in self._parts if part]
         if len(staged) == len(self._parts):
             self._conclude(staged)
+
+    def _look_together(self) -> None:
+        """All pieces were looked at."""
+        seen, limits = [self._seen[piece].piece for piece in range(self._pieces + 1)], self._front.limits
+        self._looked.append(Staged(None, (), {"ingest": sum(one.seconds for one in self._seen.values())}))
+        self._open(surveyed(seen[1:], seen[0], limits.text, limits.rows + 1))
+
+    def _open(self, survey: Survey | None) -> None:
+        """Have the first record found; without a survey the manifest is looked through by one task."""
+        key = (self.number, _OPEN, 0)
+        self._front.executor.submit(key, look_through, self._delivered, self._front.limits, survey)
 
     def _divide(self, looked: Reading) -> None:
         """Give out the parts."""
@@ -162,7 +197,9 @@ class _InParts:
 
     def _give(self, piece: int, reading: Reading) -> None:
         path = self._front.staging.part(self.number, piece)
-        self._front.executor.submit((self.number, piece), stage_part, reading, self.number, self._front.rules, path)
+        self._front.executor.submit(
+            (self.number, _PART, piece), stage_part, reading, self.number, self._front.rules, path
+        )
 
     def _conclude(self, staged: list[Staged]) -> None:
         """All parts are read; those behind a change of headers are read again by the right ones, as one part."""

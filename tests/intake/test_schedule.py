@@ -52,7 +52,7 @@ def read(folder, contents, executor, limits=None):
 def both_ways(tmp_path_factory, contents, sample):
     folder = tmp_path_factory.mktemp("any")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.ingest.survey._SAMPLE", sample)
+        patch.setattr("pipeline.ingest.observation.SAMPLE", sample)
         whole = read(folder / "whole", contents, InProcess())
         make_parts_small(patch)
         return whole, read(folder / "parts", contents, InProcess())
