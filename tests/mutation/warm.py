@@ -23,7 +23,7 @@ SECONDS = 60
 """Most processor time that the tests of one mutant may take; one that lives on until then counts as a survivor."""
 
 _SUPPOSED = {False: 0.5, True: 3.0}
-"""Seconds of a test that never ran, and of one with random examples."""
+"""Seconds of a test that never ran, and of one with random examples or that plays nights."""
 
 
 class Warm:
@@ -85,7 +85,7 @@ class Warm:
         return not self.failed
 
     def _worth(self, item, module, function):
-        supposed = _SUPPOSED[hasattr(getattr(item, "obj", None), "hypothesis")]
+        supposed = _SUPPOSED[hasattr(getattr(item, "obj", None), "hypothesis") or "world" in item.fixturenames]
         found = self.kills[item.nodeid, module] + 3 * self.kills[item.nodeid, function] + 0.1
         return found / (self.seconds.get(item.nodeid, supposed) + 0.02)
 
