@@ -3,6 +3,7 @@
 _NONE_MISSING = "each row finds another to stand beside"
 _NULLS_GO = "what finds nothing is null, and the next step leaves nulls out"
 _AS_MANY = "they are as many by the way that they are made"
+_NO_PATTERN = "the word means the same as a pattern"
 _SPARES_WORK = "it spares work: what it keeps away changes nothing further on"
 
 EQUIVALENT = {
@@ -69,6 +70,32 @@ EQUIVALENT = {
     ],
     ("pipeline/decide/deciding.py", "_found"): [
         ("leaves out filter", "matches.profiles.filter", _SPARES_WORK),
+    ],
+    ("pipeline/requests/docket.py", "without_repairs"): [
+        ("says False", "REPAIR, literal", _NO_PATTERN),
+    ],
+    ("pipeline/requests/docket.py", "_waiting_for"): [
+        ("leaves out drop_nulls", '.drop_nulls("key")', _NULLS_GO),
+        ("leaves out drop_nulls", 'gone.explode("key")', _NULLS_GO),
+        ("says 'left'", 'gone.explode("key")', _NULLS_GO),
+        ("leaves out unique", "return pl.concat", "it is asked whether an id is among them"),
+    ],
+    ("pipeline/requests/docket.py", "deliveries"): [
+        ("says False", '"stamp": ', _AS_MANY),
+        ("says False", "for number, (manifest, state, digest)", _AS_MANY),
+    ],
+    ("pipeline/requests/docket.py", "known_sheets"): [
+        ("says False", 'pl.col("sha256").str.contains', _NO_PATTERN),
+    ],
+    ("pipeline/requests/docket.py", "_settled"): [
+        ("leaves out unique", "known = ", "digests are kept as a set"),
+    ],
+    ("pipeline/requests/docket.py", "_with_opened"): [
+        ("says False", "first = ", "polars keeps the order here; it promises so where asked"),
+    ],
+    ("pipeline/requests/docket.py", "due"): [
+        ("says 'left'", "read_before.join", _NULLS_GO),
+        ("says 'left'", ".join(rows, on=", _NULLS_GO),
     ],
 }
 """Each entry: what was done, a piece of its line, and why nothing follows from it."""

@@ -173,7 +173,8 @@ LINES = places((0, 2), (1, 2), (2, 2), (2, 3), (3, 0), (4, 0))
 def test_due_is_what_is_new_or_waits_once():
     asks = {**ONE, "sha256": "old", "line": 3, "event": "waiting"}
     other = asks | {"tenant_folder": "t", "line": 2}
-    found = due(LINES, DELIVERED, night(again=[asks, other]))
+    gone = asks | {"line": 99}
+    found = due(LINES, DELIVERED, night(again=[asks, other, gone]))
     assert found.to_list() == [True, False, False, True, True, True]
 
 
@@ -248,6 +249,13 @@ NAMED, UNNAMED = [("serial", "tenant")], [("serial",)]
         ({"disposition": "unreadable"}, [], [{"tenant_folder": "t"}], (False, "t", 9)),
         ({"disposition": "unreadable"}, [], [{"sha256": None, "source_file": "a"}], (True, "t", 9)),
         ({"disposition": "unreadable"}, [], [{"sha256": None, "source_file": "b"}], (False, "t", 9)),
+        (
+            {"disposition": "unreadable"},
+            [],
+            [{"sha256": None, "source_file": "a", "tenant_folder": "t"}],
+            (True, "t", 9),
+        ),
+        ({"disposition": "unreadable"}, [], [{"tenant_folder": "t", "source_file": "a"}], (False, "t", 9)),
     ],
 )
 def test_what_a_file_is_known_by(one, headers, known, expected):
