@@ -197,6 +197,7 @@ def played(tmp_path_factory) -> Callable[[Callable[[World], None], Path], World]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--alone", action="store_true", help="share no night between tests of worlds")
     parser.addoption("--rows", type=int, default=20_000, help="rows of a benchmark's night")
+    parser.addoption("--plot", type=Path, help="where a benchmark draws how a night grows")
     parser.addoption("--files", type=int, default=100_000, help="files of a hostile benchmark")
     parser.addoption("--records", type=int, default=1_000_000, help="records of the long run")
     parser.addoption("--seed", type=int, default=1, help="seed of the long run")
