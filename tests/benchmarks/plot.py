@@ -1,7 +1,5 @@
 """Draws what a night costs by its rows, as a picture for the README."""
 
-from math import log10
-
 from pipeline.report.charts import round_ticks
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _GAP = 360, 220, 48, 36, 40, 40
@@ -35,11 +33,10 @@ def _of(costs, name):
 
 
 def _panel(left, title, rows, lines):
-    low, high = log10(rows[0]), log10(rows[-1])
     ticks = round_ticks(max(map(max, lines.values())))
 
     def across(number):
-        return left + _LEFT + (log10(number) - low) / (high - low) * (_WIDTH - 60)
+        return left + _LEFT + number / rows[-1] * (_WIDTH - 24)
 
     def up(value):
         return _TOP + _HEIGHT - value / ticks[-1] * _HEIGHT
@@ -49,8 +46,8 @@ def _panel(left, title, rows, lines):
         y = up(tick)
         drawn.append(f'<line class="grid" x1="{left + _LEFT}" x2="{left + _LEFT + _WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
         drawn.append(f'<text x="{left + _LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:,.0f}</text>')
-    for number in rows:
-        name = f"{number / 1e6:g} M"
+    for number in (0, *rows):
+        name = f"{number / 1e6:g} M" if number else "0"
         drawn.append(f'<text x="{across(number):.1f}" y="{_TOP + _HEIGHT + 18}" text-anchor="middle">{name}</text>')
     for at, (name, values) in enumerate(lines.items()):
         kind, points = "ab"[at], [(across(number), up(value)) for number, value in zip(rows, values, strict=True)]
