@@ -97,5 +97,19 @@ EQUIVALENT = {
         ("says 'left'", "read_before.join", _NULLS_GO),
         ("says 'left'", ".join(rows, on=", _NULLS_GO),
     ],
+    ("pipeline/requests/settling.py", "_waits"): [
+        ("says False", "zip(WAITS, Waits", _AS_MANY),
+    ],
+    ("pipeline/requests/settling.py", "_kept"): [
+        ("says False", "pl.int_range(rows.height", "the positions are taken as numbers or as an expression of them"),
+    ],
+    ("pipeline/requests/settling.py", "_waits_on"): [
+        ("says 'left'", ".join(matches.profiles", _NULLS_GO),
+        ("says 'left'", ".join(registered", _NULLS_GO),
+        ("says 'left'", "tenants, on=", _NULLS_GO),
+    ],
+    ("pipeline/registry/table.py", "Registry.copier"): [
+        ("combines by Sub", "return RegistryWriter", "what is copied keeps the version that it tells"),
+    ],
 }
 """Each entry: what was done, a piece of its line, and why nothing follows from it."""

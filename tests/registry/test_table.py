@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.decode.components import components
 from pipeline.decode.decode import decode
-from pipeline.errors import UsageError
+from pipeline.errors import RegistryError, UsageError
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import Factory
 from pipeline.match.damaged import serial_forms
@@ -17,6 +17,7 @@ from pipeline.registry.writer import fill
 from schemas.device import COMPONENT_TYPES, KEY_TYPES
 from schemas.identities import with_tuple_faults
 from schemas.registry import REGISTERED
+from schemas.requests import REQUEST_TYPES
 from tests.conftest import AS_OF, TENANT
 
 
@@ -145,3 +146,43 @@ def test_a_registry_that_has_gone_is_not_made_anew_on_the_way(registry):
     shutil.rmtree(registry.folder)
     with pytest.raises(UsageError, match="not found"):
         registry.reopened()
+
+
+def test_who_asked_for_a_device_has_left_once_all_that_it_became_has_ended(registry):
+    asked = (0, "device-a"), (0, "device-b"), (1, "device-a"), (1, "live"), (2, "live"), (0, "device-a")
+    events = [
+        {"event": "carried_out", "request_id": f"{at}", "tenant_id": TENANT, "identity_key": key, "device_id": device}
+        for at, (key, device) in enumerate(asked)
+    ]
+    devices = registry.scan().head(3).collect().with_columns(device_id=pl.Series(["device-b", "device-a", "live"]))
+    with registry.writer() as writer:
+        writer.write(devices.drop("version"))
+        writer.record(pl.DataFrame(events, {name: REQUEST_TYPES[name] for name in events[0]}))
+        registry.commit(writer, "night")
+    remove_devices(registry.reopened(), ["device-a", "device-b"], "sold", AS_OF)
+    left = registry.reopened().departed(pl.DataFrame({"tenant_id": [TENANT] * 3, "identity_key": [0, 1, 2]}))
+    assert left.rows() == [(TENANT, 0, ["device-a", "device-b"])]
+
+
+def test_a_file_that_has_gone_is_removed_all_the_same(registry):
+    there = registry.folder / "part-left.parquet"
+    there.touch()
+    registry.remove_files([registry.folder / "part-gone.parquet", there])
+    assert not there.exists()
+
+
+def test_a_data_file_that_is_not_what_the_log_says_is_named(registry):
+    file = min(registry.data_files())
+    size = file.stat().st_size
+    with file.open("ab") as longer:
+        longer.write(b"x")
+    with pytest.raises(RegistryError, match=rf"{file.name}: {size + 1} bytes long instead of {size}"):
+        registry.reopened()
+    file.unlink()
+    with pytest.raises(RegistryError, match=rf"{file.name}: missing"):
+        registry.reopened()
+
+
+def test_an_empty_folder_becomes_a_registry(tmp_path):
+    (tmp_path / "registry").mkdir()
+    assert Registry.open(tmp_path / "registry", create=True).version == 0
