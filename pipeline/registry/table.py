@@ -159,7 +159,7 @@ class Registry(Records):
         asked = carried_out_for(list(self._requests), identities)
         is_over = pl.col("device_id").is_in(ended.implode())
         over = asked.with_columns(is_over.all().over("tenant_id", "identity_key").alias("over")).filter("over")
-        return over.group_by("tenant_id", "identity_key").agg(device_ids=pl.col("device_id").unique().sort())
+        return over.group_by("tenant_id", "identity_key").agg(device_ids=pl.col("device_id").sort())
 
     def carried_out(self) -> pl.Series:
         """Ids of all requests that were carried out."""
