@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from pipeline import arrays
@@ -19,7 +21,8 @@ JUNK = 24
 _AT_ONCE = 2
 """Columns of keys that are looked through at the same time; each takes some hundred MB."""
 
-_PAIR = {"left": pl.UInt32, "right": pl.UInt32}
+_BITS = 32
+"""Of a position in a number that stands for a pair of them."""
 
 
 def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -34,30 +37,17 @@ def pairs_within(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     Returns:
         Pairs `left` < `right`, each once, and the records in a crowd: `left`, `key`, `holders`.
     """
-    pairs, crowds = [], []
-    for key in STRONG_KEYS:
-        holders = _holders(records, key, "has_hash")
-        holders = holders.filter(pl.col("key").is_in(arrays.repeated(holders["key"]).implode()))
-        hashed, bare = holders.filter("has_hash"), holders.filter(~pl.col("has_hash"))
-        for ours, theirs in ((hashed.clear() if key == "product_id_key" else hashed, hashed), (bare, holders)):
-            made, crowd = _pairs(ours, theirs)
-            pairs.append(made)
-            crowds.append(crowd.select("left", pl.lit(key).alias("key"), pl.col("holders").cast(pl.UInt32)))
-    return _distinct(pairs), pl.concat(crowds)
-
-
-def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Pairs of some holders of a key with others, and those of ours that stand in a crowd."""
-    if ours.is_empty():  # as of most keys of most nights: joins of nothing would take most of the time of a small one
-        return ours.select("left", right="left"), ours.with_columns(holders=pl.lit(0, pl.UInt32))
-    counted = ours.group_by("key").len("ours").join(theirs.group_by("key").len("holders"), on="key", how="inner")
-    counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
-    crowded = counted.filter(pl.col("pairs") > _most_of_one(counted["pairs"])).select("key", "holders")
-    crowd = ours.join(crowded, on="key", how="inner")
-    few = ours.join(crowded, on="key", how="anti").select("left", "key")
-    made = few.join(theirs.select("key", right="left"), on="key", how="inner")
-    pair = made.select(left=pl.min_horizontal("left", "right"), right=pl.max_horizontal("left", "right"))
-    return pair.filter(pl.col("left") < pl.col("right")), crowd
+    found = []
+    for name in STRONG_KEYS:
+        own = _holders(records, name, "has_hash")
+        own = own.filter(pl.col("key").is_in(arrays.repeated(own["key"]).implode()))
+        hashed, bare = own.filter("has_hash"), own.filter(~pl.col("has_hash"))
+        if name != "product_id_key":
+            found.append(_shared(name, _by_key(hashed, "left"), _by_key(hashed, "left"), _give_too_many))
+        found.append(_shared(name, _by_key(bare, "left"), _by_key(own, "left"), _give_too_many))
+    pairs = [(np.minimum(shared.left, shared.right), np.maximum(shared.left, shared.right)) for shared in found]
+    apart = _distinct(pairs).filter(pl.col("left") < pl.col("right"))
+    return apart, pl.concat(shared.crowd for shared in found)
 
 
 def pairs_against(
@@ -77,27 +67,75 @@ def pairs_against(
     keyed = [_holders(records, name) for name in names]
     with ThreadPoolExecutor(_AT_ONCE) as readers:
         theirs = list(readers.map(holders, names, (own["key"] for own in keyed)))
-    pairs, crowds = [], []
-    for name, own, found in zip(names, keyed, theirs, strict=True):
-        ours = own.join(found, on="key", how="semi")
-        counted = ours.group_by("key").len("ours").join(found.group_by("key").len("holders"), on="key", how="inner")
-        is_disk = name == "disk_keys"
-        counted = counted.with_columns(pairs=pl.col("ours").cast(pl.UInt64) * pl.col("holders"))
-        too_many = pl.col("holders") > JUNK if is_disk else pl.col("pairs") > _most_of_one(counted["pairs"])
-        crowded = counted.filter(too_many).select("key", "holders")
-        few = ours.join(crowded, on="key", how="anti").join(found, on="key", how="inner")
-        pairs.append(few.select("left", right="record"))
-        if not is_disk:
-            crowd = ours.join(crowded, on="key", how="inner")
-            crowds.append(crowd.select("left", pl.lit(name).alias("key"), pl.col("holders").cast(pl.UInt32)))
-    return _distinct(pairs), pl.concat(crowds)
+    found = [
+        _shared(
+            name, _by_key(own, "left"), _by_key(other, "record"), _are_junk if name == "disk_keys" else _give_too_many
+        )
+        for name, own, other in zip(names, keyed, theirs, strict=True)
+    ]
+    crowds = [shared.crowd for shared in found if shared.name != "disk_keys"]
+    return _distinct([(shared.left, shared.right) for shared in found]), pl.concat(crowds)
 
 
-def _most_of_one(pairs: pl.Series) -> int:
-    """Most pairs that one value may give, so that all those with as many or fewer have room."""
-    sizes = pairs.rename("pairs").to_frame().group_by("pairs").len().sort("pairs")
-    fitting = sizes.filter((pl.col("pairs") * pl.col("len")).cum_sum() <= MOST_PAIRS)
-    return int(fitting["pairs"][-1]) if fitting.height else 0
+class _Keyed(NamedTuple):
+    """Records and the keys that they hold, in the order of the keys."""
+
+    record: arrays.Ints
+    key: arrays.Ints
+
+
+class _Shared(NamedTuple):
+    """What shares keys of one name.
+
+    Attributes:
+        name: of the keys.
+        left: one of ours of each pair, which may come more than once.
+        right: who shares a key with it.
+        crowd: those of ours of which too many hold a key to pair them: `left`, `key`, `holders`.
+    """
+
+    name: str
+    left: arrays.Ints
+    right: arrays.Ints
+    crowd: pl.DataFrame
+
+
+def _by_key(holders: pl.DataFrame, record: str) -> _Keyed:
+    keys = holders["key"].to_numpy()
+    order = np.argsort(keys)
+    return _Keyed(holders[record].to_numpy().astype(np.int64)[order], keys[order])
+
+
+def _shared(
+    name: str, ours: _Keyed, theirs: _Keyed, are_crowds: Callable[[arrays.Ints, arrays.Ints], arrays.Mask]
+) -> _Shared:
+    """Pair who shares keys, but where there are crowds, by how many of ours and how many of theirs hold each key."""
+    first, last = (np.searchsorted(theirs.key, ours.key, side) for side in ("left", "right"))
+    held = np.flatnonzero(last > first)
+    left, key, first, holders = ours.record[held], ours.key[held], first[held], (last - first)[held]
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    sharing = np.diff(np.append(begins, len(key)))
+    crowded = np.repeat(are_crowds(sharing, holders[begins]), sharing)
+    few = ~crowded
+    right = theirs.record[arrays.ranges(first[few], (first + holders)[few])]
+    crowd = {
+        "left": pl.Series(left[crowded], dtype=pl.UInt32),
+        "key": pl.repeat(name, int(crowded.sum()), dtype=pl.String, eager=True),
+        "holders": pl.Series(holders[crowded], dtype=pl.UInt32),
+    }
+    return _Shared(name, np.repeat(left[few], holders[few]), right, pl.DataFrame(crowd))
+
+
+def _are_junk(_ours: arrays.Ints, holders: arrays.Ints) -> arrays.Mask:
+    return np.asarray(holders > JUNK, bool)
+
+
+def _give_too_many(ours: arrays.Ints, holders: arrays.Ints) -> arrays.Mask:
+    """Which values give more pairs than there is room for, once all those that give fewer have theirs."""
+    pairs = ours.astype(np.uint64) * holders.astype(np.uint64)
+    sizes, values = np.unique(pairs, return_counts=True)
+    fitting = sizes[np.cumsum(sizes * values.astype(np.uint64)) <= MOST_PAIRS]
+    return np.asarray(pairs > (fitting[-1] if len(fitting) else 0), bool)
 
 
 def _holders(records: pl.DataFrame, name: str, *kept: str) -> pl.DataFrame:
@@ -107,6 +145,9 @@ def _holders(records: pl.DataFrame, name: str, *kept: str) -> pl.DataFrame:
     return exploded.drop_nulls("key")
 
 
-def _distinct(pairs: list[pl.DataFrame]) -> pl.DataFrame:
-    cast = [frame.select(pl.col(name).cast(dtype) for name, dtype in _PAIR.items()) for frame in pairs]
-    return pl.concat(cast).unique().sort("left", "right")
+def _distinct(pairs: list[tuple[arrays.Ints, arrays.Ints]]) -> pl.DataFrame:
+    """Pairs of positions below 2**31, each once, in order."""
+    one = arrays.distinct(np.concatenate([left << _BITS | right for left, right in pairs]))
+    return pl.DataFrame(
+        {"left": pl.Series(one >> _BITS, dtype=pl.UInt32), "right": pl.Series(one & (1 << _BITS) - 1, dtype=pl.UInt32)}
+    )

@@ -7,6 +7,7 @@ import polars as pl
 import polars_hash as plh
 
 from pipeline import arrays
+from pipeline.errors import Fault
 from pipeline.match.candidates import JUNK, pairs_against, pairs_within
 from pipeline.match.compare import FEATURES, compare
 from pipeline.match.damaged import damaged_forms
@@ -54,7 +55,13 @@ def match(devices: pl.DataFrame, existing: ExistingRecords, eligible: pl.Series 
             `pipeline.match.keys.BLOCKING_TYPES`.
         existing: the registry as of one version.
         eligible: which of them may be registered; all where None.
+
+    Raises:
+        Fault: the rows are in another order.
     """
+    if not devices["row"].is_sorted():
+        message = "rows to be matched are not in their order; nothing was published, please report this"
+        raise Fault(message)
     rows, profiles = _profiles(devices, eligible)
     pairs, crowds_within = pairs_within(profiles.keys)
     twins = arrays.repeated(rows["profile"])

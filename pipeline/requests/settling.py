@@ -7,9 +7,11 @@ import polars as pl
 from pipeline.decide import beside
 from pipeline.match import connected_components
 from pipeline.requests.docket import Docket, request_ids
+from pipeline.rows import file_of
 from schemas.kinds import KINDS
 from schemas.matches import Matches, Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES, STRUCTURE_CODES, Waits
+from schemas.requests import DELIVERY
 
 _DUPLICATE = "DUPLICATE_IN_BATCH"
 _IN_EACH_OTHERS_WAY = ("CONFLICTING_CLAIMS", "AMBIGUOUS_MATCH")
@@ -58,11 +60,11 @@ def settle(
         "matched_device_id",
         *_IN_EACH_OTHERS_WAY,
         *_waits(),
-    ).with_columns(request_ids(rejected["row"], files))
-    asked = night.requests.pending.select("request_id", "asked")  # what is final too, which may be decided again
-    first = _with_ends(own).join(asked, on="request_id", how="left", maintain_order="left", validate="m:1")
+    )
+    asked = _asked_before(own["row"], files, night)
+    first = _with_ends(own).join(asked, on="row", how="left", maintain_order="left", validate="1:1")
     first = first.with_columns(pl.col("asked").fill_null(pl.lit(as_of, _MOMENT)))
-    is_over = first["request_id"].is_in(night.over.implode()).gather(_kept(first))
+    is_over = first["is_over"].fill_null(value=False).gather(_kept(first))
     timed = first.with_columns(waits_from=_waits_from(first, _rivals(rejected))).with_columns(
         is_waiting=pl.col("can_wait") & ~is_over & (pl.col("waits_from") > pl.lit(night.oldest, _MOMENT))
     )
@@ -71,6 +73,23 @@ def settle(
         "row", "is_done", "kept_row", "kept_device", *WAITS, "can_wait", "is_waiting", "asked", "waits_from", "waits_on"
     )
     return beside(decided, ends)
+
+
+def _asked_before(rows: pl.Series, files: pl.DataFrame, night: Docket) -> pl.DataFrame:
+    """Rows whose requests the registry has, those that are final too, which may be decided again.
+
+    Returns:
+        `row`, `asked`, and `is_over`: it has it waiting, and that is over.
+    """
+    pending = night.requests.pending
+    numbered = files.with_row_index("file_no")
+    # Few files have any, so that few ids are made.
+    of_files = numbered.join(pending.select(DELIVERY).unique(), on=DELIVERY, how="semi", nulls_equal=True)["file_no"]
+    own = rows.to_frame().filter(file_of(pl.col("row")).is_in(of_files.implode()))
+    asked = own.with_columns(request_ids(own["row"], files)).join(
+        pending.select("request_id", "asked"), on="request_id", how="inner", validate="m:1"
+    )
+    return asked.select("row", "asked", is_over=pl.col("request_id").is_in(night.over.implode()))
 
 
 def _waits() -> list[pl.Expr]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import Fault
 from pipeline.match import candidates, match
 from pipeline.match.cluster import connected_components
 from pipeline.match.damaged import LONGEST_SERIAL, serial_forms
@@ -319,6 +320,11 @@ def test_only_eligible_rows_are_matched(eligible):
     assert matches.profiles["row"].to_list() == asked
     met = matches.profiles.join(matches.registered, on="profile", how="left", maintain_order="left")
     assert met["device_id"].to_list() == [["device-0", "device-1", "device-0"][row] for row in asked]
+
+
+def test_rows_in_another_order_are_a_fault():
+    with pytest.raises(Fault, match="order"):
+        match(batch([record(tpm_ek_id="a"), record(tpm_ek_id="b")]).reverse(), NoRecords())
 
 
 def test_copies_cost_no_pairs():

@@ -22,15 +22,7 @@ EQUIVALENT = {
     ("pipeline/match/matching.py", "_damaged"): [
         ("says 'left'", "forms.join(records", _NONE_MISSING),
     ],
-    ("pipeline/match/candidates.py", "_pairs"): [
-        ("says 'left'", 'ours.group_by("key")', _NONE_MISSING),
-        ("says 'left'", "few.join(theirs", _NONE_MISSING),
-    ],
-    ("pipeline/match/candidates.py", "pairs_against"): [
-        ("says False", "zip(names, keyed, theirs", _AS_MANY),
-        ("says 'left'", 'ours.group_by("key")', _NONE_MISSING),
-        ("says 'left'", "few = ours.join", _NONE_MISSING),
-    ],
+    ("pipeline/match/candidates.py", "pairs_against"): [("says False", "zip(names, keyed, theirs", _AS_MANY)],
     ("pipeline/match/compare.py", "_verdict_with_hashes"): [
         ("combines by BitOr", "alone = ", "lines before it have decided all with the same serial number but this"),
     ],

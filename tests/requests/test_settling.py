@@ -53,9 +53,13 @@ def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=()):
         | {"matched_row": ROW, "matched_device_id": pl.String, "reason": pl.String},
     ).select(numbers, pl.all())
     asked = pl.DataFrame(
-        {"request_id": request_ids(numbers, FILES), "asked": [row[-1] for row in rows]},
+        {
+            "request_id": request_ids(numbers, FILES),
+            "asked": [row[-1] or (AS_OF if at in over else None) for at, row in enumerate(rows)],
+        },
         {name: PENDING_TYPES[name] for name in ("request_id", "asked")},
     ).drop_nulls()
+    asked = asked.join(FILES.drop("source_file"), how="cross")
     night = SimpleNamespace(requests=SimpleNamespace(pending=asked), oldest=LONG_AGO)
     night.over = request_ids(numbers.filter(numbers.is_in(list(over))), FILES)
     matches = SimpleNamespace(profiles=profiles, registered=registered)
