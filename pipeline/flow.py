@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.clock import Clock
 from pipeline.config import RunConfig, require_config
+from pipeline.deals import Dealer
 from pipeline.decide import decide, has_reason
 from pipeline.departing import Terms, departed, departing, final_before, for_customers
 from pipeline.engine import executor_for
@@ -24,7 +25,6 @@ from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
 from pipeline.listener import Listener, Silence
-from pipeline.match import match
 from pipeline.publish import Context, Stamp, publish, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
@@ -94,7 +94,7 @@ def _run(
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             read = take_in(delivered, Front.of(rulebook, config.limits, executor, staging), listener, parts)
         for _ in range(_COMMIT_TRIES):
-            night = _decide(config, read, docket, reference, registry, clock)
+            night = _decide(config, read, docket, reference, registry, Dealer(clock, staging, executor))
             intake, files = night.intake, night.files
             with _records(config, registry, place) as records:
                 with clock("publish"):
@@ -165,10 +165,10 @@ class _Night:
 
 
 def _decide(
-    config: RunConfig, read: Intake, docket: Docket, reference: Reference, registry: Registry, clock: Clock
+    config: RunConfig, read: Intake, docket: Docket, reference: Reference, registry: Registry, dealer: Dealer
 ) -> _Night:
     """Departures first, then registrations against what they leave."""
-    files = identified(read, docket)
+    files, clock = identified(read, docket), dealer.clock
     # Barrier: departures need the components of every row that names a registration.
     with clock("depart"):
         terms = Terms(config.departure_limit, for_customers(reference), reference.manufacturers)
@@ -181,13 +181,12 @@ def _decide(
             intake = read.only(due(read, files, docket))
         arrivals = intake.of_kind(REGISTRATION)
     # Barrier: matching needs the components of every row that may be registered.
-    with clock("match"):
-        matches = match(arrivals.rows, remaining, ~has_reason(arrivals.findings))
+    matches, found = dealer.match(arrivals.rows, remaining, ~has_reason(arrivals.findings))
     # Barrier: publishing needs every decision.
     with clock("decide"):
         words = words_on(arrivals, files, docket.requests.decisions, remaining)
         gone = departed(arrivals, remaining, matches, leaving, words, final_before(arrivals, files, docket))
-        decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words), arrivals, files)
+        decisions = left.joined(decide(arrivals.rows, arrivals.findings, matches, gone, words, found), arrivals, files)
         decided = settle(intake.rows, decisions, matches, files, docket, config.as_of)
     return _Night(intake, files, leaving, remaining, matches, words, decisions, decided, docket.over)
 

@@ -4,10 +4,8 @@ import numpy as np
 import polars as pl
 
 from pipeline import arrays
-from pipeline.decide.heeding import heed
-from pipeline.decide.naming import met_rows
-from pipeline.decide.registered import claims_on_bare, pointing, registrations, rivals, warnings
-from pipeline.decide.within import conflicts, duplicates
+from pipeline.decide.finding import MATCH_CODES, find
+from pipeline.decide.heeding import FACTS, heed
 from pipeline.errors import Fault
 from schemas.matches import Matches, Verdict
 from schemas.reasons import CATALOGUE, REASON_CODES
@@ -16,19 +14,6 @@ from schemas.registry import CUSTOMER_PORTALS
 _LEARNING = ("REGISTERED_BY_CUSTOMER", "ALREADY_REGISTERED")
 
 _TOLD = ("matched_device_id", "matched_row", "met_rows", "evidence")
-
-_MATCH_CODES = (
-    "CONFLICTING_CLAIMS",
-    "DUPLICATE_IN_BATCH",
-    "REGISTERED_OTHER_TENANT",
-    "REGISTERED_BY_CUSTOMER",
-    "ALREADY_REGISTERED",
-    "BOARD_REPLACED",
-    "AMBIGUOUS_MATCH",
-    "PROBABLE_DUPLICATE",
-    "UUID_COLLISION",
-    "DISK_OF_REGISTERED_DEVICE",
-)
 
 
 def listed(rows: pl.DataFrame, codes: tuple[str, ...]) -> pl.Series:
@@ -50,6 +35,7 @@ def decide(
     matches: Matches,
     departed: pl.Series | None = None,
     words: pl.DataFrame | None = None,
+    found: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Turn what was found about each row into what becomes of it.
 
@@ -60,6 +46,7 @@ def decide(
         departed: for each of them the ended registration of which it is known that the same asked for it; None where
             there is none.
         words: what operators have said of rows (`pipeline.requests.words`); None where nobody has.
+        found: what `pipeline.decide.find` gives, where somebody has asked before.
 
     Returns:
         One row for each, in order: `row`, a Boolean column for each code of the catalogue, `matched_device_id`,
@@ -67,10 +54,10 @@ def decide(
         `learns_device_id` (the registration without a hash that learns the row's), and the primary `reason` (null
         where the row is registered).
     """
-    found = _found(rows, matches)
+    found = find(rows, matches) if found is None else found
     left = pl.lit(None, pl.String) if departed is None else departed
     complete = findings if departed is None else findings.with_columns(DEVICE_LEFT=departed.is_not_null())
-    decided = concluded(rows, _heeding(rows, found, matches, words), complete, _MATCH_CODES)
+    decided = concluded(rows, _heeding(rows, found, matches, words), complete, MATCH_CODES)
     learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
     repaired = beside(decided, _repaired(rows, decided, matches))
     has_left = pl.when(pl.col("left").is_not_null()).then(pl.format("asked for before, and ended: {}", "left"))
@@ -87,13 +74,13 @@ def decide(
 
 
 def _heeding(rows: pl.DataFrame, found: pl.DataFrame, matches: Matches, words: pl.DataFrame | None) -> pl.DataFrame:
-    """What was found, as codes, and what operators have said of it, who may speak of rows that met nothing."""
-    codes = _codes(found)
+    """What was found, and what operators have said of it, who may speak of rows that met nothing."""
+    codes = found.drop(FACTS)
     if words is None or words.is_empty():
         return codes
     matched = words.join(matches.profiles, on="row", how="semi")
     every = rows.select("row").join(codes, on="row", how="left", maintain_order="left", validate="1:1")
-    return heed(every.with_columns(pl.col(_MATCH_CODES).fill_null(value=False)), found, matched, CUSTOMER_PORTALS)
+    return heed(every.with_columns(pl.col(MATCH_CODES).fill_null(value=False)), found, matched, CUSTOMER_PORTALS)
 
 
 def beside(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
@@ -144,42 +131,6 @@ def _repaired(rows: pl.DataFrame, decided: pl.DataFrame, matches: Matches) -> pl
     )
 
 
-def _found(rows: pl.DataFrame, matches: Matches) -> pl.DataFrame:
-    """What was found about each row that met another or a registration."""
-    met = _met_profiles(matches)
-    devices = matches.profiles.filter(pl.col("profile").is_in(met.implode())).join(
-        rows.select("row", "tenant_id", "identity", "captured_at"),
-        on="row",
-        how="left",
-        maintain_order="left",
-        validate="1:1",
-    )
-    told = pointing(devices, matches)
-    claims = claims_on_bare(told, devices)
-    found = (
-        devices.select("row", "profile", "tenant_id", "has_hash", "in_doubt")
-        .join(rivals(told, claims, devices), on="row", how="left", maintain_order="left", validate="1:1")
-        .join(duplicates(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
-        .join(conflicts(devices, matches), on="row", how="left", maintain_order="left", validate="1:1")
-        .join(registrations(told, devices, matches), on="profile", how="left", maintain_order="left", validate="m:1")
-        .join(warnings(met, matches), on="profile", how="left", maintain_order="left", validate="m:1")
-        .with_columns(
-            rival=pl.col("elsewhere").is_not_null(),
-            two_tenants=pl.col("other_claim").is_not_null(),
-            contradicted=pl.col("conflict_evidence").is_not_null(),
-            in_crowd=pl.col("crowd_evidence").is_not_null(),
-        )
-    )
-    named = met_rows(devices, found, told, claims, matches)
-    return found.join(named, on="row", how="left", maintain_order="left", validate="1:1")
-
-
-def _met_profiles(matches: Matches) -> pl.Series:
-    """The profiles of which matching found anything; nothing is to be said of the others."""
-    within, registered, crowded = matches.within, matches.registered, matches.crowded
-    return pl.concat([within["left"], within["right"], registered["profile"], crowded["profile"]]).unique()
-
-
 def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
     """Nothing is registered that matching has not seen, whatever went wrong before."""
     registered = decided.select("row", "reason").filter(pl.col("reason").is_null())
@@ -187,48 +138,3 @@ def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
     if unseen.height:
         message = f"{unseen.height} rows without a reason were never matched; nothing was published, please report this"
         raise Fault(message)
-
-
-def _codes(found: pl.DataFrame) -> pl.DataFrame:
-    """One row a device row: its match codes, what it matched, and the evidence in words."""
-    # Where no registration is met, its columns are null, and so is what follows from them, which counts as no.
-    unsettled = (pl.col("registrations") > 1) | pl.col("in_doubt") | pl.col("rival")
-    same = (pl.col("verdict") == Verdict.SAME) & ~unsettled
-    here = pl.col("registered_tenant").eq_missing(pl.col("tenant_id"))
-    by_customer = pl.col("registered_via").is_in(CUSTOMER_PORTALS).fill_null(value=False)
-    ambiguous = unsettled | (pl.col("verdict") == Verdict.CONTRADICTION) | pl.col("contradicted") | pl.col("in_crowd")
-    # Without a hash, the same as a device and as a registration that is another one: it repeats neither.
-    kept_row = pl.when(~pl.col("has_hash") & pl.col("elsewhere")).then(None).otherwise("kept_row")
-    at_odds = pl.col("in_doubt") | pl.col("rival") | pl.col("contradicted") | pl.col("two_tenants")
-    return found.select(
-        "row",
-        CONFLICTING_CLAIMS="two_tenants",
-        DUPLICATE_IN_BATCH=kept_row.is_not_null(),
-        REGISTERED_OTHER_TENANT=same & ~here,
-        REGISTERED_BY_CUSTOMER=same & here & by_customer,
-        ALREADY_REGISTERED=same & here & ~by_customer,
-        BOARD_REPLACED=(pl.col("verdict") == Verdict.BOARD_REPLACED) & ~unsettled,
-        AMBIGUOUS_MATCH=ambiguous,
-        PROBABLE_DUPLICATE=pl.col("verdict") == Verdict.PROBABLE,
-        UUID_COLLISION="colliding",
-        DISK_OF_REGISTERED_DEVICE=pl.col("donor").is_not_null(),
-        matched_device_id=pl.coalesce("device_id", "donor"),
-        matched_row=pl.coalesce(kept_row, pl.when(at_odds).then(pl.col("met_rows").list.first())),
-        met_rows="met_rows",
-        evidence=_evidence(),
-        learnable=pl.when(pl.col("has_hash") & ~pl.col("registered_has_hash")).then("device_id"),
-    )
-
-
-def _evidence() -> pl.Expr:
-    return pl.concat_str(
-        pl.col("met_evidence"),
-        pl.when("in_doubt").then(pl.lit("in this delivery: which device it is cannot be told")),
-        pl.col("conflict_evidence"),
-        pl.when("rival").then(pl.lit("in this delivery: another device is the same as that registration")),
-        pl.col("registered_evidence"),
-        pl.col("donor_evidence"),
-        pl.col("crowd_evidence"),
-        separator=" | ",
-        ignore_nulls=True,
-    ).replace("", None)

@@ -12,6 +12,9 @@ _LIFTED = ("BOARD_REPLACED", "AMBIGUOUS_MATCH", "PROBABLE_DUPLICATE")
 _AT_ODDS = ("two_tenants", "in_doubt", "rival", "contradicted", "in_crowd")
 """What rows of the batch, or a crowd, say of a row: no word on registrations answers that."""
 
+FACTS = ("tenant_id", "met_devices", "same_tenants", *_AT_ODDS)
+"""What a word on a row is weighed by."""
+
 
 def met(told: pl.Expr) -> list[pl.Expr]:
     """What is kept of all registrations that a profile met, for words on them: which, and who has the same device."""
@@ -31,7 +34,7 @@ def heed(codes: pl.DataFrame, found: pl.DataFrame, words: pl.DataFrame, portals:
         words: on rows that were matched (`pipeline.requests.words`).
         portals: ways in which customers register devices themselves.
     """
-    facts = found.select("row", "tenant_id", "met_devices", "same_tenants", *_AT_ODDS)
+    facts = found.select("row", *FACTS)
     others = pl.col("met_devices").list.set_difference("decided_on").list.len() > 0
     abroad = pl.col("same_tenants").list.set_difference(pl.concat_list("tenant_id")).list.len() > 0
     doubts = [pl.col(name).fill_null(value=False) for name in _AT_ODDS]

@@ -14,7 +14,12 @@ class Executor(ABC):
 
     A task is a function of a module, and what it is called with. It reads files, writes only under names that are its
     own, and answers in some kilobytes, so that it may be executed once more where its process died.
+
+    Attributes:
+        is_alone: no other process works for it, so that what is done as a task is done no sooner.
     """
+
+    is_alone = False
 
     @abstractmethod
     def submit(self, key: Key, task: Callable[..., object], *arguments: object) -> None:

@@ -11,6 +11,8 @@ from pipeline.engine.executor import Executor, Key
 class InProcess(Executor):
     """Executes alone, one task after the other."""
 
+    is_alone = True
+
     def __init__(self) -> None:
         self._waiting: list[tuple[Key, int, Callable[..., object], tuple[object, ...]]] = []
         self._submitted = 0

@@ -3,18 +3,21 @@
 These are the two words in the middle of the way, validate and authorize, as they are said of the rows of one part.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from pipeline.authorize import authorize, exclude
 from pipeline.clock import Stopwatch
 from pipeline.decode.components import components
+from pipeline.intake.staging import Part
 from pipeline.match import BLOCKING_TYPES, with_blocking_keys
 from pipeline.reference.tables import Reference
-from pipeline.rows import ROW
+from pipeline.rows import ROW, rows_at
 from pipeline.storage.mapped import mapped, write_mapped
 from pipeline.validate import derive, lone_numbers, unclear, validate
 from schemas.decoded import DECODED_DEVICE
@@ -103,6 +106,23 @@ def together(parts: list[Judged]) -> Judged:
         pl.concat(part.asked for part in parts),
         pl.concat(part.numbers for part in parts),
     )
+
+
+def judged_rows(parts: Iterable[Part], wanted: pl.Series) -> pl.DataFrame:
+    """The rows of these identities, which ascend, with the columns of `ROW_TYPES`.
+
+    Raises:
+        Fault: one of them is in none of these parts.
+    """
+    numbers = wanted.to_numpy()
+    found = [pl.DataFrame(schema=ROW_TYPES)]
+    for part in parts:
+        own = numbers[np.searchsorted(numbers, part.first) : np.searchsorted(numbers, part.last, side="right")]
+        if len(own):
+            rows = Judged.read(part.path).rows
+            row = rows["row"].to_numpy()
+            found.append(rows.filter(own[np.minimum(np.searchsorted(own, row), len(own) - 1)] == row))
+    return rows_at(pl.concat(found).sort("row"), wanted)
 
 
 def judge(rows: pl.DataFrame, rulebook: Rulebook, watch: Stopwatch) -> Judged:

@@ -112,6 +112,11 @@ class Staging:
         """Let the rows of a part follow those before."""
         self._parts.append(part)
 
+    @property
+    def parts(self) -> list[Part]:
+        """All parts, in order."""
+        return list(self._parts)
+
     def bundles(self, rows: int) -> Iterator[list[Part]]:
         """All parts in order, neighbours together until they have so many rows."""
         bundle: list[Part] = []

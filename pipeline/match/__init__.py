@@ -13,18 +13,25 @@ from pipeline.match.keys import (
     with_blocking_keys,
     with_keys,
 )
-from pipeline.match.matching import match
+from pipeline.match.lookalikes import find_lookalikes, met_by_serial
+from pipeline.match.matching import Candidates, compare_all, compare_candidates, find_candidates, match
 
 __all__ = [
     "BLOCKING_TYPES",
     "FEATURES",
     "STRONG_KEYS",
+    "Candidates",
     "ExistingRecords",
     "NoRecords",
+    "compare_all",
+    "compare_candidates",
     "connected_components",
+    "find_candidates",
+    "find_lookalikes",
     "fingerprint",
     "identity_key",
     "match",
+    "met_by_serial",
     "named_key",
     "relations",
     "serial_forms",

@@ -71,6 +71,12 @@ class Records:
         view._leaving = device_ids  # noqa: SLF001 - of a copy of our own
         return view
 
+    def records_alone(self) -> "Records":
+        """The same records, with nothing else of the registry: what other processes are given."""
+        alone = Records(self._records, self.folder).without(self._leaving)
+        alone._history = self._history  # noqa: SLF001 - of our own kind
+        return alone
+
     # What matching asks (`pipeline.match.ExistingRecords`).
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:

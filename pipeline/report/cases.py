@@ -61,20 +61,23 @@ def tell_cases(
         existing: the records that it matched against.
     """
     review = [code for code, outcome in OUTCOMES.items() if outcome is Outcome.REVIEW]
-    numbers = matches.registered.unique("device_id", keep="first", maintain_order=True).select("device_id", "record")
-    met = (
-        decisions.filter(pl.col("reason").is_in(review))
-        .select("row", "reason", "matched_device_id", "matched_row")
-        .join(
-            numbers,
-            left_on="matched_device_id",
-            right_on="device_id",
-            how="left",
-            maintain_order="left",
-            validate="m:1",
-        )
-        .filter(pl.col("record").is_not_null() | pl.col("matched_row").is_not_null())
+    rejected = decisions.filter(pl.col("reason").is_in(review)).select(
+        "row", "reason", "matched_device_id", "matched_row"
     )
+    named = pl.col("device_id").is_in(rejected["matched_device_id"].implode())
+    numbers = (
+        matches.registered.filter(named)
+        .unique("device_id", keep="first", maintain_order=True)
+        .select("device_id", "record")
+    )
+    met = rejected.join(
+        numbers,
+        left_on="matched_device_id",
+        right_on="device_id",
+        how="left",
+        maintain_order="left",
+        validate="m:1",
+    ).filter(pl.col("record").is_not_null() | pl.col("matched_row").is_not_null())
     partners = files["partner_id"].gather(met.select(file_of(pl.col("row"))).to_series())
     cases = met.with_columns(partners.alias("partner_id"))
     groups = ("partner_id", "reason")

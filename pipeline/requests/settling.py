@@ -187,13 +187,12 @@ def _kept(rows: pl.DataFrame) -> pl.Series:
 
 def _waits_on(waiting: pl.DataFrame, matches: Matches) -> pl.DataFrame:
     """`row` and `waits_on`: the registrations of its own tenant that each waiting row met or was told of."""
-    registered = matches.registered.filter(pl.col("verdict").is_in(_IN_THE_WAY))
-    met = (
-        waiting.select("row", tenant="tenant_id")
-        .join(matches.profiles.select("row", "profile"), on="row", how="inner", validate="1:1")
-        .join(registered.select("profile", "device_id", "tenant_id"), on="profile", how="inner")
-    )
-    tenants = matches.registered.select("device_id", "tenant_id").unique("device_id")
+    own = waiting.join(matches.profiles.select("row", "profile"), on="row", how="inner", validate="1:1")
+    registered = matches.registered.filter(pl.col("profile").is_in(own["profile"].implode()))
+    in_the_way = registered.filter(pl.col("verdict").is_in(_IN_THE_WAY)).select("profile", "device_id", "tenant_id")
+    met = own.select("row", "profile", tenant="tenant_id").join(in_the_way, on="profile", how="inner")
+    named = matches.registered.filter(pl.col("device_id").is_in(waiting["matched_device_id"].implode()))
+    tenants = named.select("device_id", "tenant_id").unique("device_id")
     told = waiting.select("row", tenant="tenant_id", device_id="matched_device_id").join(
         tenants, on="device_id", how="inner", validate="m:1"
     )

@@ -113,3 +113,19 @@ def test_workers_change_nothing(delivered):
     for first, second in ((alone.registered, shared.registered), (alone.rejected, shared.rejected)):
         apart = ["run_id", "device_id"]
         assert first.drop(apart, strict=False).sort(keys).equals(second.drop(apart, strict=False).sort(keys))
+
+
+def test_deals_change_nothing(world, monkeypatch):
+    for number in range(3):
+        rows = [{INTUNE[2]: capture(world.factory.device())} for _ in range(100)]
+        world.deliver(f"contoso/{TENANT}/{number}.csv", *rows)
+    world.run(workers=1)
+    for path in sorted(world.inbox.rglob("*.csv")):
+        lines = path.read_bytes().splitlines(keepends=True)
+        world.put(f"contoso/{TENANT}/again-{path.name}", b"".join([*lines, lines[1]]))
+    whole = world.run(run_id="again", dry_run=True, workers=1)
+    monkeypatch.setattr("pipeline.deals.dealing.PAIRS", 100)
+    dealt = world.run(run_id="again", dry_run=True, workers=2)
+    assert whole.rejected.height == 303
+    assert dealt.rejected.equals(whole.rejected)
+    assert dealt.registered.equals(whole.registered)

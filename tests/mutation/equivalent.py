@@ -16,10 +16,10 @@ EQUIVALENT = {
     ("pipeline/authorize.py", "_own_standings"): [
         ("compares by GtE", "place > last_removed", "the last removal is no active statement itself"),
     ],
-    ("pipeline/match/matching.py", ""): [
+    ("pipeline/match/profiles.py", ""): [
         ("combines by Sub", "2 * number + 1", "the factors are odd and different all the same"),
     ],
-    ("pipeline/match/matching.py", "_damaged"): [
+    ("pipeline/match/lookalikes.py", "find_lookalikes"): [
         ("says 'left'", "forms.join(records", _NONE_MISSING),
     ],
     ("pipeline/match/candidates.py", "pairs_against"): [("says False", "zip(names, keyed, theirs", _AS_MANY)],
@@ -60,7 +60,7 @@ EQUIVALENT = {
         ("says 'left'", "matches.profiles.select", _NULLS_GO),
         ("says 'left'", "rows_of.join(own", _NONE_MISSING),
     ],
-    ("pipeline/decide/deciding.py", "_found"): [
+    ("pipeline/decide/finding.py", "find"): [
         ("leaves out filter", "matches.profiles.filter", _SPARES_WORK),
     ],
     ("pipeline/requests/docket.py", "without_repairs"): [

@@ -8,11 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 TARGETS = {
+    "pipeline/deals/cutting.py": "deals",
     "pipeline/match/candidates.py": "matching",
     "pipeline/match/compare.py": "matching",
     "pipeline/match/devices.py": "matching",
+    "pipeline/match/lookalikes.py": "matching",
     "pipeline/match/matching.py": "matching",
+    "pipeline/match/profiles.py": "matching",
     "pipeline/decide/deciding.py": "matching",
+    "pipeline/decide/finding.py": "matching",
     "pipeline/decide/registered.py": "matching",
     "pipeline/decide/within.py": "matching",
     "pipeline/authorize.py": "authorization",
@@ -25,6 +29,7 @@ TARGETS = {
 """Modules, and which tests have to notice what is wrong with them."""
 
 TESTS = {
+    "deals": ("tests/deals",),
     "matching": ("tests/decide", "tests/match"),
     "authorization": ("tests/test_authorize.py",),
     "requests": (

@@ -40,6 +40,7 @@ def told(night):
 
 def cut_small(monkeypatch):
     monkeypatch.setattr("pipeline.intake.schedule._MOST_TOGETHER", 1)
+    monkeypatch.setattr("pipeline.deals.dealing.PAIRS", 1)
     monkeypatch.setattr("pipeline.publish.sets._LEAST", 1)
 
 
@@ -60,7 +61,9 @@ def children():
 
 
 @pytest.mark.parametrize(
-    "begun", ["rows-1", "bundles-*/00001"], ids=["while parts are read", "while bundles are written"]
+    "begun",
+    ["rows-1", "deals-*/deal-", "bundles-*/00001"],
+    ids=["while parts are read", "while deals are compared", "while bundles are written"],
 )
 def test_a_worker_that_is_killed_changes_nothing(some_files, monkeypatch, begun):
     cut_small(monkeypatch)
