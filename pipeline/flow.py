@@ -28,7 +28,7 @@ from pipeline.listener import Listener, Silence
 from pipeline.publish import Context, Stamp, publish, write_files
 from pipeline.reference.files import is_reference_name
 from pipeline.reference.tables import Reference, load_reference
-from pipeline.registry import Registry, RegistryWriter
+from pipeline.registry import LookingByTasks, Registry, RegistryWriter
 from pipeline.report import MOST_NIGHTS, Names, OpenRows, Reporter, Tonight, summarize, tell_cases
 from pipeline.requests.docket import Docket, delivered_again, deliveries, docket_of, due, identified, known_sheets, seen
 from pipeline.requests.opening import registry_of, with_what_runs_knew
@@ -90,6 +90,7 @@ def _run(
         executor_for(sum(one.size for one in delivered), config.workers) as executor,
     ):
         staging = Staging(place.rows)
+        registry = registry.looked_through_by(LookingByTasks(executor, staging.folder))
         with clock.at_once("ingest") as parts:
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             read = take_in(delivered, Front.of(rulebook, config.limits, executor, staging), listener, parts)

@@ -13,19 +13,18 @@ _CHUNK_RECORDS = 8_000_000
 """Records whose keys are in memory at once: 64 MB of them."""
 
 
-def holders(files: dict[Path, int], name: str, keys: pl.Series) -> pl.DataFrame:
+def holders(files: dict[Path, int], name: str, wanted: KeySet) -> pl.DataFrame:
     """Find the records that hold one of some keys.
 
     Args:
         files: data files of the registry, and how many records each holds.
         name: column of the keys.
-        keys: the keys (Int64).
+        wanted: the keys.
 
     Returns:
         One row a record and key: `record` (position, UInt32) and `key`.
     """
     found = [pl.DataFrame(schema={"record": pl.UInt32, "key": pl.Int64})]
-    wanted = KeySet(keys)
     if not len(wanted):
         return found[0]
     firsts = dict(zip(files, np.cumsum([0, *files.values()]).tolist(), strict=False))

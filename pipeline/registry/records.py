@@ -10,16 +10,13 @@ import numpy as np
 import polars as pl
 
 from pipeline.listener import Listener
-from pipeline.registry import lookup
-from pipeline.registry.digests import holds_only
-from pipeline.registry.files import scan_batches, scan_columns, scan_records
-from pipeline.registry.holders import holders
+from pipeline.registry.files import scan_batches, scan_records
+from pipeline.registry.key_set import KeySet
+from pipeline.registry.looking import Look, Looking, LookingHere
+from pipeline.registry.looks import Keys, Rows, counted, later_events, records_at, rows_that, who_holds
 from pipeline.registry.opening import damage_told
-from pipeline.registry.serials import forms_of
+from pipeline.registry.serials import forms_of, merged
 from schemas.registry import BEGINS, ENDS, RECORD_TYPES, REGISTERED, STATES
-
-_FOUND_TYPES = {"record": pl.UInt32(), **{name: RECORD_TYPES[name] for name in lookup.COLUMNS}}
-
 
 _ENDED = (
     "device_id",
@@ -64,6 +61,13 @@ class Records:
         """
         self._records, self.folder = files, folder
         self._leaving = pl.Series("device_id", [], pl.String)
+        self._looking: Looking = LookingHere()
+
+    def looked_through_by(self, looking: Looking) -> Self:
+        """The same records, looked through by others."""
+        view = copy(self)
+        view._looking = looking  # noqa: SLF001 - of a copy of our own
+        return view
 
     def without(self, device_ids: pl.Series) -> Self:
         """The same records, as if some live registrations had ended."""
@@ -81,19 +85,19 @@ class Records:
 
     def holders(self, name: str, wanted: pl.Series) -> pl.DataFrame:
         """One row for each record that holds one of these keys of this name: `record` and `key`."""
-        with damage_told(self.folder):
-            return holders(self._records, name, wanted)
+        asked = Keys(name, KeySet(wanted))
+        return pl.concat(self._through(who_holds, asked)) if len(asked.keys) else who_holds({}, 0, asked)
 
     def serial_forms(self, manufacturers: pl.Series) -> pl.DataFrame:
         """What the serial numbers of these manufacturers look like."""
-        with damage_told(self.folder):
-            return forms_of(self._records, manufacturers)
+        return merged(self._through(forms_of, manufacturers))
 
     def records(self, positions: pl.Series, *, ended: bool = False) -> pl.DataFrame:
         """The records at these positions that are the latest state of a live registration, or of one that `ended`."""
         some = positions.clear() if ended and self.removed_ids().is_empty() else positions
-        with damage_told(self.folder):
-            return self._records_at(some, ended=ended)
+        wanted = np.unique(some.cast(pl.Int64).to_numpy())
+        found = pl.concat(self._through(records_at, wanted)) if wanted.size else records_at({}, 0, wanted)
+        return found.filter(self._is_latest(ended=ended)).drop("event").sort("record")
 
     def ended_records(self, positions: pl.Series) -> pl.DataFrame:
         """The same of registrations that have ended, with `ended_in`, the version that ended it or, last, the next."""
@@ -103,28 +107,6 @@ class Records:
         ends = self.removals().select("device_id", ended_in=pl.col("version").fill_null(-1))
         told = found.join(ends, on="device_id", how="left", maintain_order="left", validate="m:1")
         return told.with_columns(pl.col("ended_in").fill_null(_NEXT))
-
-    def _records_at(self, positions: pl.Series, *, ended: bool) -> pl.DataFrame:
-        wanted = np.unique(positions.cast(pl.Int64).to_numpy())
-        found: list[pl.DataFrame] = [pl.DataFrame(schema=_FOUND_TYPES)]
-        to_read: list[Path] = []
-        places: list[pl.DataFrame] = []
-        first = height = 0
-        for file, records in self._records.items():
-            own = wanted[(wanted >= first) & (wanted < first + records)]
-            record = pl.Series("record", own, dtype=pl.UInt32)
-            taken = lookup.take(file, own - first) if own.size else None
-            if taken is not None:
-                found.append(taken.with_columns(record))
-            elif own.size:
-                places.append(pl.DataFrame([record, pl.Series("at", own - first + height, dtype=pl.UInt32)]))
-                to_read.append(file)
-                height += records
-            first += records
-        if to_read:
-            found.append(_read(to_read, pl.concat(places)))
-        together = pl.concat(frame.select(list(_FOUND_TYPES)) for frame in found)
-        return together.filter(self._is_latest(ended=ended)).drop("event").sort("record")
 
     def live(self) -> pl.LazyFrame:
         """Every registration that was not removed, as it is now."""
@@ -178,23 +160,15 @@ class Records:
         )
 
     def _of_later_events(self, *names: str) -> pl.DataFrame:
-        """Events but `registered`: `record`, `event`, `version`, these columns. Most files say that they have none."""
-        columns = ("event", "version", *names)
-        found = [pl.LazyFrame(schema={"record": pl.UInt32, **{name: RECORD_TYPES[name] for name in columns}})]
-        first = 0
-        for file, records in self._records.items():
-            if not holds_only(file, "event", REGISTERED):
-                own = scan_columns([file], *columns).with_row_index("record", first)
-                found.append(own.filter(pl.col("event") != REGISTERED))
-            first += records
-        return pl.concat(found).collect(engine="streaming")
+        """Events but `registered`: `record`, `event`, `version`, these columns."""
+        return pl.concat(self._through(later_events, names))
 
     def states(self, device_ids: pl.Series, columns: Collection[str] = tuple(RECORD_TYPES)) -> pl.DataFrame:
         """The live registrations of these ids, with some or all of the columns of `schemas.registry.RECORD_TYPES`."""
         if device_ids.is_empty():
             return pl.DataFrame(schema={name: RECORD_TYPES[name] for name in columns})
-        found = self.live().filter(pl.col("device_id").is_in(device_ids.implode()))
-        return found.select(columns).collect(engine="streaming")
+        asked = self._is_latest() & pl.col("device_id").is_in(device_ids.implode())
+        return pl.concat(self._through(rows_that, Rows(asked, tuple(map(pl.col, columns)))))
 
     def named(self, column: str, values: pl.Series) -> pl.DataFrame:
         """Records whose value in a column is one of these, in any case; all of the column is read.
@@ -204,29 +178,27 @@ class Records:
         """
         if values.is_empty():
             return pl.DataFrame(schema={"record": pl.UInt32, "value": pl.String})
+        value = pl.col(column).str.to_lowercase().alias("value")
         wanted = values.str.to_lowercase().unique()
-        with damage_told(self.folder):
-            rows = scan_columns(list(self._records), column).with_row_index("record")
-            lowered = rows.select("record", value=pl.col(column).str.to_lowercase())
-            return lowered.filter(pl.col("value").is_in(wanted.implode())).collect(engine="streaming")
+        asked = Rows(value.is_in(wanted.implode()), (pl.col("record"), value))
+        return pl.concat(self._through(rows_that, asked))
 
     def manufacturers(self) -> pl.Series:
         """All manufacturers, as records name them."""
-        names = scan_columns(list(self._records), "manufacturer").unique().collect(engine="streaming")
-        return names["manufacturer"].drop_nulls().sort()
+        named = Rows(pl.col("manufacturer").is_not_null(), (pl.col("manufacturer"),))
+        return pl.concat(self._through(counted, named))["manufacturer"].unique().sort()
 
     def began(self, device_ids: pl.Series) -> pl.DataFrame:
         """Since which version registrations are live: `device_id`, and `began`, -1 where it is not known."""
-        found = self.scan().filter(
-            pl.col("device_id").is_in(device_ids.implode()) & pl.col("event").is_in(list(BEGINS))
-        )
-        last = found.group_by("device_id").agg(began=pl.col("version").fill_null(-1).max())
-        return last.collect(engine="streaming")
+        begins = pl.col("device_id").is_in(device_ids.implode()) & pl.col("event").is_in(list(BEGINS))
+        found = pl.concat(self._through(rows_that, Rows(begins, (pl.col("device_id"), pl.col("version")))))
+        return found.group_by("device_id").agg(began=pl.col("version").fill_null(-1).max())
 
     def live_by_tenant(self, tenant_ids: pl.Series) -> pl.DataFrame:
         """How many live registrations tenants have: `tenant_id` and `live`."""
-        found = self.live().filter(pl.col("tenant_id").is_in(tenant_ids.implode()))
-        return found.group_by("tenant_id").agg(live=pl.len()).collect(engine="streaming")
+        asked = self._is_latest() & pl.col("tenant_id").is_in(tenant_ids.implode())
+        found = pl.concat(self._through(counted, Rows(asked, (pl.col("tenant_id"),))))
+        return found.group_by("tenant_id").agg(live=pl.col("records").sum())
 
     def removals(self) -> pl.DataFrame:
         """One row a registration that has ended, by its last end.
@@ -243,12 +215,10 @@ class Records:
         """Ids of the devices whose registration has ended, and was not restored since."""
         return pl.concat([self._history.ended, self._leaving])
 
+    def _through(self, look: Look, question: object) -> list[pl.DataFrame]:
+        with damage_told(self.folder):
+            return self._looking.through(self._records, look, question)
+
     def scan(self) -> pl.LazyFrame:
         """Every event, by the columns of `schemas.registry.RECORD_TYPES`."""
         return scan_records(self._records)
-
-
-def _read(files: list[Path], places: pl.DataFrame) -> pl.DataFrame:
-    """Records of files, taken as one, `at` given places; whole columns are read."""
-    rows = scan_columns(files, *lookup.COLUMNS).with_row_index("at")
-    return rows.join(places.lazy(), on="at", how="inner").collect(engine="streaming")

@@ -134,11 +134,11 @@ def condensed(files: list[Path]) -> Iterator[pl.DataFrame]:
     yield latest(refused).filter(pl.col("event") != CLOSED)
 
 
-def carried_out_for(files: list[Path], identities: pl.DataFrame) -> pl.DataFrame:
+def carried_out_for(files: dict[Path, int], _first: int, identities: pl.DataFrame) -> pl.DataFrame:
     """Find for which registrations somebody has asked before by some identity cells.
 
     Args:
-        files: the registry's files of requests.
+        files: some of the registry's files of requests.
         identities: one row an identity: `tenant_id`, `identity_key`; null ones find nothing.
 
     Returns:
@@ -177,8 +177,7 @@ def steps_done(files: list[Path]) -> pl.DataFrame:
     return first.select("device_id", "ended_in", "step", "said_by", "said_at")
 
 
-def carried_out_ids(files: list[Path]) -> pl.Series:
-    """Ids of all requests that were carried out."""
+def carried_out_ids(files: dict[Path, int], _first: int, _nothing: None) -> pl.DataFrame:
+    """`request_id` of all requests that were carried out."""
     done = scan_requests(files).filter(pl.col("event") == CARRIED_OUT)
-    ids = done.select(request_id=pl.coalesce("request_id", "device_id"))
-    return ids.collect(engine="streaming")["request_id"].unique()
+    return done.select(request_id=pl.coalesce("request_id", "device_id")).unique().collect(engine="streaming")

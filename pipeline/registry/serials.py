@@ -1,7 +1,6 @@
 """What the serial numbers of each manufacturer look like, summed up once for each data file."""
 
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +15,7 @@ _SCHEMA = pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.Compat
 
 
 def _summary(data_file: Path) -> list[pa.RecordBatch]:
-    forms = _merged([_forms_of([data_file])]).to_arrow(compat_level=pl.CompatLevel.oldest())
+    forms = merged([_forms_of([data_file])]).to_arrow(compat_level=pl.CompatLevel.oldest())
     batches: list[pa.RecordBatch] = forms.cast(_SCHEMA).combine_chunks().to_batches()
     return batches
 
@@ -28,7 +27,7 @@ def _digest(batch: pa.RecordBatch) -> int:
 SIDECAR = Sidecar("serials", _SCHEMA, _summary, _digest)
 
 
-def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
+def forms_of(files: dict[Path, int], _first: int, manufacturers: pl.Series) -> pl.DataFrame:
     """One row for each of these manufacturers that has records, with the columns of `SERIAL_FORM_TYPES`.
 
     Files that were not summed up are read.
@@ -44,7 +43,7 @@ def forms_of(files: Iterable[Path], manufacturers: pl.Series) -> pl.DataFrame:
             summed.append(summary.filter(pl.col("manufacturer").is_in(manufacturers.implode())))
     if unread and len(manufacturers):
         summed.append(_forms_of(unread, pl.col("manufacturer").is_in(manufacturers.implode())))
-    return _merged(summed)
+    return merged(summed)
 
 
 def _forms_of(files: list[Path], wanted: pl.Expr | None = None) -> pl.DataFrame:
@@ -53,7 +52,7 @@ def _forms_of(files: list[Path], wanted: pl.Expr | None = None) -> pl.DataFrame:
     return serial_forms(known if wanted is None else known.filter(wanted)).collect(engine="streaming")
 
 
-def _merged(forms: list[pl.DataFrame]) -> pl.DataFrame:
+def merged(forms: list[pl.DataFrame]) -> pl.DataFrame:
     """One row a manufacturer, in order, of several that may each name it."""
     lists = [pl.col(name).list.explode().drop_nulls().unique().sort() for name in ("shown", "shapes")]
     return pl.concat(forms, how="vertical_relaxed").group_by("manufacturer").agg(lists).sort("manufacturer")

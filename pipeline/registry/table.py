@@ -120,7 +120,9 @@ class Registry(Records):
 
     def reopened(self) -> "Registry":
         """The registry as of now."""
-        return self._open_mirrored(self._mirror, create=False) if self._mirror else self.open(self.folder, create=False)
+        if self._mirror:
+            return self._open_mirrored(self._mirror, create=False).looked_through_by(self._looking)
+        return self.open(self.folder, create=False).looked_through_by(self._looking)
 
     def committed(self, run_id: str) -> int | None:
         """The token under which a run of this id was committed; None where none was."""
@@ -156,14 +158,14 @@ class Registry(Records):
         if ended.is_empty():
             names = {name: REQUEST_TYPES[name] for name in ("tenant_id", "identity_key")}
             return pl.DataFrame(schema={**names, "device_ids": pl.List(pl.String)})
-        asked = carried_out_for(list(self._requests), identities)
+        asked = pl.concat(self._looking.through(self._requests, carried_out_for, identities)).unique()
         is_over = pl.col("device_id").is_in(ended.implode())
         over = asked.with_columns(is_over.all().over("tenant_id", "identity_key").alias("over")).filter("over")
         return over.group_by("tenant_id", "identity_key").agg(device_ids=pl.col("device_id").sort())
 
     def carried_out(self) -> pl.Series:
         """Ids of all requests that were carried out."""
-        return carried_out_ids(list(self._requests))
+        return pl.concat(self._looking.through(self._requests, carried_out_ids, None))["request_id"].unique()
 
     def steps_done(self) -> pl.DataFrame:
         """What people have said of the steps of departures (`pipeline.registry.requests.steps_done`)."""

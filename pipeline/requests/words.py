@@ -47,8 +47,7 @@ def words_on(intake: Intake, files: pl.DataFrame, decisions: pl.DataFrame, regis
         .join(rows, on=["file_no", "line"], how="inner", validate="1:1")
     )
     named = told.filter(pl.col("decision") == SAME)["device_id"]
-    known = registry.live().select("device_id", "tenant_id", "registered_via")
-    live = known.filter(pl.col("device_id").is_in(named.implode())).collect(engine="streaming")
+    live = registry.states(named, ("device_id", "tenant_id", "registered_via"))
     heard = told.join(live, on=["device_id", "tenant_id"], how="left", maintain_order="left", validate="m:1")
     return heard.select(pl.col(name).cast(dtype) for name, dtype in _WORD_TYPES.items())
 

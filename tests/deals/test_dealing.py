@@ -12,24 +12,18 @@ from pipeline.clock import Clock
 from pipeline.deals import Dealer, dealing
 from pipeline.deals.cutting import deals_of, require_uncut
 from pipeline.decide import decide
-from pipeline.engine import InProcess
 from pipeline.errors import Fault
 from pipeline.intake.judge import ROW_TYPES, Judged
 from pipeline.intake.staging import Part, Staging
 from pipeline.listener import Silence
 from pipeline.match import find_candidates, find_lookalikes, match
 from schemas.matches import Matches
+from tests.engine.others import Others
 from tests.match.test_adversarial_nights import KNOWN, PKID, A, B, nights
 from tests.match.test_matching import NOTHING, Registrations, batch, record
 
 OWN = ("tpm_ek_id", "smbios_uuid", "serial_number", "product_id")
 """Components by which the nights that are put together have nothing to do with each other."""
-
-
-class Others(InProcess):
-    """Stands for workers: what is submitted is dealt."""
-
-    is_alone = False
 
 
 class Known(Registrations):

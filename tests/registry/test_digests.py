@@ -101,7 +101,7 @@ def answers(registry, truth):
         assert registry.records(at).select(columns).equals(truth[[0, 17, 39]].select(columns))
         forms = registry.serial_forms(one["manufacturer"])
         same_maker = truth.filter(pl.col("manufacturer") == one["manufacturer"][0])
-        assert forms.row(0) == serials._merged([serials._forms_of(list(registry.data_files()))]).filter(
+        assert forms.row(0) == serials.merged([serials._forms_of(list(registry.data_files()))]).filter(
             pl.col("manufacturer") == same_maker["manufacturer"][0]
         ).row(0)
     except RegistryError:

@@ -94,9 +94,9 @@ def test_who_asked_before_by_the_same_cells(told):
         event("open", 2, "f", tenant_id="t", identity_key=1),
     )
     wanted = pl.DataFrame({"tenant_id": ["t", "t", None], "identity_key": [1, None, 2]})
-    found = requests.carried_out_for([], wanted)
+    found = requests.carried_out_for({}, 0, wanted)
     assert sorted(found.rows()) == [("t", 1, "a"), ("t", 1, "b")]
-    assert sorted(requests.carried_out_ids([])) == ["a", "b", "c", "d", "e"]
+    assert sorted(requests.carried_out_ids({}, 0, None)["request_id"]) == ["a", "b", "c", "d", "e"]
 
 
 def test_the_words_on_a_registration_are_told_in_order(told):
