@@ -73,11 +73,11 @@ def batch(seed, rows, registered):
     return pl.concat([known, devices(seed, _NEW, rows - registered)]).with_row_index("row")
 
 
-def build(folder, seed, rows):
-    """A registry of so many devices, in files of which none is too large to be merged."""
+def build(folder, seed, rows, most=FILE_RECORDS):
+    """A registry of so many devices, in files of at most so many, of which none is too large to be merged."""
     registry = Registry.open(folder, create=True)
-    for first in range(0, rows, FILE_RECORDS):
-        registry = _commit(registry, seed, first, min(first + FILE_RECORDS, rows))
+    for first in range(0, rows, most):
+        registry = _commit(registry, seed, first, min(first + most, rows))
     return registry
 
 

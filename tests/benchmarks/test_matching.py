@@ -2,15 +2,20 @@
 
 import resource
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
 
 from pipeline.decide import decide
+from pipeline.engine import Processes
 from pipeline.match import match
-from pipeline.match.keys import STRONG_KEYS, with_blocking_keys, with_keys
-from pipeline.registry import Registry
+from pipeline.match.keys import BLOCKING_TYPES, STRONG_KEYS, with_blocking_keys, with_keys
+from pipeline.registry import LookingByTasks, Registry, index
 from pipeline.registry.compacting import compact
+from pipeline.registry.key_set import KeySet
+from pipeline.registry.looks import Keys, who_holds
 from schemas.device import COMPONENT_TYPES
 from tests.benchmarks.registries import batch, build
 
@@ -91,6 +96,60 @@ def test_look_up_compare_and_decide(registry, request, capsys):
         print(f"{matched / passed:.1f} times a bare pass over the keys ({passed:.2f} s)")
         print(f"{matched / answered:.1f} times a join of the keys by a database ({answered:.2f} s)")
     assert decisions["reason"].is_not_null().sum() == rows // _SHARE_REGISTERED
+
+
+def looked_up(keyed, registry):
+    """Records that hold a key of the batch, by any of the columns that candidates are found by."""
+    return {name: registry.holders(name, keyed[name].explode().drop_nulls()).height for name in BLOCKING_TYPES}
+
+
+def by_tasks(keyed, registry, folder):
+    """The same by two worker processes."""
+    with Processes(2) as executor:
+        return looked_up(keyed, registry.looked_through_by(LookingByTasks(executor, folder, always=True)))
+
+
+def processor_seconds(work):
+    """What came of work, and the processor's seconds that it took here and in processes that have ended since."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    before = sum(one.ru_utime + one.ru_stime for one in spent)
+    found = work()
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return found, sum(one.ru_utime + one.ru_stime for one in spent) - before
+
+
+def test_look_up_by_tasks(request, tmp_path, capsys):
+    """Beside a look-up in this process: files without sidecars first, then with them."""
+    rows, existing = request.config.getoption("--rows"), existing_of(request)
+    keyed = with_blocking_keys(batch(1, rows, rows // _SHARE_REGISTERED))
+    build(tmp_path / "registry", 1, existing, most=max(1, existing // 5))
+    built = Registry.open(tmp_path / "registry", create=False)
+    say_look_ups(keyed, built, "no sidecars", capsys)
+    for file in built.data_files():
+        index.SIDECAR.write(file)
+    say_look_ups(keyed, built, "sidecars", capsys)
+
+
+def two_workers():
+    """They begin, and have loaded what they need."""
+    with Processes(2) as executor:
+        for number in range(2):
+            executor.submit((number,), who_holds, {}, 0, Keys("tpm_key", KeySet(pl.Series([], dtype=pl.Int64))))
+        for _ in range(2):
+            executor.next_result()
+
+
+def say_look_ups(keyed, registry, state, capsys):
+    here, alone = processor_seconds(lambda: looked_up(keyed, registry))
+    _, begun = processor_seconds(two_workers)
+    with TemporaryDirectory() as folder:
+        found, together = processor_seconds(lambda: by_tasks(keyed, registry, Path(folder)))
+    assert found == here
+    with capsys.disabled():
+        told = f"{keyed.height:,} rows in {sum(registry.data_files().values()):,} records, {state}"
+        print(
+            f"\n{told}: {alone:.2f} CPU s here, {together - begun:.2f} by tasks, and {begun:.2f} for workers to begin"
+        )
 
 
 def test_growth(registry, request, capsys):
