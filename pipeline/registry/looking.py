@@ -45,7 +45,7 @@ class LookingHere:
 
 
 class LookingByTasks:
-    """Has tasks look through files. Of a registry it can be asked by several threads."""
+    """Has tasks look through files; several threads may ask it, which is answered one after the other."""
 
     def __init__(self, executor: Executor, folder: Path, *, always: bool = False) -> None:
         """Look by tasks.

@@ -125,6 +125,7 @@ def test_what_is_connected_is_one_deal_and_what_met_nothing_is_in_none():
     known = [record(tpm_ek_id="c"), record(tpm_ek_id="b")]
     assert deals_of(*cut(rows, known), 1).tolist() == [2, 1, 0, -1, 2], "in the order of the records"
     assert deals_of(*cut(rows, known), 2).tolist() == [1, 0, 0, -1, 1]
+    assert deals_of(*cut(rows, known), 3).tolist() == [0, 0, 0, -1, 0]
 
 
 @pytest.mark.parametrize(
