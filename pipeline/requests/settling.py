@@ -84,7 +84,7 @@ def _asked_before(rows: pl.Series, files: pl.DataFrame, night: Docket) -> pl.Dat
     pending = night.requests.pending
     numbered = files.with_row_index("file_no")
     # Few files have any, so that few ids are made.
-    of_files = numbered.join(pending.select(DELIVERY).unique(), on=DELIVERY, how="semi", nulls_equal=True)["file_no"]
+    of_files = numbered.join(pending.select(DELIVERY), on=DELIVERY, how="semi", nulls_equal=True)["file_no"]
     own = rows.to_frame().filter(file_of(pl.col("row")).is_in(of_files.implode()))
     asked = own.with_columns(request_ids(own["row"], files)).join(
         pending.select("request_id", "asked"), on="request_id", how="inner", validate="m:1"

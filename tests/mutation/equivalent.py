@@ -22,6 +22,7 @@ EQUIVALENT = {
     ("pipeline/match/lookalikes.py", "find_lookalikes"): [
         ("says 'left'", "forms.join(records", _NONE_MISSING),
     ],
+    ("pipeline/match/candidates.py", "_shared"): [("compares by GtE", "held = ", _SPARES_WORK)],
     ("pipeline/match/candidates.py", "pairs_against"): [("says False", "zip(names, keyed, theirs", _AS_MANY)],
     ("pipeline/match/compare.py", "_verdict_with_hashes"): [
         ("combines by BitOr", "alone = ", "lines before it have decided all with the same serial number but this"),
@@ -97,8 +98,14 @@ EQUIVALENT = {
     ],
     ("pipeline/requests/settling.py", "_waits_on"): [
         ("says 'left'", ".join(matches.profiles", _NULLS_GO),
-        ("says 'left'", ".join(registered", _NULLS_GO),
+        ("says 'left'", ".join(in_the_way", _NULLS_GO),
         ("says 'left'", "tenants, on=", _NULLS_GO),
+        ("leaves out filter", "registered = ", _SPARES_WORK),
+        ("leaves out filter", "named = ", _SPARES_WORK),
+    ],
+    ("pipeline/requests/settling.py", "_asked_before"): [
+        ("leaves out filter", "own = ", _SPARES_WORK),
+        ("says 'left'", "pending.select", "what it does not have was not asked before"),
     ],
     ("pipeline/registry/table.py", "Registry.copier"): [
         ("combines by Sub", "return RegistryWriter", "what is copied keeps the version that it tells"),

@@ -31,7 +31,7 @@ def a_row(*codes, at=None, device=None, kind=REGISTRATION, asked=None):
     return codes, at, device, kind, asked
 
 
-def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=()):
+def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=(), files=FILES):
     """What is settled of rows, of which those at the positions `over` wait no more."""
     numbers = pl.Series("row", range(len(rows)), ROW)
     own = pl.DataFrame(numbers).with_columns(
@@ -54,16 +54,16 @@ def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=()):
     ).select(numbers, pl.all())
     asked = pl.DataFrame(
         {
-            "request_id": request_ids(numbers, FILES),
+            "request_id": request_ids(numbers, files),
             "asked": [row[-1] or (AS_OF if at in over else None) for at, row in enumerate(rows)],
         },
         {name: PENDING_TYPES[name] for name in ("request_id", "asked")},
     ).drop_nulls()
-    asked = asked.join(FILES.drop("source_file"), how="cross")
+    asked = asked.join(files.head(1).drop("source_file"), how="cross")
     night = SimpleNamespace(requests=SimpleNamespace(pending=asked), oldest=LONG_AGO)
-    night.over = request_ids(numbers.filter(numbers.is_in(list(over))), FILES)
+    night.over = request_ids(numbers.filter(numbers.is_in(list(over))), files)
     matches = SimpleNamespace(profiles=profiles, registered=registered)
-    return settle(own, decisions, matches, FILES, night, AS_OF)
+    return settle(own, decisions, matches, files, night, AS_OF)
 
 
 def ends(*rows, **met):
@@ -172,3 +172,12 @@ def test_what_a_row_waits_on_are_registrations_of_its_tenant_that_it_met_or_was_
     )
     found = settled(*rows, profiles=profiles, registered=registered)
     assert found["waits_on"].to_list() == [["a", "b"], ["told"], None, None]
+
+
+def test_what_was_asked_before_is_known_of_any_file():
+    """Also of one that names tenants itself, or cannot be read to its end."""
+    nameless = FILES.with_columns(pl.lit(None, pl.String).alias(name) for name in ("tenant_folder", "sha256"))
+    other = FILES.with_columns(partner_id=pl.lit("q"))
+    for files in (FILES, nameless, pl.concat([nameless, other])):
+        found = settled(a_row(WAITS, asked=EARLIER), a_row(WAITS), files=files)
+        assert found["waits_from"].to_list() == [EARLIER, AS_OF]
