@@ -41,7 +41,8 @@ def many_nights(draw):
         known += [of_night(made, number) | {"ended_in": draw(st.sampled_from([None, None, 4]))} for made in registered]
     tuples = draw(st.lists(st.sampled_from(["SD0123", "SDO123", "SDO1Z3", "T99", "T9"]), max_size=3))
     rows += [typed(serial) for serial in tuples]
-    known += [typed(serial) | {"registered_via": "intune", "ended_in": None} for serial in ("SD0123", "T099")]
+    registered = [("SD0123", None), ("0T99", None), ("T99", draw(st.sampled_from([None, 4])))]
+    known += [typed(serial) | {"registered_via": "intune", "ended_in": ended} for serial, ended in registered]
     known = [made | {"device_id": f"device-{at}"} for at, made in enumerate(known)]
     return draw(st.permutations(rows)), draw(st.permutations(known))
 
@@ -108,6 +109,16 @@ def test_deals_say_what_the_whole_does(pairs, night):
         for field in fields(Matches):
             one, other = getattr(matches, field.name), getattr(whole, field.name)
             assert in_order(one).equals(in_order(other)), field.name
+
+
+def test_who_met_only_what_has_ended_is_looked_for_among_damaged_forms(tmp_path):
+    (rows, eligible), via = judged([typed("T99")]), {"registered_via": "intune"}
+    known = [
+        typed("T99") | via | {"device_id": "a", "ended_in": 4},
+        typed("0T99") | via | {"device_id": "b", "ended_in": None},
+    ]
+    matches, _ = dealt(rows, eligible, existing_of(known), 1, tmp_path)
+    assert matches.registered.select("device_id", "verdict").rows() == [("b", "probably the same")]
 
 
 PAIR = [record(tpm_ek_id="a", serial_number=serial, manufacturer="HP") for serial in ("s", "r")]

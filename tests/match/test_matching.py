@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Fault
-from pipeline.match import candidates, match
+from pipeline.match import candidates, compare_all, find_candidates, match, met_by_serial
 from pipeline.match.cluster import connected_components
 from pipeline.match.damaged import LONGEST_SERIAL, serial_forms
 from pipeline.match.existing import NoRecords
@@ -303,6 +303,19 @@ def test_what_has_ended_is_met_apart():
 def test_no_row_is_damage_of_what_has_ended():
     registry = Registrations([typed("PF0ABC12"), typed("PF0ABC99")], ended=[7, None])
     assert match(batch([typed("pf0abc12")]), registry).registered.is_empty()
+
+
+def test_who_met_only_what_has_ended_is_looked_for_among_damaged_forms():
+    bare = {"has_hash": False, "manufacturer": "HP"}
+    known = Registrations(
+        [record(serial_number=serial, **bare) for serial in ("T99", "0T99", "R1")], ended=[7, None, None]
+    )
+    candidates, profiles = find_candidates(
+        batch([record(serial_number=serial, **bare) for serial in ("T99", "R1")]), known
+    )
+    assert met_by_serial(profiles, candidates.against, known).to_list() == [1]
+    matches = compare_all(candidates, profiles, known)
+    assert matches.registered.select("profile", "device_id").rows() == [(1, "device-2"), (0, "device-1")]
 
 
 def test_contents_are_numbered_by_their_first_rows():

@@ -19,6 +19,7 @@ EQUIVALENT = {
     ("pipeline/match/profiles.py", ""): [
         ("combines by Sub", "2 * number + 1", "the factors are odd and different all the same"),
     ],
+    ("pipeline/match/lookalikes.py", "met_by_serial"): [("leaves out filter", "own = ", _SPARES_WORK)],
     ("pipeline/match/lookalikes.py", "find_lookalikes"): [
         ("says 'left'", "forms.join(records", _NONE_MISSING),
     ],
