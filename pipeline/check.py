@@ -60,6 +60,7 @@ class CheckConfig:
         registry: the existing records; None leaves them out.
         as_of: the moment that counts, UTC.
         group_tag_limit: most characters of a group tag.
+        cache: folder where what comes from object stores is kept; None for nowhere.
     """
 
     files: dict[str, Path]
@@ -69,6 +70,7 @@ class CheckConfig:
     registry: Location | None
     as_of: datetime
     group_tag_limit: int = GROUP_TAG_LIMIT
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse values of another type."""
@@ -86,7 +88,7 @@ class CheckConfig:
             raise UsageError(message)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - the options of a check, all optional
         cls,
         *files: Path,
         partner: str | None = None,
@@ -95,10 +97,12 @@ class CheckConfig:
         registry: Location | None = None,
         as_of: datetime | None = None,
         group_tag_limit: int = GROUP_TAG_LIMIT,
+        cache: Path | None = None,
     ) -> "CheckConfig":
         """A check of files that are called by their paths, now."""
         moment = datetime.now(UTC) if as_of is None else as_of
-        return cls({str(file): file for file in files}, partner, tenant, reference, registry, moment, group_tag_limit)
+        named = {str(file): file for file in files}
+        return cls(named, partner, tenant, reference, registry, moment, group_tag_limit, cache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def check(config: CheckConfig) -> Checked:
         RegistryError: the registry cannot be read.
     """
     _require_config(config)
-    registry = Registry.open(config.registry, create=False) if config.registry else NoRecords()
+    registry = Registry.open(config.registry, create=False, cache=config.cache) if config.registry else NoRecords()
     manifests = with_sheets((_manifest(name, path, config) for name, path in config.files.items()), lambda _: ())
     reference = _reference(config, {one.partner_id or _NOBODY for one in manifests})
     delivered = [Delivered(at, manifest, manifest.state().size) for at, manifest in enumerate(manifests)]

@@ -48,6 +48,7 @@ class RunConfig:
         reprocess: decide again what was final; what was carried out stays so.
         wait_days: how long a request waits, from the run that read it first; then it is final.
         departure_limit: the largest share of a tenant's registrations that the run ends.
+        cache: folder where what comes from object stores is kept between runs; None for nowhere.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
@@ -74,6 +75,7 @@ class RunConfig:
     shared: bool = False
     accept_restored: bool = False
     departure_limit: float = DEPARTURE_LIMIT
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -146,6 +148,7 @@ class RunConfig:
         shared: bool = False,
         accept_restored: bool = False,
         departure_limit: float = DEPARTURE_LIMIT,
+        cache: Path | None = None,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         _require_types(inboxes, {"reference": reference, "registry": registry, "output": output, "as_of": as_of})
@@ -172,6 +175,7 @@ class RunConfig:
             shared=shared,
             accept_restored=accept_restored,
             departure_limit=departure_limit,
+            cache=cache,
         )
 
 

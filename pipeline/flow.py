@@ -64,7 +64,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
     """
     require_config(config)
     with ExitStack() as held:
-        output = held.enter_context(output_at(config.output))
+        output = held.enter_context(output_at(config.output, config.cache))
         inbox = held.enter_context(inbox_at(*config.inboxes))
         reference = held.enter_context(at_hand(config.reference, is_reference_name))
         tables = load_reference(reference)

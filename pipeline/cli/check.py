@@ -39,6 +39,7 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
     tenant: str | None,
     reference: Location | None,
     registry: Location | None,
+    cache: Path | None,
     as_of: str | None,
     group_tag_limit: int,
     form: str,
@@ -53,7 +54,7 @@ def check(  # noqa: PLR0913, PLR0917 - the command's options
 
     moment = datetime.now(UTC) if as_of is None else parse_moment(as_of)
     with _on_disk(file) as files:
-        checked = check_files(CheckConfig(files, partner, tenant, reference, registry, moment, group_tag_limit))
+        checked = check_files(CheckConfig(files, partner, tenant, reference, registry, moment, group_tag_limit, cache))
     rejected = int((checked.rows["reasons"].list.len() > 0).sum())
     counts = {"read": checked.rows.height, "accepted": checked.rows.height - rejected, "rejected": rejected}
     for name in checked.tenants_unknown:

@@ -36,8 +36,9 @@ _SORTED_BY = {
 
 @click.command("list")
 @options.of("registry list")
-def list_(
+def list_(  # noqa: PLR0913 - the command's options
     registry: Location,
+    cache: Path | None,
     reference: Location | None,
     sort: str,
     form: str,
@@ -55,7 +56,7 @@ def list_(
     choice = _choice(filters)
     with ExitStack() as held:
         with _profiles(registry, reference) as profiles, listening() as listener:
-            opened = Registry.open(registry, create=False)
+            opened = Registry.open(registry, create=False, cache=cache)
             sorted_by = _SORTED_BY[sort]
             devices = held.enter_context(
                 listed(opened, choice, profiles, listener, by=sorted_by, descending=descending)
@@ -95,7 +96,13 @@ def _require_place(form: str, to: Path | None) -> None:
 @click.argument("folder", type=options.FOLDER)
 @options.of("registry export")
 def export(
-    folder: Path, layout: str, registry: Location, reference: Location | None, form: str, **filters: str | None
+    folder: Path,
+    layout: str,
+    registry: Location,
+    cache: Path | None,
+    reference: Location | None,
+    form: str,
+    **filters: str | None,
 ) -> int:
     """Write the registered devices to a new FOLDER as files that a portal takes.
 
@@ -109,7 +116,7 @@ def export(
 
     choice = _choice(filters)
     with _profiles(registry, reference) as profiles, listening() as listener:
-        opened = Registry.open(registry, create=False)
+        opened = Registry.open(registry, create=False, cache=cache)
         done = export_devices(opened, folder, LAYOUTS[layout], choice, profiles, listener)
     if form == "json":
         tell_json({"folder": folder, "files": done.files, "devices": done.devices, "left_out": done.left_out})

@@ -34,7 +34,14 @@ _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 @click.command()
 @options.inboxes
 @options.of("doctor")
-def doctor(inbox: tuple[Location, ...], reference: Location, registry: Location, output: Location, form: str) -> int:
+def doctor(
+    inbox: tuple[Location, ...],
+    reference: Location,
+    registry: Location,
+    output: Location,
+    cache: Path | None,
+    form: str,
+) -> int:
     """Check that a run could work here, and what it would find.
 
     Looks at versions, clock, reference data, the INBOX folders (inbox/ where none is named), the registry, runs that
@@ -46,10 +53,10 @@ def doctor(inbox: tuple[Location, ...], reference: Location, registry: Location,
         "clock": _clock,
         "reference": lambda: _reference(reference),
         "inbox": lambda: _inbox(inbox, reference),
-        "registry": lambda: _registry(inbox, reference, registry, output),
-        "runs": lambda: _runs(registry, output),
+        "registry": lambda: _registry(inbox, reference, registry, output, cache),
+        "runs": lambda: _runs(registry, output, cache),
         "output": lambda: _output(output),
-        "free disk": lambda: _free(output),
+        "free disk": lambda: _free(output, cache),
     }
     told = [one for name, check in checks.items() for one in _checked(name, check)]
     if form == "json":
@@ -133,14 +140,16 @@ def _unknown(others: list[str], taken: list[str], partners: list[str], reference
         yield f"{_some(strangers)}: no such partner; add it to partners.csv, or rename the folder"
 
 
-def _registry(inbox: tuple[Location, ...], reference: Location, registry: Location, output: Location) -> list[str]:
+def _registry(
+    inbox: tuple[Location, ...], reference: Location, registry: Location, output: Location, cache: Path | None
+) -> list[str]:
     """What a run would make of it, which believes none that is gone or older than what is published."""
     from pipeline.config import RunConfig  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
     from pipeline.runs.restored import open_registry  # noqa: PLC0415 - heavy
 
-    places = RunConfig.beside(*inbox, reference=reference, registry=registry, output=output)
-    with output_at(output) as runs:
+    places = RunConfig.beside(*inbox, reference=reference, registry=registry, output=output, cache=cache)
+    with output_at(output, cache) as runs:
         try:
             opened, notices = open_registry(replace(places, dry_run=True), runs.folder)
         except NoRegistryError:
@@ -152,16 +161,16 @@ def _registry(inbox: tuple[Location, ...], reference: Location, registry: Locati
     return [f"version {opened.version}, {sum(opened.data_files().values()):,} records in {registry}", *notices]
 
 
-def _runs(registry: Location, output: Location) -> list[str]:
+def _runs(registry: Location, output: Location, cache: Path | None) -> list[str]:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.verifying import unfinished, unpublished  # noqa: PLC0415 - heavy
     from pipeline.runs.history import count_published  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
-    with output_at(output) as runs:
+    with output_at(output, cache) as runs:
         told = f"{_many(count_published(runs.folder), 'published run')} in {output}"
         try:
-            opened = Registry.open(registry, create=False)
+            opened = Registry.open(registry, create=False, cache=cache)
         except IntakeError:  # which is told where the registry is looked at
             return [told]
         found = unfinished(opened, runs.folder, runs.staged())
@@ -197,9 +206,10 @@ def _require_writable(folder: Location) -> None:
         raise Fault(message) from error
 
 
-def _free(folder: Location) -> list[str]:
-    # What is in an object store is worked on in the folder for temporary files.
-    free = shutil.disk_usage(gettempdir() if is_uri(folder) else _existing(Path(folder))).free
+def _free(folder: Location, cache: Path | None) -> list[str]:
+    # What is in an object store is worked on in the cache, or the folder for temporary files.
+    near = cache or Path(gettempdir())
+    free = shutil.disk_usage(_existing(near if is_uri(folder) else Path(folder))).free
     if free < _LEAST_FREE:
         message = f"{folder}: {free / 1e9:.1f} GB free; make room, a large night takes {_LEAST_FREE / 1e9:.0f} GB"
         raise Fault(message)

@@ -65,6 +65,7 @@ _TYPES: dict[Kind, click.ParamType[Any]] = {
     Kind.SHARE: click.FloatRange(0, 1),
     Kind.SIZE: _Size(),
     Kind.FILE: FILE,
+    Kind.FOLDER: FOLDER,
     Kind.LOCATION: LOCATION,
 }
 """Made once: help has to answer at once, and each path asks for translations of what it says."""

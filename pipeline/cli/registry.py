@@ -25,7 +25,15 @@ def registry() -> None:
 @registry.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @options.of("registry import")
-def import_(file: Path, registry: Location, reference: Location | None, form: str, *, restore: bool) -> int:
+def import_(
+    file: Path,
+    registry: Location,
+    cache: Path | None,
+    reference: Location | None,
+    form: str,
+    *,
+    restore: bool,
+) -> int:
     """Add the records of a CSV or Parquet FILE; the registry is created where there is none.
 
     A record that is known changes its registration where it says something new; importing a file again changes nothing.
@@ -37,7 +45,7 @@ def import_(file: Path, registry: Location, reference: Location | None, form: st
 
     with at_hand(reference, is_reference_name) if reference else nullcontext() as folder:
         spellings = manufacturer_spellings(folder)
-    result = import_records(Registry.open(registry, create=True), file, spellings, restore=restore)
+    result = import_records(Registry.open(registry, create=True, cache=cache), file, spellings, restore=restore)
     told = {"refused": result.refused, "listed": result.listed}
     if form == "json":
         lines = {name: [{"line": line, "reason": why} for line, why in pairs] for name, pairs in told.items()}
@@ -68,6 +76,7 @@ def remove(  # noqa: PLR0913 - the command's options
     tenant: str | None,
     dry_run: bool,
     registry: Location,
+    cache: Path | None,
     form: str,
 ) -> None:
     """End the registrations of DEVICE_ID...: they match nothing any more, and stay in the history.
@@ -82,7 +91,7 @@ def remove(  # noqa: PLR0913 - the command's options
     if not wanted:
         message = "device: none named; give their ids, or --ids with a file of them"
         raise UsageError(message)
-    opened = Registry.open(registry, create=False)
+    opened = Registry.open(registry, create=False, cache=cache)
     removed = remove_devices(opened, wanted, reason, datetime.now(UTC), tenant=tenant, dry_run=dry_run)
     if form == "json":
         tell_json({"removed": removed})
@@ -92,12 +101,12 @@ def remove(  # noqa: PLR0913 - the command's options
 
 @registry.command()
 @options.of("registry stats")
-def stats(registry: Location, form: str) -> None:
+def stats(registry: Location, cache: Path | None, form: str) -> None:
     """Count the records, by tenant and by the way they were registered."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.statistics import count_records  # noqa: PLC0415 - heavy
 
-    counted = count_records(Registry.open(registry, create=False))
+    counted = count_records(Registry.open(registry, create=False, cache=cache))
     if form == "json":
         tell_json(counted)
         return
@@ -109,7 +118,7 @@ def stats(registry: Location, form: str) -> None:
 
 @registry.command()
 @options.of("registry compact")
-def compact(registry: Location, form: str) -> None:
+def compact(registry: Location, cache: Path | None, form: str) -> None:
     """Merge small data files and make look-ups of large ones, so that matching stays quick.
 
     No record is changed; a run at work at the same time matches again. Once a week is enough.
@@ -118,7 +127,7 @@ def compact(registry: Location, form: str) -> None:
     from pipeline.registry.compacting import compact as compact_registry  # noqa: PLC0415 - heavy
 
     with listening() as listener:
-        done = compact_registry(Registry.open(registry, create=False), listener)
+        done = compact_registry(Registry.open(registry, create=False, cache=cache), listener)
     if form == "json":
         tell_json(asdict(done))
         return
@@ -130,12 +139,12 @@ def compact(registry: Location, form: str) -> None:
 
 @registry.command()
 @options.of("registry vacuum")
-def vacuum(older_than: int, registry: Location, form: str, *, dry_run: bool) -> None:
+def vacuum(older_than: int, registry: Location, cache: Path | None, form: str, *, dry_run: bool) -> None:
     """Remove files that the registry does not name any more: of dead runs, and those that compact replaced."""
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.vacuuming import vacuum as vacuum_registry  # noqa: PLC0415 - heavy
 
-    done = vacuum_registry(Registry.open(registry, create=False), older_than, dry_run=dry_run)
+    done = vacuum_registry(Registry.open(registry, create=False, cache=cache), older_than, dry_run=dry_run)
     if form == "json":
         tell_json({"files": done.files, "bytes": done.size})
         return
@@ -167,24 +176,24 @@ def verify(registry: Location, output: Location | None, form: str) -> int:
 @registry.command()
 @click.argument("value", metavar="SERIAL|DEVICE_ID")
 @options.of("registry find")
-def find(value: str, registry: Location, form: str) -> int:
+def find(value: str, registry: Location, cache: Path | None, form: str) -> int:
     """Find the registrations of a device by its serial number or device ID; removed ones too."""
-    return _tell_events(value, registry, form, latest=True)
+    return _tell_events(value, registry, cache, form, latest=True)
 
 
 @registry.command()
 @click.argument("value", metavar="SERIAL|DEVICE_ID")
 @options.of("registry history")
-def history(value: str, registry: Location, form: str) -> int:
+def history(value: str, registry: Location, cache: Path | None, form: str) -> int:
     """Tell everything that happened to a device, by its serial number or device ID."""
-    return _tell_events(value, registry, form, latest=False)
+    return _tell_events(value, registry, cache, form, latest=False)
 
 
-def _tell_events(value: str, registry: Location, form: str, *, latest: bool) -> int:
+def _tell_events(value: str, registry: Location, cache: Path | None, form: str, *, latest: bool) -> int:
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.registry.searching import device_events, registrations, with_words  # noqa: PLC0415 - heavy
 
-    opened = Registry.open(registry, create=False)
+    opened = Registry.open(registry, create=False, cache=cache)
     events = device_events(opened, value)
     told = (registrations(events) if latest else with_words(events, opened)).to_dicts()
     if form == "json":

@@ -1,6 +1,7 @@
 """`review`: cases that only people can decide."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,13 +40,13 @@ def review() -> None:
 @review.command("list")
 @click.argument("run_id", metavar="[RUN]", required=False)
 @options.of("review list")
-def list_(run_id: str | None, output: Location, registry: Location, form: str) -> None:
+def list_(run_id: str | None, output: Location, registry: Location, cache: Path | None, form: str) -> None:
     """List the undecided cases of RUN, or of the newest published one."""
     from pipeline.requests.reviewing import cases_of, run_of, undecided  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
-    opened = _opened(registry)
-    with output_at(output) as at_hand:
+    opened = _opened(registry, cache)
+    with output_at(output, cache) as at_hand:
         run = run_of(at_hand, run_id)
         cases = undecided(cases_of(run, opened)).to_dicts()
     name = run.folder.name
@@ -61,13 +62,13 @@ def list_(run_id: str | None, output: Location, registry: Location, form: str) -
 @click.argument("run_id", metavar="RUN")
 @click.argument("place", metavar="FILE:LINE")
 @options.of("review show")
-def show(run_id: str, place: str, output: Location, registry: Location, form: str) -> None:
+def show(run_id: str, place: str, output: Location, registry: Location, cache: Path | None, form: str) -> None:
     """Show the case at FILE:LINE of RUN component by component, and what was decided."""
     from pipeline.requests.reviewing import case_at, cases_of, components, registrations_met, run_of  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
-    opened = _opened(registry)
-    with output_at(output) as at_hand:
+    opened = _opened(registry, cache)
+    with output_at(output, cache) as at_hand:
         run = run_of(at_hand, run_id)
         case = case_at(cases_of(run, opened, place), run_id, place)
         parts = components(run, case)
@@ -93,6 +94,7 @@ def decide(  # noqa: PLR0913, PLR0917 - the command's options
     device: str | None,
     output: Location,
     registry: Location,
+    cache: Path | None,
     form: str,
     **said: bool,
 ) -> None:
@@ -110,9 +112,9 @@ def decide(  # noqa: PLR0913, PLR0917 - the command's options
     if device and chosen != ["same"]:
         message = "--device: says which registration a row is, with --same alone"
         raise UsageError(message)
-    opened = _opened(registry)
+    opened = _opened(registry, cache)
     word = Word(chosen[0], by, device.strip().lower() if device else None, datetime.now(UTC))
-    with output_at(output) as at_hand:
+    with output_at(output, cache) as at_hand:
         case = case_at(cases_of(run_of(at_hand, run_id), opened, place), run_id, place)
     done = decide_case(opened, case, run_id, word)
     if form == "json":
@@ -123,10 +125,10 @@ def decide(  # noqa: PLR0913, PLR0917 - the command's options
     tell(f"{place}: {chosen[0]}{about}: recorded; {then}")
 
 
-def _opened(registry: Location) -> "Registry":
+def _opened(registry: Location, cache: Path | None) -> "Registry":
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
 
-    return Registry.open(registry, create=False)
+    return Registry.open(registry, create=False, cache=cache)
 
 
 def _told(case: dict[str, Any], run_id: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`registry steps`: what remains of devices that have left, and what people say they have done of it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -14,7 +15,7 @@ from pipeline.storage.objects import Location
 @click.group(invoke_without_command=True)
 @options.of("registry steps")
 @click.pass_context
-def steps(context: click.Context, tenant: str | None, registry: Location, form: str) -> None:
+def steps(context: click.Context, tenant: str | None, registry: Location, cache: Path | None, form: str) -> None:
     """List what is still to be done once devices have left: in which system, by whom, after what."""
     if context.invoked_subcommand is not None:
         _require_own_options(context)
@@ -23,7 +24,7 @@ def steps(context: click.Context, tenant: str | None, registry: Location, form: 
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
     from pipeline.report.listings import DEPARTURES  # noqa: PLC0415 - heavy
 
-    found = open_steps(Registry.open(registry, create=False), tenant)
+    found = open_steps(Registry.open(registry, create=False, cache=cache), tenant)
     if form == "json":
         tell_json(found.to_dicts())
     elif form == "csv":
@@ -51,12 +52,12 @@ def _require_own_options(context: click.Context) -> None:
 @click.argument("device_id")
 @click.argument("step")
 @options.of("registry steps done")
-def done(device_id: str, step: str, by: str, registry: Location, form: str) -> None:
+def done(device_id: str, step: str, by: str, registry: Location, cache: Path | None, form: str) -> None:
     """Record that somebody says that a STEP of DEVICE_ID is done; once is enough."""
     from pipeline.departing.remaining import say_done  # noqa: PLC0415 - heavy
     from pipeline.registry import Registry  # noqa: PLC0415 - heavy
 
-    recorded = say_done(Registry.open(registry, create=False), device_id, step, by, datetime.now(UTC))
+    recorded = say_done(Registry.open(registry, create=False, cache=cache), device_id, step, by, datetime.now(UTC))
     if form == "json":
         tell_json({"recorded": recorded})
     else:

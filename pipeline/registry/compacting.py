@@ -43,8 +43,7 @@ class Compaction:
 def compact(registry: Registry, listener: Listener | None = None) -> Compaction:
     """Merge small data files, in one commit, and make look-ups of large ones. No record is changed or lost.
 
-    A registry in an object store gets no look-ups: its files are near only while a run needs them. Files that are no
-    longer named stay on disk, for runs that still read them.
+    Files that are no longer named stay where they are, for runs that still read them.
 
     Args:
         registry: the registry.
@@ -76,8 +75,10 @@ def compact(registry: Registry, listener: Listener | None = None) -> Compaction:
     after = registry.data_files()
     large = [file for file, records in after.items() if records >= LOOKUP_RECORDS]
     listener.stage("look-ups")
-    lacking = [] if registry.is_mirrored else [file for file in _told(large, after, listener) if _complete(file)]
-    return Compaction(len(before), len(after), len(lacking), registry.version)
+    registry.bring_sidecars()
+    made = [sidecars for file in _told(large, after, listener) if (sidecars := _completed(file))]
+    registry.send_sidecars([sidecar for sidecars in made for sidecar in sidecars])
+    return Compaction(len(before), len(after), len(made), registry.version)
 
 
 def _told(files: list[Path], records: dict[Path, int], listener: Listener) -> Iterator[Path]:
@@ -89,12 +90,12 @@ def _told(files: list[Path], records: dict[Path, int], listener: Listener) -> It
         listener.read(1, sizes[file], records[file])
 
 
-def _complete(file: Path) -> bool:
-    """Make the sidecars that a data file lacks; whether it lacked any."""
+def _completed(file: Path) -> list[Path]:
+    """Make the sidecars that a data file lacks; where they are."""
     lacking = [sidecar for sidecar in SIDECARS if sidecar.open(file) is None]
     for sidecar in lacking:
         sidecar.write(file)
-    return bool(lacking)
+    return [sidecar.place(file) for sidecar in lacking]
 
 
 def _groups(files: dict[Path, int]) -> list[Path]:

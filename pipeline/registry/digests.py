@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints
 from pipeline.errors import RegistryError
+from pipeline.storage.near import brought_anew
 
 _NAME = re.compile(r"(?:part|requests)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-(?P<footer>[0-9a-f]{8})\.parquet")
 _KEY = b"autopilot-intake digests"
@@ -86,10 +87,15 @@ class _Footer(NamedTuple):
     metadata: pq.FileMetaData
 
 
+def vouches_for_itself(name: str) -> bool:
+    """Whether a data file of this name has digests; one that was written before there were any has none."""
+    return _NAME.fullmatch(name) is not None
+
+
 def require_sound(file: Path, columns: Collection[str] | None = None) -> None:
     """Refuse a data file of which a bit changed since it was written, in some columns or anywhere.
 
-    One that was written before there were digests is taken as it is.
+    One that has no digests is taken as it is; one that is only near, and in a store, comes from there anew first.
 
     Raises:
         RegistryError: it did.
@@ -97,7 +103,16 @@ def require_sound(file: Path, columns: Collection[str] | None = None) -> None:
     name = _NAME.fullmatch(file.name)
     if name is None:
         return
-    footer = _footer_of(file, name["footer"])
+    try:
+        _require_sound(file, name["footer"], columns)
+    except RegistryError:
+        if not brought_anew(file):
+            raise
+        _require_sound(file, name["footer"], columns)
+
+
+def _require_sound(file: Path, digest: str, columns: Collection[str] | None) -> None:
+    footer = _footer_of(file, digest)
     blocks = np.arange(len(footer.digests)) if columns is None else _blocks_of(footer, columns)
     with file.open("rb") as opened:
         for block in blocks.tolist():

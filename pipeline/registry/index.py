@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints
 from pipeline.registry.key_set import KeySet
-from pipeline.registry.sidecars import Sidecar
+from pipeline.registry.sidecars import Sidecar, looked_at
 from schemas.device import KEY_TYPES
 
 _SCHEMA = pa.schema(
@@ -49,6 +49,7 @@ SIDECAR = Sidecar("keys", _SCHEMA, _sorted_keys, _folded)
 """A batch for each column of `KEY_TYPES`, in their order; one row a record and key, ascending by key, then record."""
 
 
+@looked_at
 def find(data_file: Path, name: str, wanted: KeySet) -> pl.DataFrame | None:
     """Find records by their keys.
 

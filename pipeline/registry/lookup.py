@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.arrays import Ints, ranges
 from pipeline.match import fingerprint
-from pipeline.registry.sidecars import Sidecar
+from pipeline.registry.sidecars import Sidecar, looked_at
 from schemas.device import COMPONENT_TYPES
 from schemas.registry import RECORD_TYPES
 
@@ -52,6 +52,7 @@ def _checks(rows: pl.DataFrame, positions: Ints) -> pl.Series:
 SIDECAR = Sidecar("records", _SCHEMA, _records, lambda _: 0)
 
 
+@looked_at
 def take(data_file: Path, rows: Ints) -> pl.DataFrame | None:
     """Rows of a data file by position, ascending, with the columns of `COLUMNS`; None where there is no sidecar.
 

@@ -1,7 +1,7 @@
-"""A registry in an object store: its log and files are mirrored locally, and a commit is one object made there.
+"""A registry in an object store: its log and files are near for a while, and a commit is one object made there.
 
 The name of a commit is its version. Of several writers that make the same version one succeeds, which is all that a
-compare-and-swap needs; the others match again.
+compare-and-swap needs; the others match again. With a cache only what is new comes through the network.
 """
 
 import os
@@ -10,50 +10,66 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import IntakeError
-from pipeline.registry.digests import require_sound
-from pipeline.storage.objects import Prefix, TakenError
-from pipeline.storage.scratch import Scratch
+from pipeline.registry.digests import require_sound, vouches_for_itself
+from pipeline.registry.sidecars import FOLDER
+from pipeline.storage.near import Near
+from pipeline.storage.objects import Entry, Prefix, TakenError
 
 _LOG = "_delta_log/"
+_SIDECARS = f"{FOLDER}/"
+_LAID_OUT = frozenset({".parquet", ".arrow"})
 
 
 class Mirror:
     """The local copy of a registry in an object store; it belongs to this object alone and is gone with it."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, cache: Path | None) -> None:
         self._prefix = Prefix(uri)
-        self.uri = self._prefix.uri
-        self._near = Scratch()
-        self.folder = self._near.path
+        self._near = Near(self._prefix, cache)
+        self.uri, self.folder = self._prefix.uri, self._near.folder
+        self._there: dict[str, Entry] = {}
 
     def pull_log(self) -> None:
         """Bring the log up to date; what a commit of ours left that was not the first is gone."""
-        there = self._prefix.names(_LOG)
-        here = {f"{_LOG}{path.name}" for path in (self.folder / _LOG).glob("*")}
-        for name in here - set(there):
-            (self.folder / name).unlink()
-        new = [name for name in there if name not in here or name.endswith("_last_checkpoint")]
-        self._prefix.fetch(new, self.folder)
+        self._there = self._prefix.names()
+        there = {name: entry for name, entry in self._there.items() if name.startswith(_LOG)}
+        for path in (self.folder / _LOG).glob("*"):
+            if f"{_LOG}{path.name}" not in there:
+                path.unlink()
+        self._near.bring(there)
 
     def pull(self, files: list[Path]) -> None:
-        """Bring data files; one that is here already never changes.
+        """Bring data files; one that is here already never changes. With a cache, their sidecars, too.
 
         Raises:
             RegistryError: one of them is damaged.
         """
-        missing = [file for file in files if not file.exists()]
-        self._prefix.fetch([file.name for file in missing], self.folder)
-        for file in missing:
-            if file.exists():
-                require_sound(file)
+        missing = [file.name for file in files if not file.exists() and file.name in self._there]
+        sound = {name: self._there[name] for name in missing if vouches_for_itself(name)}
+        self._near.bring(sound, require_sound)
+        self._near.bring({name: self._there[name] for name in missing if name not in sound})
+        if self._near.is_cached:
+            self.pull_sidecars(files)
+
+    def pull_sidecars(self, files: list[Path]) -> None:
+        """Bring the sidecars of data files, those that there are."""
+        stems = {file.stem for file in files}
+        beside = {name: entry for name, entry in self._there.items() if name.startswith(_SIDECARS)}
+        own = {name: entry for name, entry in beside.items() if name.removeprefix(_SIDECARS).split(".")[0] in stems}
+        self._near.bring(own, lambda _: None)
+
+    def push_sidecars(self, sidecars: list[Path]) -> None:
+        """Take sidecars that were made here to the store."""
+        self._near.send([f"{_SIDECARS}{sidecar.name}" for sidecar in sidecars], vouched=True)
 
     @contextmanager
     def laid_out(self) -> Iterator[None]:
         """For a while, let a file of the same size and age, all holes, stand here for each that is only there."""
-        there = {self.folder / name: entry for name, entry in self._prefix.names().items() if name.endswith(".parquet")}
-        holes = {path: entry for path, entry in there.items() if not path.exists()}
+        there = {self.folder / name: entry for name, entry in self._prefix.names().items()}
+        holes = {path: entry for path, entry in there.items() if path.suffix in _LAID_OUT and not path.exists()}
         try:
             for path, entry in holes.items():
+                path.parent.mkdir(exist_ok=True)
                 path.touch()
                 os.truncate(path, entry.size)
                 os.utime(path, (entry.modified.timestamp(),) * 2)
@@ -64,7 +80,7 @@ class Mirror:
 
     def delete(self, files: list[Path]) -> None:
         """Delete files, here and there."""
-        self._prefix.delete([file.name for file in files])
+        self._prefix.delete([file.relative_to(self.folder).as_posix() for file in files])
         for file in files:
             file.unlink(missing_ok=True)
 
@@ -74,16 +90,16 @@ class Mirror:
         Raises:
             TakenError: another writer made this version.
         """
-        self._prefix.upload({file.name: file for file in files})
+        self._near.send([file.name for file in files], vouched=True)
         self._claim(version)
 
     def push_checkpoint(self, version: int) -> None:
         """Take the checkpoint of a version to the store, if one was made."""
         checkpoints = list((self.folder / _LOG).glob(f"{version:020}.checkpoint*"))
         last = self.folder / _LOG / "_last_checkpoint"
-        self._prefix.upload({f"{_LOG}{path.name}": path for path in checkpoints})
+        self._near.send([f"{_LOG}{path.name}" for path in checkpoints])
         if checkpoints and last.exists():
-            self._prefix.upload({f"{_LOG}{last.name}": last})
+            self._near.send([f"{_LOG}{last.name}"])
 
     def push_creation(self) -> None:
         """Take a registry that was made here to the store; if another was made there meanwhile, that is the one."""
@@ -95,10 +111,11 @@ class Mirror:
     def _claim(self, version: int) -> None:
         path = self.folder / _LOG / f"{version:020}.json"
         try:
-            self._prefix.claim(f"{_LOG}{path.name}", path.read_bytes())
+            told = self._prefix.claim(f"{_LOG}{path.name}", path.read_bytes())
         except TakenError:
             path.unlink()
             raise
+        self._near.sent({f"{_LOG}{path.name}": told})
 
     @contextmanager
     def named(self) -> Iterator[None]:

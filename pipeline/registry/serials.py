@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.match import serial_forms
 from pipeline.registry.files import scan_columns
-from pipeline.registry.sidecars import Sidecar
+from pipeline.registry.sidecars import Sidecar, looked_at
 from schemas.device import SERIAL_FORM_TYPES
 
 _SCHEMA = pl.DataFrame(schema=SERIAL_FORM_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
@@ -34,16 +34,23 @@ def forms_of(files: dict[Path, int], _first: int, manufacturers: pl.Series) -> p
     """
     summed, unread = [pl.DataFrame(schema=SERIAL_FORM_TYPES)], []
     for file in files:
-        sidecar = SIDECAR.open(file)
-        if sidecar is None:
+        summary = _summed(file)
+        if summary is None:
             unread.append(file)
         else:
-            batches = [SIDECAR.checked(file, sidecar, at) for at in range(sidecar.num_record_batches)]
-            summary = pl.DataFrame(pa.Table.from_batches(batches, _SCHEMA))
             summed.append(summary.filter(pl.col("manufacturer").is_in(manufacturers.implode())))
     if unread and len(manufacturers):
         summed.append(_forms_of(unread, pl.col("manufacturer").is_in(manufacturers.implode())))
     return merged(summed)
+
+
+@looked_at
+def _summed(file: Path) -> pl.DataFrame | None:
+    sidecar = SIDECAR.open(file)
+    if sidecar is None:
+        return None
+    batches = [SIDECAR.checked(file, sidecar, at) for at in range(sidecar.num_record_batches)]
+    return pl.DataFrame(pa.Table.from_batches(batches, _SCHEMA))
 
 
 def _forms_of(files: list[Path], wanted: pl.Expr | None = None) -> pl.DataFrame:

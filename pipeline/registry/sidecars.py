@@ -8,20 +8,25 @@ Whoever reads a part of one checks that part: a flipped bit would else make a re
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
 from pipeline.errors import RegistryError
 from pipeline.registry.digests import require_sound
 from pipeline.storage.durable import sync
+from pipeline.storage.near import brought_anew
 
 FOLDER = "_lookup"
 """Where sidecars lie; the table takes no notice of a folder of such a name."""
 
 UNFINISHED = "unfinished-"
 """How the name of a sidecar begins while it is made, and of one that was never finished."""
+
+_Look = TypeVar("_Look", bound=Callable[..., Any])
 
 _SIZE = b"data file size"
 _DIGEST = b"digest"
@@ -100,11 +105,34 @@ class Sidecar:
 
     def agrees(self, data_file: Path) -> bool:
         """Whether the sidecar of a data file, if there is one, says what the file does."""
+        return self._agrees(data_file) or (brought_anew(self.place(data_file)) and self._agrees(data_file))
+
+    def _agrees(self, data_file: Path) -> bool:
         sidecar = self.open(data_file)
         if sidecar is None:
             return True
         batches = (sidecar.get_batch(at) for at in range(sidecar.num_record_batches))
         return all(_is_same(ours, theirs) for ours, theirs in zip_longest(batches, self.made(data_file)))
+
+
+def looked_at(look: _Look) -> _Look:
+    """A look at a sidecar of a data file; one that is damaged, only near, and in a store, comes from there anew first.
+
+    Args:
+        look: takes the data file first, and raises RegistryError where the sidecar is damaged.
+    """
+
+    @wraps(look)
+    def again(data_file: Path, *given: object) -> object:
+        try:
+            return look(data_file, *given)
+        except RegistryError:
+            anew = [brought_anew(sidecar) for sidecar in (data_file.parent / FOLDER).glob(f"{data_file.stem}.*")]
+            if not any(anew):
+                raise
+            return look(data_file, *given)
+
+    return cast("_Look", again)
 
 
 def _is_same(ours: pa.RecordBatch | None, theirs: pa.RecordBatch | None) -> bool:

@@ -1,7 +1,7 @@
 """Opens the registry, looks records up in it, and commits to it by compare-and-swap."""
 
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import polars as pl
@@ -51,7 +51,9 @@ class Registry(Records):
         self._requests = {folder / path: events for path, events in contents if holds_requests(path)}
 
     @classmethod
-    def open(cls, location: Location, *, create: bool, published: int | None = None) -> "Registry":
+    def open(
+        cls, location: Location, *, create: bool, published: int | None = None, cache: Path | None = None
+    ) -> "Registry":
         """Open the registry, or create it where there is none and `create` is set.
 
         Args:
@@ -59,6 +61,7 @@ class Registry(Records):
             create: whether to create it.
             published: the newest version of which a published run tells; a newest commit that a power cut emptied
                 before that is set aside then. None where nobody has looked: it is a damage.
+            cache: where what comes from an object store is kept between runs; None for nowhere.
 
         Raises:
             NoRegistryError: there is none and it shall not be created.
@@ -67,7 +70,7 @@ class Registry(Records):
         """
         if not is_uri(location):
             return cls._open(Path(location), None, create=create, published=published)
-        return cls._open_mirrored(Mirror(str(location)), create=create)
+        return cls._open_mirrored(Mirror(str(location), cache), create=create)
 
     @classmethod
     def _open_mirrored(cls, mirror: Mirror, *, create: bool) -> "Registry":
@@ -107,11 +110,6 @@ class Registry(Records):
     def identity(self) -> str:
         """What it keeps wherever it is moved to."""
         return str(self._table.metadata().id)
-
-    @property
-    def is_mirrored(self) -> bool:
-        """Whether its files are here only for as long as this object is."""
-        return self._mirror is not None
 
     @property
     def version(self) -> int:
@@ -171,12 +169,28 @@ class Registry(Records):
         """What people have said of the steps of departures (`pipeline.registry.requests.steps_done`)."""
         return steps_done(list(self._requests))
 
+    def laid_out(self) -> AbstractContextManager[None]:
+        """For a while all its files, those that nothing names included, seem to be at hand: names, sizes and ages."""
+        return self._mirror.laid_out() if self._mirror else nullcontext()
+
     def unnamed_files(self, hours: int) -> dict[Path, int]:
-        """Data files that neither this version names nor one of so many hours ago did, and their bytes."""
-        with self._mirror.laid_out() if self._mirror else nullcontext():
-            listed = self._table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
-            files = [self.folder / path for path in sorted(listed) if path.endswith(".parquet")]
-            return {file: file.stat().st_size for file in files}
+        """Data files that neither this version names nor one of so many hours ago did, and their bytes.
+
+        They have to be laid out.
+        """
+        listed = self._table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+        files = [self.folder / path for path in sorted(listed) if path.endswith(".parquet")]
+        return {file: file.stat().st_size for file in files}
+
+    def bring_sidecars(self) -> None:
+        """Have the sidecars of all data files at hand that there are; with a cache, or on disk, they are already."""
+        if self._mirror:
+            self._mirror.pull_sidecars(list(self._records))
+
+    def send_sidecars(self, sidecars: list[Path]) -> None:
+        """Take sidecars that were made here to where the registry is."""
+        if self._mirror:
+            self._mirror.push_sidecars(sidecars)
 
     def remove_files(self, files: list[Path]) -> None:
         """Remove files that are not needed."""

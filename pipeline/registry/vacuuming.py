@@ -25,13 +25,14 @@ def vacuum(registry: Registry, hours: int, *, dry_run: bool) -> Vacuuming:
             committed what it writes.
         dry_run: only tell.
     """
-    unnamed = registry.unnamed_files(hours)
-    sidecars = (sidecar.place(file) for file in unnamed for sidecar in SIDECARS)
-    latest = time.time() - hours * 3_600
-    begun = (registry.folder / FOLDER).glob(f"{UNFINISHED}*")
-    abandoned = (sidecar for sidecar in begun if sidecar.stat().st_mtime < latest)
-    beside = [*(sidecar for sidecar in sidecars if sidecar.exists()), *abandoned]
-    found = unnamed | {sidecar: sidecar.stat().st_size for sidecar in sorted(beside)}
+    with registry.laid_out():
+        unnamed = registry.unnamed_files(hours)
+        sidecars = (sidecar.place(file) for file in unnamed for sidecar in SIDECARS)
+        latest = time.time() - hours * 3_600
+        begun = (registry.folder / FOLDER).glob(f"{UNFINISHED}*")
+        abandoned = (sidecar for sidecar in begun if sidecar.stat().st_mtime < latest)
+        beside = [*(sidecar for sidecar in sidecars if sidecar.exists()), *abandoned]
+        found = unnamed | {sidecar: sidecar.stat().st_size for sidecar in sorted(beside)}
     if not dry_run:
         registry.remove_files(list(found))
     return Vacuuming(tuple(file.relative_to(registry.folder).as_posix() for file in found), sum(found.values()))

@@ -60,6 +60,7 @@ def unfinished(registry: Registry, output: Path, staged: Collection[tuple[str, i
 
 
 def _files(registry: Registry) -> Iterator[str]:
+    registry.bring_sidecars()
     for file, records in registry.data_files().items():
         fault = _fault(file, "device_id", records)
         if fault is not None:

@@ -1,4 +1,4 @@
-"""Where runs are published: a local folder, or one of an object store, of which what runs need is mirrored locally.
+"""Where runs are published: a local folder, or one of an object store, of which what runs need is near.
 
 In an object store a run lies below `.staging/` before its commit, whole; after it, it is copied to its place, its
 `run.json` last.
@@ -16,8 +16,8 @@ from pipeline.registry import Registry
 from pipeline.runs.restored import NOTE
 from pipeline.runs.workspace import MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
 from pipeline.runs.workspace import recover as recover_here
+from pipeline.storage.near import Near
 from pipeline.storage.objects import Location, Prefix, is_uri
-from pipeline.storage.scratch import Scratch
 
 _NEEDED = (MANIFEST, "files.parquet")
 """What later runs read of every published one; what else they need of some is brought when it is."""
@@ -97,13 +97,12 @@ class _Here:
 
 
 class _Store:
-    """A folder of an object store, and its local mirror."""
+    """A folder of an object store, and what is near of it."""
 
-    def __init__(self, uri: str, folder: Path) -> None:
-        self._prefix, self.folder = Prefix(uri), folder
-        runs = [name for name in self._prefix.folders() if not name.startswith(".") and name != DRY_RUNS]
-        self._prefix.fetch([f"{run}/{name}" for run in runs for name in _NEEDED], folder)
-        self._prefix.fetch([NOTE], folder)  # after the runs that it counts, which have the time of their coming here
+    def __init__(self, near: Near) -> None:
+        self._near, self._prefix, self.folder = near, near.prefix, near.folder
+        there, _ = self._prefix.listing()
+        self._near.bring({name: entry for name, entry in there.items() if name == NOTE or _is_needed(name)})
 
     def recover(self, registry: Registry) -> list[str]:
         notices = []
@@ -165,7 +164,7 @@ class _Store:
         self._prefix.upload({path.relative_to(self.folder).as_posix(): path for path in files})
 
     def bring(self, folder: str, ending: str) -> None:
-        self._prefix.fetch([name for name in self._prefix.names(folder) if name.endswith(ending)], self.folder)
+        self._near.bring({name: entry for name, entry in self._prefix.names(folder).items() if name.endswith(ending)})
 
     def remove(self, folder: str) -> None:
         names = sorted(self._prefix.names(folder), key=lambda name: name != f"{folder}/{MANIFEST}")
@@ -174,13 +173,18 @@ class _Store:
 
 
 @contextmanager
-def output_at(location: Location) -> Iterator[Output]:
-    """The output at a location; what is mirrored of it is gone at the end."""
+def output_at(location: Location, cache: Path | None = None) -> Iterator[Output]:
+    """The output at a location; what is near of it is gone at the end, but for what a cache keeps."""
     if not is_uri(location):
         yield _Here(Path(location))
         return
-    with closing(Scratch()) as near:
-        yield _Store(str(location), near.path)
+    with closing(Near(Prefix(str(location)), cache)) as near:
+        yield _Store(near)
+
+
+def _is_needed(name: str) -> bool:
+    run, _, needed = name.partition("/")
+    return needed in _NEEDED and not run.startswith(".") and run != DRY_RUNS
 
 
 def _attempts(folders: Iterable[str]) -> list[tuple[str, int]]:

@@ -80,7 +80,7 @@ def open_registry(config: RunConfig, output: Path) -> tuple[Registry, list[str]]
     is_gone = known.tells_of(config) and not config.accept_restored
     try:
         may_create = config.create_registry and not config.dry_run and not is_gone
-        registry = Registry.open(config.registry, create=may_create, published=known.version)
+        registry = Registry.open(config.registry, create=may_create, published=known.version, cache=config.cache)
     except NoRegistryError as error:
         if not is_gone:
             raise

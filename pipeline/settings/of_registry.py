@@ -2,6 +2,13 @@
 
 from pipeline.settings.setting import Kind, Scope, Setting
 
+RECORDS = tuple(
+    f"registry {name}"
+    for name in ("import", "remove", "stats", "compact", "vacuum", "verify", "find", "history", "export")
+)
+OTHER_RECORDS = ("registry list", "registry steps", "registry steps done")
+"""Commands of the registry, those that tell in text or JSON first."""
+
 _CHOSEN = ("registry list", "registry export")
 _FILTERS = (
     ("tenant", "only devices of this tenant"),

@@ -30,6 +30,7 @@ class Kind(Enum):
     SIZE = ("SIZE", (int,))
     MOMENT = ("TIMESTAMP", (datetime,))
     FILE = ("FILE", (PurePath,))
+    FOLDER = ("DIR", (PurePath,))
     LOCATION = ("DIR|URI", (PurePath, str))
 
     def __init__(self, shape: str, types: tuple[type, ...]) -> None:
@@ -136,6 +137,7 @@ class Setting:
             Kind.CHOICE: f"one of {', '.join(self.choices)}",
             Kind.MOMENT: "a moment with its time zone, such as 2026-01-31T00:00:00Z",
             Kind.FILE: "the path of a file",
+            Kind.FOLDER: "the path of a folder",
             Kind.LOCATION: "the path of a folder, or the URI of one in a store",
             Kind.TEXT: "text",
         }[self.kind]

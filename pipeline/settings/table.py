@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.settings.of_registry import OF_REGISTRY
+from pipeline.settings.of_registry import OF_REGISTRY, OTHER_RECORDS, RECORDS
 from pipeline.settings.of_review import OF_REVIEW, REVIEW
+from pipeline.settings.of_stores import OF_STORES
 from pipeline.settings.setting import Kind, Scope, Setting
 
 GROUP_TAG_LIMIT = 128
@@ -22,11 +23,6 @@ FILE_LIMIT = 8 << 30
 ROW_LIMIT = 5_000_000
 """Lines of the longest manifest: a row of one letter costs as much memory as any other, and compresses to nothing."""
 
-_RECORDS = tuple(
-    f"registry {name}"
-    for name in ("import", "remove", "stats", "compact", "vacuum", "verify", "find", "history", "export")
-)
-_OTHER_RECORDS = ("registry list", "registry steps", "registry steps done")
 _REFERENCE = "partners, authorizations, tenants, exclusions, profiles"
 _SHOWN = ("report", "explain", "runs list", "runs show", "runs prune", "doctor")
 
@@ -234,6 +230,7 @@ SETTINGS = (
     ),
     *OF_REGISTRY,
     *OF_REVIEW,
+    *OF_STORES,
     Setting(
         "dry-run",
         Kind.FLAG,
@@ -245,7 +242,7 @@ SETTINGS = (
     Setting(
         "registry",
         Kind.LOCATION,
-        (*_RECORDS, *_OTHER_RECORDS, "doctor", *REVIEW),
+        (*RECORDS, *OTHER_RECORDS, "doctor", *REVIEW),
         "existing device records",
         default=Path("registry"),
     ),
@@ -270,7 +267,7 @@ SETTINGS = (
         Kind.CHOICE,
         (
             *("inspect", "explain", "doctor", "evaluate", "config show", "runs list", "runs show", "runs prune"),
-            *_RECORDS,
+            *RECORDS,
             *REVIEW,
             "registry steps done",
         ),

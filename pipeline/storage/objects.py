@@ -4,6 +4,7 @@ Their objects are brought to a local folder, worked on there, and what is new is
 credential: neither a command line, nor a log, nor a message.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _MOST_RETRIES, _LONGEST_RETRYING = 6, timedelta(seconds=90)
 _NO_NAMES = frozenset({"", ".", ".."})
 """Parts of a name that would lead elsewhere."""
 
+_QUOTE = '"'
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -46,6 +49,11 @@ class Entry:
     size: int
     modified: datetime
     mark: str | None
+
+    @property
+    def version(self) -> str:
+        """What its bytes are told by."""
+        return _version(self.size, self.mark) or f"{self.size}:{self.modified.isoformat()}"
 
 
 def is_uri(location: Location) -> bool:
@@ -144,6 +152,14 @@ class Prefix:
         except FileNotFoundError:
             return None
 
+    def entry(self, name: str) -> Entry | None:
+        """What the store says of an object; None where there is none of this name."""
+        try:
+            with self._told(name):
+                return _entry(self._obstore.head(self._store, name))
+        except FileNotFoundError:
+            return None
+
     def fetch(self, names: list[str], folder: Path) -> None:
         """Bring objects to a local folder, those that there are; each appears there at once.
 
@@ -162,7 +178,7 @@ class Prefix:
 
     def _fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".part")
+        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
         try:
             with self._told(name), unfinished.open("wb") as file:
                 for chunk in self._obstore.get(self._store, name):
@@ -172,29 +188,38 @@ class Prefix:
             return
         unfinished.rename(path)
 
-    def upload(self, files: dict[str, Path]) -> None:
-        """Write local files under these names."""
-        _each(lambda name: self._put(name, files[name]), list(files))
+    def upload(self, files: dict[str, Path]) -> dict[str, str | None]:
+        """Write local files under these names.
 
-    def _put(self, name: str, path: Path) -> None:
+        Returns:
+            The `version` that each object has then; None where the store does not say.
+        """
+        return dict(zip(files, _each(lambda name: self._put(name, files[name]), list(files)), strict=True))
+
+    def _put(self, name: str, path: Path) -> str | None:
         with self._told(name):
-            self._obstore.put(self._store, name, path)
+            return _version(path.stat().st_size, self._obstore.put(self._store, name, path)["e_tag"])
 
-    def claim(self, name: str, content: bytes) -> None:
+    def claim(self, name: str, content: bytes) -> str | None:
         """Make an object that is not there; of several that try at once one succeeds.
 
         A store whose answer was lost is asked again, and then says that the object is there: if it holds what it
         should, it is ours.
+
+        Returns:
+            The `version` that it has then; None where the store does not say.
 
         Raises:
             TakenError: it is another's.
         """
         try:
             with self._told(name):
-                self._obstore.put(self._store, name, content, mode="create")
+                made = self._obstore.put(self._store, name, content, mode="create")
+                return _version(len(content), made["e_tag"])
         except FileExistsError as error:
             if self.read(name) != content:
                 raise TakenError from error
+            return None
 
     def copy(self, names: dict[str, str]) -> None:
         """Copy objects, by their names, to others, within the store."""
@@ -257,13 +282,16 @@ def _entry(listed: dict[str, Any]) -> Entry:
     return Entry(listed["size"], listed["last_modified"], listed.get("e_tag"))
 
 
-def _each(do: Callable[[_T], _R], items: list[_T]) -> None:
-    """Do something with each of many, some at once; the first fault ends it."""
+def _version(size: int, mark: str | None) -> str | None:
+    return f"{size}:{mark.strip(_QUOTE)}" if mark else None  # which some stores put marks in, here or there
+
+
+def _each(do: Callable[[_T], _R], items: list[_T]) -> list[_R]:
+    """Do something with each of many, some at once, and give what comes of each; the first fault ends it."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only stores need it, and help loads this module
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(do, items):
-            pass
+        return list(pool.map(do, items))
 
 
 def _brief(error: Exception) -> str:

@@ -23,31 +23,38 @@ class Scratch:
         path: the folder.
 
     Raises:
-        Fault: the place for temporary files has no locks.
+        Fault: the place has no locks.
     """
 
-    def __init__(self) -> None:
-        _remove_abandoned()
-        self.path, lock = _made()
+    def __init__(self, place: Path | None = None) -> None:
+        """Make it in a place; None for that of temporary files."""
+        place = place or Path(tempfile.gettempdir())
+        _remove_abandoned(place)
+        self.path, lock = _made(place)
         self.close = weakref.finalize(self, _remove, self.path, lock)
 
 
-def _made() -> tuple[Path, int]:
+def is_scratch(folder: Path) -> bool:
+    """Whether a folder is one of these by its name."""
+    return folder.name.startswith(_PREFIX)
+
+
+def _made(place: Path) -> tuple[Path, int]:
     for _ in range(_MOST_TRIES):
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         lock = _locked(path)
         if lock is not None:
             return path, lock
         shutil.rmtree(path, ignore_errors=True)
     message = (
-        f"{tempfile.gettempdir()}: folders cannot be locked there; let TMPDIR name one on a local disk, and use "
-        "Linux or macOS"
+        f"{place}: folders cannot be locked there; let TMPDIR, or --cache where it is given, name one on a local disk, "
+        "and use Linux or macOS"
     )
     raise Fault(message)
 
 
-def _remove_abandoned() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+def _remove_abandoned(place: Path) -> None:
+    for folder in place.glob(f"{_PREFIX}*"):
         lock = _locked(folder)
         if lock is not None:
             _remove(folder, lock)

@@ -1,6 +1,7 @@
 """Stands between a client and a store: loses the answer to a request that was carried out, or refuses some at first."""
 
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
             lose = self.command == "PUT" and server.marked in self.path and not server.lost
             server.lost += lose
             server.seen += self.command == "PUT" and server.marked in self.path
+            server.sent[self.command, self.path] += len(content)
         if lose:
             self.close_connection = True
             self.connection.close()
@@ -52,10 +54,11 @@ class _Handler(BaseHTTPRequestHandler):
 def between(store_port, port, *, lose="no path", refuse_each=0):
     """A proxy that loses the answer to the first PUT of a path with this mark, and refuses each n-th request.
 
-    `lost`, `seen` (requests so marked), `asked` and `refused` count.
+    `lost`, `seen` (requests so marked), `asked` and `refused` count; `sent` has bytes of answers by method and path.
     """
     server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.store_port, server.marked, server.refuse_each = store_port, lose, refuse_each
+    server.sent = Counter()
     server.lost = server.seen = server.asked = server.refused = 0
     server.lock = threading.Lock()
     thread = threading.Thread(target=server.serve_forever)

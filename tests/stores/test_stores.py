@@ -1,20 +1,14 @@
-import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-import uuid
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 
 import obstore
-import polars as pl
 import pytest
 from obstore.store import from_url
 
-from pipeline import RunConfig, run
+from pipeline import run
 from pipeline.errors import Fault, RegistryError, UsageError
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
@@ -26,90 +20,11 @@ from pipeline.runs import outputs
 from pipeline.storage.objects import Prefix, TakenError, at_hand
 from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
-from tests.conftest import AS_OF, TENANT
-from tests.faults.killing import devices_in
+from tests.conftest import TENANT
 from tests.stores import servers
-from tests.stores.proxy import between
+from tests.stores.partner_store import HASH, above_the_store, through_proxy
 
-HASH, TAG = INTUNE[2:4]
-
-
-@pytest.fixture(scope="module", params=["s3", "azure"])
-def server(request):
-    with getattr(servers, request.param)() as (uri, environment, port):
-        yield uri, environment, port
-
-
-above_the_store = pytest.mark.parametrize(
-    "server", ["s3", pytest.param("azure", marks=pytest.mark.long)], indirect=True, scope="module"
-)
-"""Of tests of what is alike for all stores, since it stands above the few things that a store is asked for."""
-
-
-@dataclass
-class Store:
-    """A partner operations team's folders, in an object store."""
-
-    base: str
-    world: object
-    environment: dict[str, str]
-
-    def deliver(self, *rows, name="a"):
-        path = self.world.deliver(f"contoso/{TENANT}/{name}.csv", *rows)
-        self.put(path)
-
-    def deliver_devices(self, number, name="a"):
-        self.deliver(*({HASH: capture(self.world.factory.device())} for _ in range(number)), name=name)
-
-    def put(self, path):
-        obstore.put(from_url(self.base), path.relative_to(self.world.home).as_posix(), path)
-
-    def put_reference(self):
-        for path in (self.world.home / "reference").iterdir():
-            self.put(path)
-
-    def config(self, run_id, **options):
-        return RunConfig.beside(f"{self.base}/inbox", as_of=AS_OF, run_id=run_id, **options)
-
-    def start(self, run_id):
-        arguments = ["run", f"{self.base}/inbox", "--run-id", run_id]
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | self.environment,
-        )
-
-    def finish(self, process):
-        _, told = process.communicate(timeout=300)
-        assert process.returncode == 0, told
-        return told
-
-    def published(self, run_id, name="registered"):
-        with at_hand(f"{self.base}/runs/{run_id}", lambda path: path.startswith(name)) as folder:
-            return pl.read_parquet(sorted((folder / name).glob("*.parquet")), glob=False)
-
-    def names(self, under):
-        return set(Prefix(self.base).names(under))
-
-    def require_exactly_once(self, devices):
-        registered = devices_in(f"{self.base}/registry")
-        assert len(registered) == len(set(registered)) == devices
-        runs = [name for name in Prefix(f"{self.base}/runs").folders() if f"runs/{name}/run.json" in self.names("runs")]
-        sets = [self.published(name).select("hardware_hash_id") for name in runs]
-        assert sorted(pl.concat(sets)["hardware_hash_id"]) == registered
-        assert self.names("runs/.staging") == set()
-
-
-@pytest.fixture
-def store(server, world, monkeypatch):
-    uri, environment, _ = server
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    made = Store(f"{uri}/{uuid.uuid4()}", world, environment)
-    made.put_reference()
-    return made
+TAG = INTUNE[3]
 
 
 def test_a_night_in_a_store_is_the_night_on_disk(store):
@@ -335,7 +250,7 @@ def test_what_a_killed_process_brought_near_is_removed_by_the_next(store, tmp_pa
     monkeypatch.setattr(tempfile, "tempdir", str(near))
     store.deliver_devices(2)
     victim = store.start("killed")
-    while not any(near.glob("*/_delta_log/*.json")):
+    while not any(near.glob("*/files/_delta_log/*.json")):
         assert victim.poll() is None
     victim.kill()
     victim.communicate()
@@ -355,17 +270,6 @@ def test_an_object_is_claimed_once(store):
     assert prefix.read("x") == b"ours"
     assert prefix.read("y") is None
     prefix.delete(["x", "x", "y"])
-
-
-@contextmanager
-def through_proxy(store, server, monkeypatch, **faults):
-    """All that this process asks of the store goes through a proxy with these faults."""
-    _, _, port = server
-    through = servers.free_port()
-    name = "AWS_ENDPOINT_URL" if store.base.startswith("s3") else "AZURITE_BLOB_STORAGE_URL"
-    with between(port, through, **faults) as proxy, monkeypatch.context() as patched:
-        patched.setenv(name, f"http://127.0.0.1:{through}")
-        yield proxy
 
 
 def test_a_store_that_refuses_for_a_moment_is_asked_again(store, server, monkeypatch):
