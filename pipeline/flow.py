@@ -18,9 +18,7 @@ from pipeline.departing import Terms, departed, departing, final_before, for_cus
 from pipeline.engine import executor_for
 from pipeline.errors import Fault, RegistryConflict
 from pipeline.ingest import Inbox, inbox_at, with_sheets
-from pipeline.ingest.workbook import is_workbook
 from pipeline.intake.judge import Rulebook
-from pipeline.intake.read_part import Delivered
 from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
@@ -46,7 +44,7 @@ from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
-from pipeline.storage.objects import at_hand
+from pipeline.storage.near import at_hand
 from schemas.kinds import REGISTRATION
 from schemas.matches import Matches
 from schemas.registry import ENDING
@@ -65,7 +63,7 @@ def run(config: RunConfig, listener: Listener | None = None) -> RunResult:
     require_config(config)
     with ExitStack() as held:
         output = held.enter_context(output_at(config.output, config.cache))
-        inbox = held.enter_context(inbox_at(*config.inboxes))
+        inbox = inbox_at(*config.inboxes)
         reference = held.enter_context(at_hand(config.reference, is_reference_name))
         tables = load_reference(reference)
         opened, told = held.enter_context(registry_of(config, output))
@@ -84,7 +82,7 @@ def _run(
         return finished_before(config, output)
     require_free(config, output)
     docket = docket_of(registry, config.as_of, config.wait_days, registry.version, reprocess=config.reprocess)
-    delivered = _brought(inbox, docket)
+    delivered = deliveries(with_sheets(inbox.manifests, known_sheets(docket)), docket)
     with (
         workspace(output.folder, config.run_id, registry) as place,
         executor_for(sum(one.size for one in delivered), config.workers) as executor,
@@ -202,12 +200,3 @@ def _stamp(config: RunConfig, reference: Reference, registry: Registry, night: _
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
     """Where the new records go; those of a dry run never touch the registry."""
     return RegistryWriter(place.folder, registry.version + 1) if config.dry_run else registry.writer()
-
-
-def _brought(inbox: Inbox, docket: Docket) -> list[Delivered]:
-    """The manifests, and at hand those of stores of which bytes are needed."""
-    known = known_sheets(docket)
-    inbox.bring(one for one in inbox.manifests if is_workbook(one.path) and not known(one))
-    delivered = deliveries(with_sheets(inbox.manifests, known), docket)
-    inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
-    return delivered

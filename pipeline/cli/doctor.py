@@ -16,7 +16,8 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError, NoRegistryError
-from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
+from pipeline.storage.near import at_hand
+from pipeline.storage.objects import Location, Prefix, is_uri
 
 if TYPE_CHECKING:
     from pipeline.reference.tables import Reference
@@ -109,10 +110,10 @@ def _inbox(places: tuple[Location, ...], reference: Location) -> list[str]:
     from pipeline.ingest import inbox_at  # noqa: PLC0415 - heavy
     from schemas.kinds import DEPARTURE  # noqa: PLC0415 - heavy
 
-    with inbox_at(*places) as found:
-        taken = [one for one in found.manifests if one.refused is None]
-        closed = [one.source_file for one in taken if one.listed_size is None and not os.access(one.path, os.R_OK)]
-        others = [one.source_file for one in found.manifests if one.refused == _NO_MANIFEST]
+    found = inbox_at(*places)
+    taken = [one for one in found.manifests if one.refused is None]
+    closed = [one.source_file for one in taken if one.listed_size is None and not os.access(one.path, os.R_OK)]
+    others = [one.source_file for one in found.manifests if one.refused == _NO_MANIFEST]
     if closed:
         message = f"{_some(closed)}: cannot be read; give this user the right to read what partners deliver"
         raise Fault(message)

@@ -9,7 +9,8 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
-from pipeline.storage.objects import Location, at_hand, below
+from pipeline.storage.near import at_hand
+from pipeline.storage.objects import Location, below
 from schemas.reasons import CATALOGUE, Outcome, Reason
 
 _NOT_TOLD = ("of_file", "sent_whole", "nothing_to_do")

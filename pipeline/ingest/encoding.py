@@ -133,8 +133,6 @@ def chunks(file: Source, path: Path, size: int | None = None, at_once: int | Non
             left -= len(chunk)
             yield chunk
         return
-    if path.lstat().st_size == 0:
-        return
     if codec == "gzip":
         # Zeros behind it, which tapes and transfers add, end it as well.
         with gzip.GzipFile(fileobj=cast("BinaryIO", file)) as packed:

@@ -2,8 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +13,7 @@ from pipeline.ingest.opening import open_regular
 from pipeline.ingest.states import State, state_of
 from pipeline.ingest.workbook import is_workbook, sheet_names
 from pipeline.storage.objects import Location, Prefix, is_uri
-from pipeline.storage.scratch import Scratch
+from pipeline.storage.places import StoredFile, in_turn
 from schemas.kinds import REGISTRATION, kind_of_folder
 
 _UNREADABLE, _NO_MANIFEST = "FILE_UNREADABLE", "FILE_TYPE_UNKNOWN"
@@ -25,7 +24,7 @@ class Manifest:
     """One file of an inbox; a folder that cannot be read stands for what it holds.
 
     Attributes:
-        path: where it lies.
+        path: where it lies; of a file in a store no more than its name counts.
         source_file: its path relative to the inbox, with `/`; bytes that are no UTF-8 are shown escaped.
         partner_id: the first folder, byte for byte; None for a file directly in the inbox.
         tenant_folder: the second folder, or the one below the partner's folder of a kind; None where there is none.
@@ -34,6 +33,7 @@ class Manifest:
         refused: the code of why it is not even opened; None for one that is to be read.
         mark: what a store's listing tells its bytes by; None where it tells none, or the file lies here.
         listed_size: its bytes where a store's listing told them.
+        stored: where it is to be read, in a store.
         sheet: which sheet of a workbook it is; None for any other file, and for a workbook that cannot be read.
     """
 
@@ -45,6 +45,7 @@ class Manifest:
     refused: str | None = None
     mark: str | None = None
     listed_size: int | None = None
+    stored: StoredFile | None = None
     sheet: str | None = None
     kind: str = REGISTRATION
 
@@ -58,22 +59,22 @@ class Manifest:
         Raises:
             OSError: it is no regular file any more, is reached by a link, or cannot be opened.
         """
-        return open_regular(self.path, self.root)
+        return self.stored.open() if self.stored else open_regular(self.path, self.root)
 
 
 def with_sheets(manifests: Iterable[Manifest], known: Callable[[Manifest], tuple[str, ...]]) -> list[Manifest]:
     """The manifests, in the place of each workbook its sheets.
 
     Args:
-        manifests: ordered by `source_file`, those of which nothing is known at hand.
+        manifests: ordered by `source_file`.
         known: gives the names of a workbook's sheets where it need not be opened, else nothing.
     """
     found: dict[str, Manifest] = {}
     taken = set[str]()
-    for manifest in manifests:
+    named = [(manifest, known(manifest) if _is_book(manifest) else None) for manifest in manifests]
+    for manifest, sheets in in_turn(named, lambda one: one[0].stored if one[1] == () else None):
         taken.add(manifest.source_file)
-        is_book = manifest.refused is None and is_workbook(manifest.path)
-        names = (known(manifest) or sheet_names(manifest.open)) if is_book else ()
+        names = () if sheets is None else sheets or sheet_names(manifest.open)
         for name in names:
             place = f"{manifest.source_file}#{printable(name)}"
             while place in found or place in taken:
@@ -84,8 +85,8 @@ def with_sheets(manifests: Iterable[Manifest], known: Callable[[Manifest], tuple
     return [found[name] for name in sorted(found)]
 
 
-def _nothing(_manifests: Iterable[Manifest]) -> None:
-    """What lies here need not be brought."""
+def _is_book(manifest: Manifest) -> bool:
+    return manifest.refused is None and is_workbook(manifest.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,11 @@ class Inbox:
         manifests: every file but those left alone, by name.
         ignored: how many entries were left alone.
         notices: what could not be read, and why, in sentences.
-        bring: has the files of some manifests at hand, where they lie in a store.
     """
 
     manifests: tuple[Manifest, ...]
     ignored: int
     notices: tuple[str, ...]
-    bring: Callable[[Iterable[Manifest]], None] = field(default=_nothing, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +116,7 @@ class _Entry:
         is_folder: it is a folder.
         mark: as in `Manifest`.
         size: its bytes.
+        stored: as in `Manifest`.
     """
 
     name: str
@@ -126,6 +126,7 @@ class _Entry:
     is_folder: bool = False
     mark: str | None = None
     size: int | None = None
+    stored: StoredFile | None = None
 
 
 @dataclass(slots=True)
@@ -149,31 +150,20 @@ def find_manifests(inboxes: tuple[Path, ...]) -> Inbox:
     return _inbox(found)
 
 
-@contextmanager
-def inbox_at(*locations: Location) -> Iterator[Inbox]:
-    """What one or more inboxes hold, wherever they are; what is brought from stores is gone at the end.
+def inbox_at(*locations: Location) -> Inbox:
+    """What one or more inboxes hold, wherever they are.
 
     Raises:
         UsageError: an inbox is no folder.
         Fault: an inbox itself cannot be read.
     """
     found = _Listing()
-    stores: dict[Path, tuple[Prefix, dict[Path, str]]] = {}
-    with ExitStack() as held:
-        for location in locations:
-            if is_uri(location):
-                near = held.enter_context(closing(Scratch())).path
-                prefix = Prefix(str(location))
-                stores[near] = prefix, _list_objects(prefix, near, found)
-            else:
-                _list_folder(Path(location), found)
-
-        def bring(manifests: Iterable[Manifest]) -> None:
-            wanted = [one for one in manifests if one.refused is None and not one.path.exists()]
-            for near, (prefix, names) in stores.items():
-                prefix.fetch_to({names[one.path]: one.path for one in wanted if one.root == near})
-
-        yield replace(_inbox(found), bring=bring)
+    for location in locations:
+        if is_uri(location):
+            _list_objects(Prefix(str(location)), found)
+        else:
+            _list_folder(Path(location), found)
+    return _inbox(found)
 
 
 def _list_folder(inbox: Path, found: _Listing) -> None:
@@ -217,12 +207,12 @@ def _local(entry: os.DirEntry[str], name: str, inbox: Path) -> _Entry:
     return _Entry(name, path, inbox, fault_of(name))
 
 
-def _list_objects(prefix: Prefix, near: Path, found: _Listing) -> dict[Path, str]:
-    """The objects of a store's folder; gives where each will lie here, under a number since any name may be its own."""
+def _list_objects(prefix: Prefix, found: _Listing) -> None:
+    """The objects of a store's folder, as if each lay under a number, since any name may be its own."""
     objects, unlisted = prefix.listing()
-    names: dict[Path, str] = {}
+    root = Path(prefix.uri)
     hidden: set[str] = set()
-    for name, entry in objects.items():
+    for number, (name, entry) in enumerate(objects.items()):
         parts = name.split("/")
         above = next((at for at, part in enumerate(parts[:-1], 1) if is_left_alone(part)), None)
         if above is not None:
@@ -231,15 +221,14 @@ def _list_objects(prefix: Prefix, near: Path, found: _Listing) -> dict[Path, str
             found.ignored += 1
         else:
             ending = "".join(Path(parts[-1].lower()).suffixes[-2:])[-8:]
-            path = near / f"{len(names)}{ending if is_manifest_name(name) else ''}"
-            names[path] = name
+            path = root / f"{number}{ending if is_manifest_name(name) else ''}"
             mark = f"{entry.size}:{entry.mark}" if entry.mark else None
-            found.entries.append(_Entry(name, path, near, fault_of(name), mark=mark, size=entry.size))
+            stored = StoredFile(prefix.uri, name, entry.size, entry.mark)
+            found.entries.append(_Entry(name, path, root, fault_of(name), mark=mark, size=entry.size, stored=stored))
     found.ignored += len(hidden)
     for name in unlisted:
         fault = "the folder holds a name with an empty part, or one that means another folder; rename that"
-        found.entries.append(_Entry(name, near / "unlisted", near, fault, is_folder=True))
-    return names
+        found.entries.append(_Entry(name, root / "unlisted", root, fault, is_folder=True))
 
 
 def _inbox(found: _Listing) -> Inbox:
@@ -296,5 +285,6 @@ def _describe(entry: _Entry, fault: str | None) -> Manifest:
         refused=refused,
         mark=entry.mark,
         listed_size=0 if entry.is_folder else entry.size,
+        stored=entry.stored,
         kind=kind,
     )

@@ -14,7 +14,7 @@ from pipeline.ingest.lines import whole_lines
 from pipeline.ingest.records import Course, Records, Section, blocks_of, find_records
 from pipeline.ingest.secrets import MASK
 from pipeline.ingest.sheets import SPOILT, book_of
-from pipeline.ingest.states import state_of, state_of_open
+from pipeline.ingest.states import state_of_open
 from pipeline.ingest.survey import Survey, survey, unread
 from pipeline.ingest.workbook import Sheet, is_workbook
 from pipeline.ingest.wrapping import unwrapped
@@ -56,7 +56,7 @@ class Reading:
         blocks = whole_lines(self._readable_text())
         yield from self.course.sections(map(unwrapped, blocks) if self.survey.wrapped else blocks, forms)
         # What was read must be what the digest stands for, or the file would count as taken in when it comes again.
-        self.failed = self.failed or state_of(self.manifest.path) != self.survey.state
+        self.failed = self.failed or self.manifest.state() != self.survey.state
 
     def text(self) -> str:
         """The whole file as text, for one known to be small."""

@@ -1,12 +1,16 @@
 """What a file is taken for the same by, from one look to the next."""
 
 import os
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 
 class State(NamedTuple):
-    """What changes when a file does: its size in bytes, when its content and its entry changed, its number."""
+    """What changes when a file does: its size in bytes, when its content and its entry changed, its number.
+
+    Of a file in a store only the size counts, since nothing but what was listed is ever read of it.
+    """
 
     size: int
     changed: int
@@ -24,7 +28,13 @@ def state_of(path: Path) -> State:
 
 def state_of_open(file: BinaryIO) -> State:
     """The file that is open, whatever its name has come to stand for."""
-    return _state(os.fstat(file.fileno()))
+    try:
+        handle = file.fileno()
+    except UnsupportedOperation:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        return State(size, 0, 0, 0)
+    return _state(os.fstat(handle))
 
 
 def _state(stat: os.stat_result) -> State:

@@ -20,6 +20,7 @@ from pipeline.intake.judge import Judged, judge, together
 from pipeline.intake.staging import NARROW_TYPES, Part, PartWriter, in_groups
 from pipeline.match import identity_key
 from pipeline.rows import ROW, identified
+from pipeline.storage.places import StoredFile, in_turn
 from pipeline.validate import VALIDATE_ROWS
 
 NO_ROWS = pl.DataFrame(schema={"row": ROW, **NARROW_TYPES})
@@ -58,6 +59,10 @@ class Delivered:
     size: int
     settled: frozenset[str] = frozenset()
     digest: str | None = None
+
+    def wanted(self) -> StoredFile | None:
+        """Where it is to be read, in a store, unless it is known to be settled."""
+        return None if self.digest in self.settled or self.manifest.refused else self.manifest.stored
 
     def begin(self, limits: Limits) -> Reading:
         """Look through it, unless it is known to be settled."""
@@ -114,7 +119,7 @@ def stage_manifests(delivered: list[Delivered], limits: Limits, rules: Path, pat
     numbers: list[int] = []
 
     def unsettled() -> Iterator[Reading]:
-        for one in delivered:
+        for one in in_turn(delivered, Delivered.wanted):
             reading = one.begin(limits)
             readings.append(reading)
             if reading.survey.sha256 not in one.settled:

@@ -6,11 +6,13 @@ found damaged here come once more from the store, for whichever process finds it
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from pipeline.errors import Fault
 from pipeline.storage.cache import Cache, key_of
-from pipeline.storage.objects import Entry, Prefix
+from pipeline.storage.objects import Entry, Location, Prefix, is_uri
 from pipeline.storage.scratch import Scratch, is_scratch
 
 _ORIGIN, _FILES = "origin.json", "files"
@@ -93,6 +95,24 @@ class Near:
 
     def _key(self, name: str, version: str) -> str:
         return key_of(f"{self.prefix.uri}/{name}", version)
+
+
+@contextmanager
+def at_hand(location: Location, wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """A local folder with what is wanted of a location: itself where it is local, else for as long as it is used."""
+    if not is_uri(location):
+        yield Path(location)
+        return
+    prefix = Prefix(str(location))
+    with closing(Near(prefix, None)) as near:
+        there = {name: entry for name, entry in prefix.names().items() if wanted(name)}
+        near.bring(there)
+        for name in there:
+            # A reference table less would be a check that is not made.
+            if not (near.folder / name).exists():
+                message = f"{prefix.uri}/{name}: was listed and is gone; start again"
+                raise Fault(message)
+        yield near.folder
 
 
 def brought_anew(path: Path) -> bool:

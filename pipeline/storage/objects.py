@@ -6,14 +6,13 @@ credential: neither a command line, nor a log, nor a message.
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import Fault, UsageError
-from pipeline.storage.scratch import Scratch
 
 Location = Path | str
 """A local folder, or the URI of a folder of an object store."""
@@ -152,6 +151,19 @@ class Prefix:
         except FileNotFoundError:
             return None
 
+    def read_range(self, name: str, begin: int, end: int, mark: str | None) -> bytes:
+        """Some bytes of an object, as long as it is what a listing told of.
+
+        Raises:
+            FileNotFoundError: it is gone.
+            FileExistsError: it is another by now, with another `mark`.
+        """
+        options: dict[str, Any] = {"range": (begin, end)}
+        if mark:
+            options["if_match"] = f"{_QUOTE}{mark.strip(_QUOTE)}{_QUOTE}"
+        with self._told(name):
+            return bytes(self._obstore.get(self._store, name, options=options).bytes())
+
     def entry(self, name: str) -> Entry | None:
         """What the store says of an object; None where there is none of this name."""
         try:
@@ -258,24 +270,6 @@ class Prefix:
         except errors.BaseError as error:
             message = f"{self.uri}/{name}: {_brief(error)}; check the store and its credentials, then start again"
             raise Fault(message) from error
-
-
-@contextmanager
-def at_hand(location: Location, wanted: Callable[[str], bool]) -> Iterator[Path]:
-    """A local folder with what is wanted of a location: itself where it is local, else for as long as it is used."""
-    if not is_uri(location):
-        yield Path(location)
-        return
-    prefix = Prefix(str(location))
-    with closing(Scratch()) as near:
-        names = [name for name in prefix.names() if wanted(name)]
-        prefix.fetch(names, near.path)
-        for name in names:
-            # A manifest less would be rows lost unsaid, a reference table less a check that is not made.
-            if not (near.path / name).exists():
-                message = f"{prefix.uri}/{name}: was listed and is gone; start again"
-                raise Fault(message)
-        yield near.path
 
 
 def _entry(listed: dict[str, Any]) -> Entry:

@@ -2,6 +2,7 @@ import uuid
 
 import pytest
 
+from pipeline.storage.places import store_at
 from tests.stores import servers
 from tests.stores.partner_store import Store
 
@@ -10,6 +11,12 @@ from tests.stores.partner_store import Store
 def server(request):
     with getattr(servers, request.param)() as (uri, environment, port):
         yield uri, environment, port
+
+
+@pytest.fixture(autouse=True)
+def _connections():
+    """A process keeps its connections; a test may have another environment than the one before it."""
+    store_at.cache_clear()
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from obstore.store import from_url
 from pipeline import RunConfig
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
-from pipeline.storage.objects import Prefix, at_hand
+from pipeline.storage.near import at_hand
+from pipeline.storage.objects import Prefix
+from pipeline.storage.places import store_at
 from tests.conftest import AS_OF, TENANT
 from tests.faults.killing import devices_in
 from tests.stores import servers
@@ -92,4 +94,6 @@ def through_proxy(store, server, monkeypatch, **faults):
     name = "AWS_ENDPOINT_URL" if store.base.startswith("s3") else "AZURITE_BLOB_STORAGE_URL"
     with between(port, through, **faults) as proxy, monkeypatch.context() as patched:
         patched.setenv(name, f"http://127.0.0.1:{through}")
+        store_at.cache_clear()
         yield proxy
+        store_at.cache_clear()

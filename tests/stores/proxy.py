@@ -1,10 +1,12 @@
 """Stands between a client and a store: loses the answer to a request that was carried out, or refuses some at first."""
 
+import socket
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,13 +52,23 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Proxy(ThreadingHTTPServer):
+    """A server that passes on; what it counts is in `between`."""
+
+    def got(self, folder):
+        """Bytes that were got of each object below a folder of the store, by the rest of its path."""
+        paths = {unquote(urlsplit(path).path): size for (method, path), size in self.sent.items() if method == "GET"}
+        below = f"{folder}/"
+        return {f"/{path.partition(below)[2]}": size for path, size in paths.items() if path.partition(below)[2]}
+
+
 @contextmanager
 def between(store_port, port, *, lose="no path", refuse_each=0):
     """A proxy that loses the answer to the first PUT of a path with this mark, and refuses each n-th request.
 
     `lost`, `seen` (requests so marked), `asked` and `refused` count; `sent` has bytes of answers by method and path.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    server = Proxy(("127.0.0.1", port), _Handler)
     server.store_port, server.marked, server.refuse_each = store_port, lose, refuse_each
     server.sent = Counter()
     server.lost = server.seen = server.asked = server.refused = 0
@@ -69,3 +81,33 @@ def between(store_port, port, *, lose="no path", refuse_each=0):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def counting(store_port, port):
+    """A line to a store that counts the bytes that come through it from there, `came`, and changes none."""
+    came, ends = [0], []
+
+    def carry(source, target, told):
+        with suppress(OSError):
+            while data := source.recv(1 << 20):
+                told[0] += len(data)
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def accept():
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                store = socket.create_connection(("127.0.0.1", store_port))
+                ends.extend((client, store))
+                for one in ((client, store, [0]), (store, client, came)):
+                    threading.Thread(target=carry, args=one, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield came
+        listener.shutdown(socket.SHUT_RDWR)
+    for end in ends:
+        end.close()

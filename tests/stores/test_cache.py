@@ -2,7 +2,6 @@ import os
 import random
 import shutil
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import polars as pl
 import pytest
@@ -77,9 +76,8 @@ def devices_in(registry):
 
 
 def fetched(proxy):
-    """Names and bytes of the objects that came through a proxy."""
-    got = {unquote(urlsplit(path).path): size for (method, path), size in proxy.sent.items() if method == "GET"}
-    return {path.partition("/registry/")[2]: size for path, size in got.items() if "/registry/" in path}
+    """Names and bytes of the objects of a registry that came through a proxy."""
+    return {path.removeprefix("/"): size for path, size in proxy.got("/registry").items()}
 
 
 def test_only_what_is_new_comes_through_the_network(store, server, registry, cache, monkeypatch):
@@ -205,7 +203,7 @@ def test_runs_that_share_a_cache_and_one_that_is_killed(store, registry, cache):
     racers = [store.start(f"racer-{number}", "--cache", str(cache)) for number in range(2)]
     victim = store.start("victim", "--cache", str(cache))
     while not any(cache.glob("*near*/files/_delta_log/*.json")):
-        assert victim.poll() is None
+        assert victim.poll() is None, victim.communicate()[1]
     victim.kill()
     victim.communicate()
     for racer in racers:

@@ -17,7 +17,8 @@ from pipeline.registry.compacting import compact
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from pipeline.runs import outputs
-from pipeline.storage.objects import Prefix, TakenError, at_hand
+from pipeline.storage.near import at_hand
+from pipeline.storage.objects import Prefix, TakenError
 from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
 from tests.conftest import TENANT
@@ -48,25 +49,20 @@ def test_a_night_in_a_store_is_the_night_on_disk(store):
 
 
 @above_the_store
-def test_only_what_is_new_is_brought_and_all_else_is_told(store, monkeypatch):
+def test_only_what_is_new_is_read_and_once_and_all_else_is_told(store, server, monkeypatch):
     store.deliver_devices(2)
     for name in ("list.zip", ".hidden/b.csv", "c.csv.part"):
         store.put(store.world.put(f"contoso/{TENANT}/{name}", b"x"))
-    brought = []
-    fetch = Prefix.fetch_to
-
-    def fetch_to(prefix, paths):
-        if prefix.uri.endswith("/inbox"):
-            brought.append(sorted(name.rpartition("/")[2] for name in paths))
-        fetch(prefix, paths)
-
-    monkeypatch.setattr(Prefix, "fetch_to", fetch_to)
-    one = run(store.config("one"))
-    assert (one.manifest["files"]["found"], one.manifest["files"]["ignored"]) == (2, 2)
-    assert one.manifest["reasons"] == {"FILE_TYPE_UNKNOWN": 1}
-    two = run(store.config("two"))
+    with through_proxy(store, server, monkeypatch) as proxy:
+        one = run(store.config("one"))
+        assert (one.manifest["files"]["found"], one.manifest["files"]["ignored"]) == (2, 2)
+        assert one.manifest["reasons"] == {"FILE_TYPE_UNKNOWN": 1}
+        two = run(store.config("two"))
     assert (two.manifest["files"]["already_processed"], two.manifest["reasons"]) == (2, {})
-    assert [names for names in brought if names] == [["a.csv"]]
+    there = Prefix(store.base).names(f"inbox/contoso/{TENANT}")
+    assert proxy.got(f"{store.base.rpartition('/')[2]}/inbox") == {
+        f"/contoso/{TENANT}/a.csv": there[f"inbox/contoso/{TENANT}/a.csv"].size
+    }
 
 
 @above_the_store

@@ -1,0 +1,132 @@
+"""Files of object stores where they lie, for tasks in any process: read in ranges, without a copy on a disk.
+
+What is handed to a task is a name and what a listing told of it; credentials are those of the process that reads.
+"""
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import BinaryIO, TypeVar
+
+from pipeline.storage.objects import Prefix
+
+_T = TypeVar("_T")
+
+_BUFFER = 4 << 20
+"""Bytes asked for at once: enough for their way to cost more than the asking."""
+
+_AHEAD, _BYTES_AHEAD = 16, 32 << 20
+"""Files that come at once while another is read, and their bytes together."""
+
+_WHOLE = 128 << 20
+"""Bytes of the largest file that comes whole when its turn comes, and not in ranges each time that it is read: those
+of the largest that is read by one task."""
+
+store_at = lru_cache(maxsize=16)(Prefix)
+"""The folder of a store, by its URI: a process keeps its connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An object, as a listing told of it.
+
+    Attributes:
+        folder: URI of the store's folder.
+        name: its name there.
+        size: its bytes.
+        mark: what the store tells its bytes by; None where it tells nothing.
+    """
+
+    folder: str
+    name: str
+    size: int
+    mark: str | None
+
+    def open(self) -> BinaryIO:
+        """Open it to be read; it is the same object as long as it can be.
+
+        Whoever reads may get:
+            OSError: it is gone, or another by now.
+            Fault: the store failed.
+        """
+        coming = _coming.get(self)
+        return io.BytesIO(coming.result()) if coming else io.BufferedReader(_Ranges(self), min(_BUFFER, self.size + 1))
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Some of its bytes; raises what a reader may get."""
+        end = min(end, self.size)
+        if begin >= end:
+            return b""
+        found = store_at(self.folder).read_range(self.name, begin, end, self.mark)
+        if len(found) != end - begin:
+            message = f"{self.folder}/{self.name}: is another by now"
+            raise OSError(message)
+        return found
+
+
+_coming: dict[StoredFile, "Future[bytes]"] = {}
+"""Small files that are read next in this process."""
+
+
+def in_turn(items: Iterable[_T], file_of: Callable[[_T], StoredFile | None]) -> Iterator[_T]:
+    """Give items one by one; small files of those that follow come meanwhile, and each once, however often it is read.
+
+    Args:
+        items: each is done with when the next is asked for.
+        file_of: the file that an item is read from; None where it is not, or not in a store.
+    """
+    waiting: deque[tuple[_T, StoredFile | None]] = deque()
+    left = iter(items)
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        try:
+            while True:
+                while len(waiting) < _AHEAD and (found := next(((one, file_of(one)) for one in left), None)):
+                    waiting.append(found)
+                size = 0
+                for at, (_, file) in enumerate(waiting):
+                    size += file.size if file else 0
+                    most = _BYTES_AHEAD if at else _WHOLE
+                    if file and size <= most and file not in _coming:
+                        _coming[file] = pool.submit(file.read, 0, file.size)
+                if not waiting:
+                    return
+                yield waiting[0][0]
+                _, file = waiting.popleft()
+                if file and all(file != other for _, other in waiting):
+                    _coming.pop(file, None)
+        finally:
+            for _, file in waiting:
+                if file:
+                    _coming.pop(file, None)
+            pool.shutdown(cancel_futures=True)
+
+
+class _Ranges(io.RawIOBase):
+    """A stored file, of which each read asks for a range."""
+
+    def __init__(self, file: StoredFile) -> None:
+        super().__init__()
+        self._file, self._at = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._file.size}[whence]
+        self._at = max(0, begin + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what it is called with
+        found = self._file.read(self._at, self._at + len(buffer))
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
