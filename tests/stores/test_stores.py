@@ -3,6 +3,7 @@ import signal
 import tempfile
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 
 import obstore
 import pytest
@@ -18,7 +19,7 @@ from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from pipeline.runs import outputs
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Prefix, TakenError
+from pipeline.storage.objects import Entry, Prefix, TakenError
 from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
 from tests.conftest import TENANT
@@ -146,7 +147,7 @@ def test_two_that_complete_the_same_publication_do_not_disturb_each_other(store,
 @above_the_store
 def test_an_object_that_goes_while_it_is_fetched_is_a_fault(store, monkeypatch):
     names = Prefix.names
-    ghost = {"tenants-that-went.csv": None}
+    ghost = {"tenants-that-went.csv": Entry(1, datetime.now(UTC), "gone")}
     monkeypatch.setattr(Prefix, "names", lambda prefix, under="": names(prefix, under) | ghost)
     with pytest.raises(Fault, match="was listed and is gone"), at_hand(f"{store.base}/reference", lambda _: True):
         pass
