@@ -45,6 +45,7 @@ from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
 from pipeline.storage.near import at_hand
+from pipeline.storage.objects import Location
 from schemas.kinds import REGISTRATION
 from schemas.matches import Matches
 from schemas.registry import ENDING
@@ -103,7 +104,8 @@ def _run(
                     told = intake.rows, described, intake.headers, night.decided, open_rows
                     reporter = Reporter(place.begin_publication(), *told)
                     stamp = _stamp(config, reference, registry, night)
-                    context = Context(reporter, stamp, files, records.folder, records.version)
+                    ends = _ends(config, place, output)
+                    context = Context(reporter, stamp, files, *ends, records.folder, records.version)
                     publish(context, night.decided, staging, records, executor)
                     records.record(seen(files, docket, config.run_id))
                     records.record(open_rows.events())
@@ -195,6 +197,11 @@ def _stamp(config: RunConfig, reference: Reference, registry: Registry, night: _
     learning = registry.states(night.decisions["learns_device_id"].drop_nulls())
     ending = registry.states(night.leaving, ENDING)
     return Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
+
+
+def _ends(config: RunConfig, place: Workspace, output: Output) -> tuple[Location, Location]:
+    """Where tasks put sets and records; those of a dry run stay in its workspace."""
+    return (place.publication, place.folder) if config.dry_run else (output.sets(place), config.registry)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:

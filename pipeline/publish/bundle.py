@@ -1,8 +1,10 @@
 """The task behind the barrier: the rows of a bundle of parts to the sets, to the registry's records, to the report."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pandera.polars as pa
 import polars as pl
@@ -16,6 +18,8 @@ from pipeline.publish.remaining import ends_and_begins
 from pipeline.registry import RegistryWriter, Written
 from pipeline.report import Fragment, Reporter, Tables
 from pipeline.storage.mapped import mapped
+from pipeline.storage.objects import Location
+from pipeline.storage.places import workplace, writing
 from schemas.kinds import KINDS
 from schemas.outcome import CARRIED_OUT_SETS, REJECTED_ROW, REJECTED_TYPES
 
@@ -34,10 +38,10 @@ class PublishedSet:
     Every batch is checked against the set's model before it is written.
     """
 
-    def __init__(self, path: Path, types: dict[str, pl.DataType], model: pa.DataFrameSchema) -> None:
+    def __init__(self, file: BinaryIO, types: dict[str, pl.DataType], model: pa.DataFrameSchema) -> None:
         self._types, self._model = types, model
         self._schema = pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
 
     def write(self, rows: pl.DataFrame) -> None:
         """Add rows of the set's columns."""
@@ -56,17 +60,21 @@ class Context:
     """What all bundles of a run are written by.
 
     Attributes:
-        reporter: tells of rows, and knows the folder that the sets go to.
+        reporter: tells of rows.
         stamp: what every row carries.
         files: one row a manifest, by position: what its requests are known by (`pipeline.requests.docket.identified`).
-        registry: folder of the registry's records.
+        sets: where the sets go to.
+        registry: where the registry's records go to.
+        folder: where they are made, on the machine that has it.
         version: of the registry that they are committed as.
     """
 
     reporter: Reporter
     stamp: Stamp
     files: pl.DataFrame
-    registry: Path
+    sets: Location
+    registry: Location
+    folder: Path
     version: int
 
 
@@ -77,10 +85,12 @@ class Bundle:
     Attributes:
         records: files of the registry's records.
         fragment: which rows they are (`rows`), what is told of them, and what ends and begins with them.
+        sets: names of the sets that have any of its rows.
     """
 
     records: Written
     fragment: Fragment
+    sets: frozenset[str]
 
 
 def write_bundle(number: int, parts: list[Part], decided: Path, name: str, context: Path) -> Bundle:
@@ -94,19 +104,19 @@ def write_bundle(number: int, parts: list[Part], decided: Path, name: str, conte
         context: where a `Context` is shared.
     """
     by: Context = shared(context)
-    sets = _Sets(by.reporter.folder, file_name(number))
-    with RegistryWriter(by.registry, by.version, name=name) as records:
-        passing = _Passing(by, mapped(decided), sets, records)
-        fragment = Fragment.write(passing.tables(parts), decided)
-        sets.close()
-        return Bundle(records.finish(), fragment)
+    with workplace(by.folder) as folder, RegistryWriter(folder, by.version, name=name) as records:
+        with ExitStack() as files:
+            sets = _Sets(by.sets, file_name(number), files)
+            passing = _Passing(by, mapped(decided), sets, records)
+            fragment = Fragment.write(passing.tables(parts), decided)
+        return Bundle(records.finish(by.registry), fragment, sets.names())
 
 
 class _Sets:
     """The files of a bundle in the sets; a set that has none of its rows has no file."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
+    def __init__(self, folder: Location, name: str, held: ExitStack) -> None:
+        self._folder, self._name, self._held = folder, name, held
         self._files: dict[str, PublishedSet] = {}
 
     def write(self, of: str, rows: pl.DataFrame) -> None:
@@ -114,13 +124,13 @@ class _Sets:
         if rows.is_empty():
             return
         if of not in self._files:
-            self._files[of] = PublishedSet(self._folder / of / self._name, *SETS[of])
+            file = self._held.enter_context(writing(self._folder, f"{of}/{self._name}"))
+            self._files[of] = self._held.enter_context(closing(PublishedSet(file, *SETS[of])))
         self._files[of].write(rows)
 
-    def close(self) -> None:
-        """No more rows."""
-        for file in self._files.values():
-            file.close()
+    def names(self) -> frozenset[str]:
+        """Those that have any rows."""
+        return frozenset(self._files)
 
 
 class _Passing:

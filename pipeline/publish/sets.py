@@ -12,6 +12,7 @@ from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, file_na
 from pipeline.publish.remaining import write_steps
 from pipeline.registry import RegistryWriter
 from pipeline.storage.mapped import write_mapped
+from pipeline.storage.places import writing
 from schemas.outcome import FILE_TYPES, INPUT_FILE
 
 _LEAST, _MOST, _BUNDLES = 25_000, 250_000, 64
@@ -36,15 +37,14 @@ def publish(
         Fault: a row that was decided is not among the staged ones, or twice.
     """
     reporter = told.reporter
-    for name in SETS:
-        (reporter.folder / name).mkdir()
     written = _written(told, decided, staging, records, executor)
     for bundle in written:
         records.adopt(bundle.records)
         reporter.add(bundle.fragment)
     for name, (types, model) in SETS.items():
-        if not any((reporter.folder / name).iterdir()):  # an empty set is a file without rows
-            PublishedSet(reporter.folder / name / file_name(0), types, model).close()
+        if not any(name in bundle.sets for bundle in written):  # an empty set is a file without rows
+            with writing(told.sets, f"{name}/{file_name(0)}") as file:
+                PublishedSet(file, types, model).close()
     reporter.remaining(*write_steps([bundle.fragment for bundle in written], reporter.folder))
     _require_each_once(written, decided["row"])
 

@@ -84,14 +84,19 @@ class Mirror:
         for file in files:
             file.unlink(missing_ok=True)
 
-    def push(self, version: int, files: list[Path]) -> None:
-        """Take a commit that was made here to the store, its data files first.
+    def push(self, version: int, files: list[Path], sent: dict[str, str | None]) -> None:
+        """Take a commit that was made here to the store, its data files first, but for those that were sent.
 
         Raises:
-            TakenError: another writer made this version.
+            TakenError: another writer made this version; the data files are gone there.
         """
-        self._near.send([file.name for file in files], vouched=True)
-        self._claim(version)
+        self._near.sent(sent, vouched=True)
+        self._near.send([file.name for file in files if file.name not in sent], vouched=True)
+        try:
+            self._claim(version)
+        except TakenError:
+            self._prefix.delete([file.name for file in files])
+            raise
 
     def push_checkpoint(self, version: int) -> None:
         """Take the checkpoint of a version to the store, if one was made."""

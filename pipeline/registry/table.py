@@ -240,7 +240,7 @@ class Registry(Records):
             raise Fault(message) from error
         if self._mirror:
             try:
-                self._mirror.push(version, writer.files())
+                self._mirror.push(version, writer.files(), writer.sent)
             except TakenError as error:
                 raise self._conflict(writer) from error
         log.checkpoint(self.folder, version)

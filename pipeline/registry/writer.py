@@ -14,6 +14,8 @@ from pipeline.registry import log
 from pipeline.registry.digests import DigestingFile
 from pipeline.registry.files import DEVICES, REQUESTS, TABLE_TYPES
 from pipeline.storage.durable import sync
+from pipeline.storage.objects import Location, is_uri
+from pipeline.storage.places import store_at
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
 from schemas.requests import REQUEST_EVENT, REQUEST_TYPES, STEP_DONE
 
@@ -84,11 +86,13 @@ class Written:
         said: what the commit has to say of each.
         paths: where they lie.
         tells_of_requests: whether events of requests are among what they hold.
+        sent: what the store that they are in tells the bytes of each by, by name; nothing where they lie here alone.
     """
 
     said: list[log.Action]
     paths: list[Path]
     tells_of_requests: bool
+    sent: dict[str, str | None]
 
 
 class RegistryWriter:
@@ -171,10 +175,11 @@ class RegistryWriter:
         """Take files that such a writer has finished."""
         self._adopted.append(written)
 
-    def finish(self) -> Written:
-        """Finish the files and make them durable, for whoever gave the name."""
-        said = self.hand_over()
-        return Written(said, self.files(), self.holds_requests)
+    def finish(self, registry: Location) -> Written:
+        """Finish the files and make them durable where the registry is, for whoever gave the name."""
+        said, files = self.hand_over(), self.files()
+        sent = store_at(str(registry)).upload({path.name: path for path in files}) if is_uri(registry) else {}
+        return Written(said, files, self.holds_requests, sent)
 
     def hand_over(self) -> list[log.Action]:
         """Finish the files and make them durable; what the commit has to name."""
@@ -187,6 +192,11 @@ class RegistryWriter:
         """The files that hold anything."""
         own = [*self._devices.path(), *self._requests.path()]
         return [*own, *(path for one in self._adopted for path in one.paths)]
+
+    @property
+    def sent(self) -> dict[str, str | None]:
+        """Which of the files are in the registry's store already; as in `Written`."""
+        return {name: version for one in self._adopted for name, version in one.sent.items()}
 
     def discard(self) -> None:
         """Take the files away again."""

@@ -17,7 +17,7 @@ from pipeline.runs.restored import NOTE
 from pipeline.runs.workspace import MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
 from pipeline.runs.workspace import recover as recover_here
 from pipeline.storage.near import Near
-from pipeline.storage.objects import Location, Prefix, is_uri
+from pipeline.storage.objects import Location, Prefix, below, is_uri
 
 _NEEDED = (MANIFEST, "files.parquet")
 """What later runs read of every published one; what else they need of some is brought when it is."""
@@ -41,6 +41,10 @@ class Output(Protocol):
 
     def staged(self) -> list[tuple[str, int]]:
         """Ids and tokens of the runs that are prepared."""
+        ...
+
+    def sets(self, place: Workspace) -> Location:
+        """Where the sets of a run are prepared, empty."""
         ...
 
     def stage(self, place: Workspace, run_id: str) -> None:
@@ -79,6 +83,9 @@ class _Here:
 
     def staged(self) -> list[tuple[str, int]]:
         return _attempts(path.name for path in (self.folder / STAGING).glob("*"))
+
+    def sets(self, place: Workspace) -> Location:
+        return place.publication
 
     def stage(self, place: Workspace, run_id: str) -> None:
         place.require_way_to(self.folder / run_id)
@@ -129,16 +136,19 @@ class _Store:
     def staged(self) -> list[tuple[str, int]]:
         return _attempts(self._prefix.folders(STAGING))
 
+    def sets(self, place: Workspace) -> Location:
+        attempt = f"{STAGING}/{place.folder.name}"
+        self._prefix.upload({f"{attempt}/{OWNER}": place.folder / OWNER})
+        left = [name for name in self._prefix.names(attempt) if name != f"{attempt}/{OWNER}"]
+        self._prefix.delete(left)  # of a try that another writer came before
+        return below(self._prefix.uri, attempt)
+
     def stage(self, place: Workspace, run_id: str) -> None:
         if self._prefix.names(run_id):
             message = f"output {self._prefix.uri}/{run_id}: was made meanwhile; nothing was registered, use another id"
             raise Fault(message)
         home, attempt = place.publication, f"{STAGING}/{place.folder.name}"
-        files = {f"{attempt}/{path.relative_to(home).as_posix()}": path for path in _files(home)}
-        files[f"{attempt}/{OWNER}"] = place.folder / OWNER
-        left = set(self._prefix.names(attempt)) - set(files)
-        self._prefix.delete(sorted(left))  # of a try that another writer came before
-        self._prefix.upload(files)
+        self._prefix.upload({f"{attempt}/{path.relative_to(home).as_posix()}": path for path in _files(home)})
 
     def publish(self, place: Workspace, run_id: str) -> None:
         attempt = place.folder.name

@@ -89,8 +89,9 @@ class Near:
         self._keep(told, vouched=vouched)
 
     def _keep(self, versions: dict[str, str], *, vouched: bool) -> None:
-        if self._cache and versions:
-            files = {self._key(name, version): self.folder / name for name, version in versions.items()}
+        here = {name: version for name, version in versions.items() if (self.folder / name).exists()}
+        if self._cache and here:
+            files = {self._key(name, version): self.folder / name for name, version in here.items()}
             self._cache.keep(files, vouched=vouched)
 
     def _key(self, name: str, version: str) -> str:

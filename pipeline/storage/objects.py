@@ -200,6 +200,13 @@ class Prefix:
             return
         unfinished.rename(path)
 
+    @contextmanager
+    def writing(self, name: str, piece: int, at_once: int) -> Iterator[Any]:
+        """A new object, to be written in pieces of so many bytes; one that is not written to its end never is there."""
+        open_writer = self._obstore.open_writer
+        with self._told(name), open_writer(self._store, name, buffer_size=piece, max_concurrency=at_once) as writer:
+            yield writer
+
     def upload(self, files: dict[str, Path]) -> dict[str, str | None]:
         """Write local files under these names.
 

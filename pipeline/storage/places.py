@@ -1,4 +1,4 @@
-"""Files of object stores where they lie, for tasks in any process: read in ranges, without a copy on a disk.
+"""Files of object stores where they lie, for tasks in any process: read in ranges, written in pieces.
 
 What is handed to a task is a name and what a listing told of it; credentials are those of the process that reads.
 """
@@ -7,11 +7,14 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
 
-from pipeline.storage.objects import Prefix
+from pipeline.storage.objects import Location, Prefix, is_uri
+from pipeline.storage.scratch import Scratch
 
 _T = TypeVar("_T")
 
@@ -24,6 +27,9 @@ _AHEAD, _BYTES_AHEAD = 16, 32 << 20
 _WHOLE = 128 << 20
 """Bytes of the largest file that comes whole when its turn comes, and not in ranges each time that it is read: those
 of the largest that is read by one task."""
+
+_PIECE, _PIECES_AT_ONCE = 8 << 20, 2
+"""Bytes of the pieces in which a file is written, and how many are on their way: what a task holds of it."""
 
 store_at = lru_cache(maxsize=16)(Prefix)
 """The folder of a store, by its URI: a process keeps its connections."""
@@ -102,6 +108,44 @@ def in_turn(items: Iterable[_T], file_of: Callable[[_T], StoredFile | None]) -> 
                 if file:
                     _coming.pop(file, None)
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def writing(folder: Location, name: str) -> Iterator[BinaryIO]:
+    """A new file of a folder, open to be written in one go; in a store it is there whole, or not at all."""
+    if is_uri(folder):
+        with store_at(str(folder)).writing(name, _PIECE, _PIECES_AT_ONCE) as writer:
+            yield cast("BinaryIO", _Written(writer))
+        return
+    path = Path(folder) / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """A folder to make files in that are sent elsewhere: this one where this machine has it, else one for a while."""
+    if folder.exists():
+        yield folder
+        return
+    with closing(Scratch()) as scratch:
+        yield scratch.path
+
+
+class _Written:
+    """A writer as libraries know files: whether it is closed is no method, and its owner closes it."""
+
+    closed = False
+
+    def __init__(self, writer: Any) -> None:  # noqa: ANN401 - the library names no type
+        self._writer = writer
+
+    def write(self, data: bytes) -> int:
+        return int(self._writer.write(data))
+
+    def flush(self) -> None:
+        """What is written goes when it is a piece, or all there is."""
 
 
 class _Ranges(io.RawIOBase):

@@ -23,6 +23,18 @@ from tests.conftest import AS_OF, TENANT
 
 def add_devices(registry, factory, number, times=1):
     """Commit devices, each so many times, and return the registry as it is then."""
+    with registry.writer() as writer:
+        writer.write(_records(factory, number, times))
+        registry.commit(writer)
+    return registry.reopened()
+
+
+def records_of(seed, number=5):
+    """Records of some devices."""
+    return _records(Factory(random.Random(seed)), number)
+
+
+def _records(factory, number, times=1):
     decoded = decode(pl.Series([capture(factory.device()) for _ in range(number)] * times, dtype=pl.String))
     number *= times
     cells = pl.DataFrame(dict.fromkeys(("serial_number", "manufacturer", "model", "windows_product_id"), [""] * number))
@@ -34,10 +46,7 @@ def add_devices(registry, factory, number, times=1):
         registered_via=pl.lit("partner_center"),
         identity=pl.lit("hash"),
     )
-    with registry.writer() as writer:
-        writer.write(fill(records))
-        registry.commit(writer)
-    return registry.reopened()
+    return fill(records)
 
 
 def every_holder(registry, name):

@@ -6,18 +6,23 @@ import random
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import run
-from pipeline.errors import Fault
+from pipeline.errors import Fault, RegistryConflict
 from pipeline.ingest import begin_reading, file_read, inbox_at, ingest
 from pipeline.ingest.layout import Forms
+from pipeline.registry import Registry, RegistryWriter
+from pipeline.registry.verifying import verify
 from pipeline.settings import FILE_LIMIT
 from pipeline.storage import places
 from pipeline.storage.objects import Prefix
 from pipeline.storage.places import StoredFile, in_turn, store_at
 from tests.conftest import TENANT
+from tests.registry.test_table import records_of
 from tests.stores import servers
 from tests.stores.partner_store import above_the_store, through_proxy
 from tests.workbooks import row, text, write_workbook
@@ -117,6 +122,97 @@ def test_small_files_that_follow_come_meanwhile_and_each_once(store, server, put
         got = proxy.got("/inbox")
     assert got == {f"/{file.name}": 500 for file in files} | {"/03": 1_000, "/middle": 2_999, "/large": 6_000}
     assert places._coming == {}
+
+
+WRITE = """
+import sys, time
+from pipeline.storage.places import writing
+with writing(sys.argv[1], "new") as file:
+    for _ in range(40):
+        file.write(bytes(1 << 20))
+        print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_file_is_written_in_pieces_and_is_there_whole(store, monkeypatch):
+    monkeypatch.setattr(places, "_PIECE", 5 << 20)
+    table = pa.table({"a": np.random.default_rng(1).integers(0, 1 << 62, 3_000_000)})
+    with places.writing(store.base, "set/part.parquet") as file, pq.ParquetWriter(file, table.schema) as writer:
+        for batch in table.to_batches(100_000):
+            writer.write_batch(batch)
+    content = Prefix(store.base).read("set/part.parquet")
+    assert len(content) > 20 << 20
+    assert pq.read_table(io.BytesIO(content)).equals(table)
+
+
+@pytest.mark.parametrize("size", [10, 20 << 20])
+def test_a_file_that_is_not_written_to_its_end_is_not_there(store, size):
+    def write():
+        with places.writing(store.base, "new") as file:
+            file.write(bytes(size))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write()
+    assert "new" not in Prefix(store.base).names()
+
+
+def test_of_a_process_that_is_killed_while_it_writes_nothing_is_there(store):
+    given = [sys.executable, "-c", WRITE, store.base]
+    with subprocess.Popen(given, stdout=subprocess.PIPE, env=os.environ | store.environment) as writer:
+        for _ in range(40):
+            assert writer.stdout.readline() == b"written\n"
+        writer.kill()
+    assert "new" not in Prefix(store.base).names()
+
+
+ELSEWHERE = """
+import pickle, random, sys
+from pathlib import Path
+from pipeline.registry import RegistryWriter
+from pipeline.storage.places import workplace
+from tests.registry.test_table import records_of
+with workplace(Path("/no/such/folder")) as folder, RegistryWriter(folder, 1, name=sys.argv[2]) as writer:
+    writer.write(records_of(int(sys.argv[3])))
+    written = writer.finish(sys.argv[1])
+    print(pickle.dumps(written).hex())
+assert not folder.exists()
+"""
+
+
+@above_the_store
+def test_what_another_machine_wrote_by_a_uri_alone_is_committed_here(store, tmp_path):
+    uri = f"{store.base}/registry"
+    opened = Registry.open(uri, create=True, cache=tmp_path / "cache")
+    with opened.writer() as writer:
+        for seed in range(2):
+            given = [sys.executable, "-c", ELSEWHERE, uri, writer.name_for_another(), str(seed)]
+            done = subprocess.run(given, capture_output=True, text=True, check=True, env=os.environ | store.environment)
+            writer.adopt(pickle.loads(bytes.fromhex(done.stdout)))  # noqa: S301 - our own process wrote it
+        opened.commit(writer)
+    assert sum(opened.reopened().data_files().values()) == 10
+    assert verify(Registry.open(uri, create=False)) == []
+
+
+@above_the_store
+def test_data_files_of_a_commit_that_came_second_are_gone(store):
+    uri = f"{store.base}/registry"
+    first, second = (Registry.open(uri, create=True) for _ in range(2))
+    for opened in (first, second):
+        with opened.writer() as writer:
+            with RegistryWriter(opened.folder, 1, name=writer.name_for_another()) as other:
+                other.write(records_of(1))
+                writer.adopt(other.finish(uri))
+            writer.write(records_of(2))
+            if opened is first:
+                opened.commit(writer)
+                there = Prefix(uri).names().keys()
+            else:
+                with pytest.raises(RegistryConflict):
+                    opened.commit(writer)
+    assert Prefix(uri).names().keys() == there
+    assert sum(first.reopened().data_files().values()) == 10
 
 
 @above_the_store

@@ -17,6 +17,7 @@ from pipeline.registry import Registry
 from pipeline.registry.compacting import compact
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
+from pipeline.report import Reporter
 from pipeline.runs import outputs
 from pipeline.storage.near import at_hand
 from pipeline.storage.objects import Entry, Prefix, TakenError
@@ -213,6 +214,24 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(store, monkeypatch):
     assert store.names("runs/.staging")
     monkeypatch.setattr(outputs, "_SURELY_DEAD", outputs.timedelta())
     run(store.config("two"))
+    store.require_exactly_once(2)
+
+
+@above_the_store
+def test_what_a_run_left_that_died_while_it_wrote_its_sets_is_removed_once_it_is_old(store, monkeypatch):
+    store.deliver_devices(2)
+
+    def die(*_):
+        raise Fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reporter, "report", die)
+        with pytest.raises(Fault):
+            run(store.config("dead"))
+    left = {name.rpartition("/")[2] for name in store.names("runs/.staging")}
+    assert left == {"registry", "part-00000.parquet"}
+    monkeypatch.setattr(outputs, "_SURELY_DEAD", outputs.timedelta())
+    run(store.config("next"))
     store.require_exactly_once(2)
 
 
