@@ -82,9 +82,10 @@ class Cache:
                 return
             name = f"{key}.{_UNVOUCHED if vouched else _digest(path)}"
             unfinished = self._kept / f".{secrets.token_hex(8)}"
-            _link(path, unfinished)
-            unfinished.replace(self._kept / name)
-            unfinished.unlink(missing_ok=True)  # the same file under both names is not renamed
+            with suppress(OSError):  # what cannot be kept, on a full disk, comes anew the next time
+                _link(path, unfinished)
+                unfinished.replace(self._kept / name)
+            unfinished.unlink(missing_ok=True)  # the same file under both names is not renamed, either
 
     def forget(self, key: str) -> None:
         """Keep an object no longer."""

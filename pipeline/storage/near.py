@@ -28,11 +28,12 @@ class Near:
     """
 
     def __init__(self, prefix: Prefix, cache: Path | None) -> None:
+        cache = cache.absolute() if cache else None
         self.prefix, self._cache = prefix, Cache(cache) if cache else None
         self._scratch = Scratch(cache)
         self.folder, self.is_cached = self._scratch.path / _FILES, cache is not None
         self.folder.mkdir()
-        origin = {"uri": prefix.uri, "cache": str(cache.resolve()) if cache else None}
+        origin = {"uri": prefix.uri, "cache": str(cache) if cache else None}
         (self._scratch.path / _ORIGIN).write_text(json.dumps(origin), encoding="utf-8")
         self._here: dict[str, str] = {}
 
@@ -53,17 +54,14 @@ class Near:
             if self._here.get(name) != entry.version or not (self.folder / name).exists()
         }
         placed = self._placed(lacking)
-        fresh = {name: entry for name, entry in lacking.items() if name not in placed}
-        self.prefix.fetch(list(fresh), self.folder)
-        fresh = {name: entry for name, entry in fresh.items() if (self.folder / name).exists()}
-        for name, entry in fresh.items():
-            os.utime(self.folder / name, (entry.modified.timestamp(),) * 2)
+        came = self.prefix.fetch([name for name in lacking if name not in placed], self.folder)
+        fresh = {name: version for name, version in came.items() if version is not None}
+        for name in fresh:
+            os.utime(self.folder / name, (lacking[name].modified.timestamp(),) * 2)
             if check:
                 check(self.folder / name)
-        for name in lacking:
-            self._here.pop(name, None)
-        self._here |= {name: entry.version for name, entry in lacking.items() if name in placed or name in fresh}
-        self._keep({name: entry.version for name, entry in fresh.items()}, vouched=check is not None)
+        self._here |= {name: lacking[name].version for name in placed} | fresh
+        self._keep(fresh, vouched=check is not None)
 
     def _placed(self, wanted: dict[str, Entry]) -> set[str]:
         if self._cache is None:
@@ -127,12 +125,11 @@ def brought_anew(path: Path) -> bool:
         return False
     origin = json.loads((scratch / _ORIGIN).read_text(encoding="utf-8"))
     prefix, name = Prefix(origin["uri"]), path.relative_to(scratch / _FILES).as_posix()
-    entry = prefix.entry(name)
-    if entry is None:
+    version = prefix.fetch_to({name: path})[name]
+    if version is None:
         return False
-    prefix.fetch_to({name: path})
     if origin["cache"]:
-        cache, key = Cache(Path(origin["cache"])), key_of(f"{prefix.uri}/{name}", entry.version)
+        cache, key = Cache(Path(origin["cache"])), key_of(f"{prefix.uri}/{name}", version)
         cache.forget(key)
         cache.keep({key: path}, vouched=True)
     return True

@@ -164,16 +164,11 @@ class Prefix:
         with self._told(name):
             return bytes(self._obstore.get(self._store, name, options=options).bytes())
 
-    def entry(self, name: str) -> Entry | None:
-        """What the store says of an object; None where there is none of this name."""
-        try:
-            with self._told(name):
-                return _entry(self._obstore.head(self._store, name))
-        except FileNotFoundError:
-            return None
-
-    def fetch(self, names: list[str], folder: Path) -> None:
+    def fetch(self, names: list[str], folder: Path) -> dict[str, str | None]:
         """Bring objects to a local folder, those that there are; each appears there at once.
+
+        Returns:
+            The `version` of what came of each; None where there is none of this name.
 
         Raises:
             Fault: the store failed, or a name would lead out of the folder.
@@ -182,23 +177,25 @@ class Prefix:
             if any(part in _NO_NAMES for part in name.split("/")):
                 message = f"{self.uri}/{name}: cannot be the name of a file; rename the object"
                 raise Fault(message)
-        self.fetch_to({name: folder / name for name in names})
+        return self.fetch_to({name: folder / name for name in names})
 
-    def fetch_to(self, paths: dict[str, Path]) -> None:
-        """Bring objects, by their names, to local paths, those that there are; each appears there at once."""
-        _each(lambda name: self._fetch(name, paths[name]), list(paths))
+    def fetch_to(self, paths: dict[str, Path]) -> dict[str, str | None]:
+        """Bring objects, by their names, to local paths, as `fetch` does."""
+        return dict(zip(paths, _each(lambda name: self._fetch(name, paths[name]), list(paths)), strict=True))
 
-    def _fetch(self, name: str, path: Path) -> None:
+    def _fetch(self, name: str, path: Path) -> str | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
         try:
             with self._told(name), unfinished.open("wb") as file:
-                for chunk in self._obstore.get(self._store, name):
+                found = self._obstore.get(self._store, name)
+                for chunk in found:
                     file.write(chunk)
         except FileNotFoundError:
             unfinished.unlink()
-            return
+            return None
         unfinished.rename(path)
+        return _entry(found.meta).version
 
     @contextmanager
     def writing(self, name: str, piece: int, at_once: int) -> Iterator[Any]:

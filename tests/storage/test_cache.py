@@ -142,6 +142,18 @@ def test_on_another_disk_a_copy_is_as_good(kept, near, monkeypatch):
     assert placed(kept, near, "a", 100) == content
 
 
+def test_what_cannot_be_kept_is_no_error(kept, near, monkeypatch):
+    def refuse(*_):
+        raise OSError(caching.errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(caching.os, "link", refuse)
+        keep(kept, near, "a", 100)
+    assert files_of(kept) == []
+    content = keep(kept, near, "a", 100)
+    assert placed(kept, near, "a", 100) == content
+
+
 def test_what_was_half_copied_is_removed_once_it_is_old(kept, near):
     half = kept.folder / "kept" / ".half"
     half.write_bytes(b"x" * 9_000)

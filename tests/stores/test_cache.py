@@ -1,6 +1,7 @@
 import os
 import random
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from pipeline.registry.sidecars import FOLDER
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from pipeline.storage import cache as caching
+from pipeline.storage.near import Near
 from pipeline.storage.objects import Prefix
 from schemas.device import KEY_TYPES
 from tests.registry.test_table import add_devices, every_holder
@@ -151,6 +153,25 @@ def test_what_is_damaged_in_the_store_is_told(registry, cache):
     assert verify(opened) == []
     with pytest.raises(RegistryError, match="is damaged"):
         Registry.open(registry, create=False)
+
+
+def test_what_changed_since_it_was_listed_is_kept_as_what_came(store, cache, tmp_path):
+    prefix = Prefix(f"{store.base}/changing")
+
+    def put(content):
+        (tmp_path / "made").write_bytes(content)
+        prefix.upload({"a": tmp_path / "made"})
+        return prefix.names()
+
+    def brought(listed):
+        with closing(Near(prefix, cache)) as near:
+            near.bring(listed)
+            return (near.folder / "a").read_bytes()
+
+    listed = put(b"one")
+    put(b"two")
+    assert brought(listed) == b"two"
+    assert brought(put(b"one")) == b"one"
 
 
 def test_another_registry_at_the_same_place_is_another(registry, cache):
