@@ -9,6 +9,7 @@ import time
 import pytest
 
 from pipeline.registry import Registry
+from pipeline.registry.compacting import compact
 from pipeline.storage.objects import Prefix
 from tests.benchmarks.deliveries import delivery
 from tests.benchmarks.registries import build
@@ -58,6 +59,7 @@ def test_a_store_against_a_disk(tmp_path, request, capsys, monkeypatch):
         build(registry, 3, existing)
     if registry.parent != home:
         shutil.copytree(registry, home / "registry")
+    compact(Registry.open(home / "registry", create=False))
     cached = ["--cache", str(tmp_path / "cache")]
     with servers.s3() as (uri, environment, port), capsys.disabled():
         for name, value in environment.items():

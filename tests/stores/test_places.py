@@ -101,6 +101,8 @@ def test_what_is_handed_to_a_task_holds_no_credential_and_is_read_elsewhere(stor
     (manifest,) = inbox_at(f"{store.base}/inbox").manifests
     handed = pickle.dumps(manifest)
     assert not any(secret in handed for secret in SECRETS)
+    with pytest.raises(TypeError):  # what holds a connection is handed to nobody
+        pickle.dumps(Prefix(store.base))
     (tmp_path / "handed").write_bytes(handed)
     code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).open().read())"
     given = [sys.executable, "-c", code, str(tmp_path / "handed")]
