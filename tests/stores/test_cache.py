@@ -15,10 +15,14 @@ from pipeline.registry.compacting import compact
 from pipeline.registry.sidecars import FOLDER
 from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
+from pipeline.settings import SETTINGS
 from pipeline.storage import cache as caching
 from pipeline.storage.near import Near
 from pipeline.storage.objects import Prefix
 from schemas.device import KEY_TYPES
+from schemas.registry import IMPORT_COLUMNS
+from tests.cli.running import command
+from tests.conftest import TENANT
 from tests.registry.test_table import add_devices, every_holder
 from tests.stores.partner_store import above_the_store, through_proxy
 
@@ -232,6 +236,41 @@ def test_runs_that_share_a_cache_and_one_that_is_killed(store, registry, cache):
     run(store.config("next", cache=cache))
     assert len(devices_in(registry)) == 3 + DEVICES
     assert {path.name for path in cache.iterdir()} == {"kept"}
+
+
+def test_every_command_takes_what_is_kept(store, server, registry, cache, tmp_path, monkeypatch):
+    store.deliver_devices(1)
+    run(store.config("night", cache=cache))
+    name = devices_in(registry)[0]
+    (store.world.home / "none.csv").write_text(",".join(IMPORT_COLUMNS) + "\n")
+    at, runs = ["--registry", registry, "--cache", str(cache)], ["--output", f"{store.base}/runs"]
+    commands = [
+        ["registry", "stats"],
+        ["registry", "list"],
+        ["registry", "find", name],
+        ["registry", "history", name],
+        ["registry", "steps"],
+        ["registry", "export", str(tmp_path / "files"), "--layout", "intune"],
+        ["registry", "vacuum", "--dry-run"],
+        ["registry", "remove", name, "--reason", "sold", "--dry-run"],
+        ["registry", "compact"],
+        ["registry", "import", str(store.world.home / "none.csv")],
+        ["review", "list", *runs],
+        ["check", str(store.world.inbox / "contoso" / TENANT / "a.csv")],
+        ["doctor", f"{store.base}/inbox", "--reference", f"{store.base}/reference", *runs],
+    ]
+    known = {command for setting in SETTINGS if setting.name == "cache" for command in setting.commands}
+    assert known - {" ".join(given[:2]) for given in commands} - {given[0] for given in commands} == {
+        "run",
+        "registry steps done",
+        "review show",
+        "review decide",
+    }
+    for given in commands:
+        with through_proxy(store, server, monkeypatch) as proxy:
+            done = command(*given, *at, cwd=tmp_path)
+        assert done.returncode in {0, 1}, done.stderr
+        assert not any(path.startswith(("part-", "requests-", FOLDER)) for path in fetched(proxy)), given
 
 
 def test_no_credential_lies_in_a_cache(store, registry, cache):
