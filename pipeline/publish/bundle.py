@@ -1,5 +1,6 @@
 """The task behind the barrier: the rows of a bundle of parts to the sets, to the registry's records, to the report."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pipeline.publish.records import carried_out, ended_records, learned, regist
 from pipeline.publish.remaining import ends_and_begins
 from pipeline.registry import RegistryWriter, Written
 from pipeline.report import Fragment, Reporter, Tables
+from pipeline.runs.workspace import ATTEMPTS
 from pipeline.storage.mapped import mapped
 from pipeline.storage.objects import Location
 from pipeline.storage.places import workplace, writing
@@ -25,11 +27,6 @@ from schemas.outcome import CARRIED_OUT_SETS, REJECTED_ROW, REJECTED_TYPES
 
 SETS = {**CARRIED_OUT_SETS, "rejected": (REJECTED_TYPES, REJECTED_ROW)}
 """All sets, by name: their columns and their model."""
-
-
-def file_name(bundle: int) -> str:
-    """The file that a bundle's rows of a set are in."""
-    return f"part-{bundle:05d}.parquet"
 
 
 class PublishedSet:
@@ -85,16 +82,16 @@ class Bundle:
     Attributes:
         records: files of the registry's records.
         fragment: which rows they are (`rows`), what is told of them, and what ends and begins with them.
-        sets: names of the sets that have any of its rows.
+        sets: by name of each set that has any of its rows the file of them, below where the sets go to.
     """
 
     records: Written
     fragment: Fragment
-    sets: frozenset[str]
+    sets: dict[str, str]
 
 
 def write_bundle(number: int, parts: list[Part], decided: Path, name: str, context: Path) -> Bundle:
-    """Write a bundle; once more, it writes the same.
+    """Write a bundle; once more, it writes the same elsewhere.
 
     Args:
         number: its place among all.
@@ -106,7 +103,7 @@ def write_bundle(number: int, parts: list[Part], decided: Path, name: str, conte
     by: Context = shared(context)
     with workplace(by.folder) as folder, RegistryWriter(folder, by.version, name=name) as records:
         with ExitStack() as files:
-            sets = _Sets(by.sets, file_name(number), files)
+            sets = _Sets(by.sets, f"{ATTEMPTS}/{number:05d}-{secrets.token_hex(8)}", files)
             passing = _Passing(by, mapped(decided), sets, records)
             fragment = Fragment.write(passing.tables(parts), decided)
         return Bundle(records.finish(by.registry), fragment, sets.names())
@@ -124,13 +121,13 @@ class _Sets:
         if rows.is_empty():
             return
         if of not in self._files:
-            file = self._held.enter_context(writing(self._folder, f"{of}/{self._name}"))
+            file = self._held.enter_context(writing(self._folder, f"{self._name}-{of}.parquet"))
             self._files[of] = self._held.enter_context(closing(PublishedSet(file, *SETS[of])))
         self._files[of].write(rows)
 
-    def names(self) -> frozenset[str]:
-        """Those that have any rows."""
-        return frozenset(self._files)
+    def names(self) -> dict[str, str]:
+        """The file of each that has any rows."""
+        return {of: f"{self._name}-{of}.parquet" for of in self._files}
 
 
 class _Passing:

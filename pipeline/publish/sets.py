@@ -8,11 +8,12 @@ import polars as pl
 from pipeline.engine import Executor, share
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging
-from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, file_name, write_bundle
+from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, write_bundle
 from pipeline.publish.remaining import write_steps
 from pipeline.registry import RegistryWriter
+from pipeline.runs.workspace import ATTEMPTS
 from pipeline.storage.mapped import write_mapped
-from pipeline.storage.places import writing
+from pipeline.storage.places import remove, rename, writing
 from schemas.outcome import FILE_TYPES, INPUT_FILE
 
 _LEAST, _MOST, _BUNDLES = 25_000, 250_000, 64
@@ -38,15 +39,23 @@ def publish(
     """
     reporter = told.reporter
     written = _written(told, decided, staging, records, executor)
+    each = enumerate(written)
+    rename(told.sets, {path: _file(name, at) for at, bundle in each for name, path in bundle.sets.items()})
+    remove(told.sets, ATTEMPTS)
     for bundle in written:
         records.adopt(bundle.records)
         reporter.add(bundle.fragment)
     for name, (types, model) in SETS.items():
         if not any(name in bundle.sets for bundle in written):  # an empty set is a file without rows
-            with writing(told.sets, f"{name}/{file_name(0)}") as file:
+            with writing(told.sets, _file(name)) as file:
                 PublishedSet(file, types, model).close()
     reporter.remaining(*write_steps([bundle.fragment for bundle in written], reporter.folder))
     _require_each_once(written, decided["row"])
+
+
+def _file(name: str, bundle: int = 0) -> str:
+    """The file that a bundle's rows of a set are in."""
+    return f"{name}/part-{bundle:05d}.parquet"
 
 
 def _require_each_once(written: list[Bundle], decided: pl.Series) -> None:

@@ -14,7 +14,7 @@ from pipeline.config import DRY_RUNS
 from pipeline.errors import Fault
 from pipeline.registry import Registry
 from pipeline.runs.restored import NOTE
-from pipeline.runs.workspace import MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
+from pipeline.runs.workspace import ATTEMPTS, MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
 from pipeline.runs.workspace import recover as recover_here
 from pipeline.storage.near import Near
 from pipeline.storage.objects import Location, Prefix, below, is_uri
@@ -160,8 +160,9 @@ class _Store:
         home = f"{STAGING}/{attempt}/"
         pending, owner = home + PENDING, home + OWNER
         others = [name for name in self._prefix.names(home.rstrip("/")) if name not in (pending, owner)]
+        named = [name for name in others if not name.startswith(f"{home}{ATTEMPTS}/")]
         try:
-            self._prefix.copy({name: f"{run_id}/{name.removeprefix(home)}" for name in others})
+            self._prefix.copy({name: f"{run_id}/{name.removeprefix(home)}" for name in named})
             self._prefix.copy({pending: f"{run_id}/{MANIFEST}"})
         except FileNotFoundError:
             # Only what is in its place already is ever taken away here, so somebody else has brought it there.

@@ -23,6 +23,9 @@ PENDING = "run.json.pending"
 OWNER = "registry"
 """File of a prepared run that names the registry."""
 
+ATTEMPTS = "attempts"
+"""Folder beside the sets where each attempt at a bundle writes files of its own; those count that a task then names."""
+
 _BEGUN, _ENDED = ".begun", ".ended"
 """Endings of the names of a workspace that is not whole."""
 

@@ -4,6 +4,7 @@ What is handed to a task is a name and what a listing told of it; credentials ar
 """
 
 import io
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -121,6 +122,28 @@ def writing(folder: Location, name: str) -> Iterator[BinaryIO]:
     path.parent.mkdir(exist_ok=True)
     with path.open("wb") as file:
         yield file
+
+
+def rename(folder: Location, names: dict[str, str]) -> None:
+    """Give files of a folder other names; within a store that makes copies, all of them before any is gone."""
+    if is_uri(folder):
+        store = store_at(str(folder))
+        store.copy(names)
+        store.delete(list(names))
+        return
+    for name, other in names.items():
+        path = Path(folder) / other
+        path.parent.mkdir(exist_ok=True)
+        (Path(folder) / name).rename(path)
+
+
+def remove(folder: Location, name: str) -> None:
+    """Remove what is below a folder of a folder."""
+    if is_uri(folder):
+        store = store_at(str(folder))
+        store.delete(list(store.names(name)))
+    else:
+        shutil.rmtree(Path(folder) / name, ignore_errors=True)
 
 
 @contextmanager

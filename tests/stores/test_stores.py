@@ -19,8 +19,10 @@ from pipeline.registry.vacuuming import vacuum
 from pipeline.registry.verifying import verify
 from pipeline.report import Reporter
 from pipeline.runs import outputs
+from pipeline.runs.workspace import ATTEMPTS
 from pipeline.storage.near import at_hand
 from pipeline.storage.objects import Entry, Prefix, TakenError
+from pipeline.storage.places import writing
 from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
 from tests.conftest import TENANT
@@ -122,8 +124,10 @@ def test_half_a_publication_is_completed(store, monkeypatch):
     copy = Prefix.copy
 
     def copy_half(prefix, names):
-        copy(prefix, dict(list(names.items())[: len(names) // 2]))
-        raise Fault
+        is_publication = any(name.startswith("torn/") for name in names.values())
+        copy(prefix, dict(list(names.items())[: len(names) // 2]) if is_publication else names)
+        if is_publication:
+            raise Fault
 
     with monkeypatch.context() as patched:
         patched.setattr(Prefix, "copy", copy_half)
@@ -215,6 +219,23 @@ def test_what_a_dead_run_left_is_removed_once_it_is_old(store, monkeypatch):
     monkeypatch.setattr(outputs, "_SURELY_DEAD", outputs.timedelta())
     run(store.config("two"))
     store.require_exactly_once(2)
+
+
+@above_the_store
+def test_what_an_attempt_writes_that_nobody_waits_for_any_more_is_not_published(store, monkeypatch):
+    store.deliver_devices(2)
+    commit = Registry.commit
+
+    def late(registry, *given, **named):
+        (name,) = {name.split("/")[2] for name in store.names("runs/.staging")}
+        with writing(f"{store.base}/runs/.staging/{name}", f"{ATTEMPTS}/00000-late-registered.parquet") as file:
+            file.write(b"late")
+        return commit(registry, *given, **named)
+
+    monkeypatch.setattr(Registry, "commit", late)
+    run(store.config("night"))
+    assert not any(ATTEMPTS in name or ".staging" in name for name in store.names("runs"))
+    assert store.published("night").height == 2
 
 
 @above_the_store
