@@ -103,8 +103,7 @@ def _run(
                     described = intake.files.with_columns(files["request_kind"])
                     told = intake.rows, described, intake.headers, night.decided, open_rows
                     reporter = Reporter(place.begin_publication(), *told)
-                    stamp = _stamp(config, reference, registry, night)
-                    ends = _ends(config, place, output)
+                    stamp, ends = _stamp(config, reference, registry, night), _ends(config, place, output)
                     context = Context(reporter, stamp, files, *ends, records.folder, records.version)
                     publish(context, night.decided, staging, records, executor)
                     records.record(seen(files, docket, config.run_id))
