@@ -86,15 +86,17 @@ rarely = partial(pytest.param, marks=pytest.mark.long)
     ("call", "number", "reached"),
     [
         rarely("rename", 1, "before"),  # the workspace gets its name
-        rarely("rename", 2, "before"),  # that a run can be moved to its place is tried
-        rarely("rename", 4, "before"),  # a data file gets its name
+        rarely("rename", 2, "before"),  # a data file gets its name
+        rarely("rename", 4, "before"),  # a file of a set gets its name
+        rarely("rename", 5, "before"),  # that a run can be moved to its place is tried
         ("linkat", 1, "before"),  # the commit
-        ("rename", 6, "committed"),  # the folder of the run
-        rarely("rename", 7, "committed"),  # its run.json
-        rarely("rename", 8, "published"),  # the note of the registry that it is published
-        rarely("rename", 9, "published"),  # that of the output
-        rarely("rename", 10, "published"),  # the page of all runs
-        rarely("rename", 11, "published"),  # the end of the workspace
+        ("rename", 7, "committed"),  # its run.json as it is after the commit
+        rarely("rename", 8, "committed"),  # the folder of the run
+        rarely("rename", 9, "committed"),  # its run.json
+        rarely("rename", 10, "published"),  # the note of the registry that it is published
+        rarely("rename", 11, "published"),  # that of the output
+        rarely("rename", 12, "published"),  # the page of all runs
+        rarely("rename", 13, "published"),  # the end of the workspace
     ],
 )
 def test_a_kill_around_the_commit_and_the_publication(world, call, number, reached):
