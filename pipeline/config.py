@@ -7,12 +7,25 @@ from itertools import permutations, product
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.settings import DEPARTURE_LIMIT, FILE_LIMIT, GROUP_TAG_LIMIT, INBOX, ROW_LIMIT, WAIT_DAYS, settings_of
+from pipeline.settings import (
+    DEPARTURE_LIMIT,
+    FILE_LIMIT,
+    GROUP_TAG_LIMIT,
+    HERE,
+    INBOX,
+    ROW_LIMIT,
+    SPARK,
+    WAIT_DAYS,
+    settings_of,
+)
 from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 DRY_RUNS = "dry-run"
 """Folder of the output that holds dry runs, hence no id of a run."""
+
+_MASTER = re.compile(r"(spark|k8s|sc)://.|yarn$|local(\[.+\])?$")
+"""Begins the name of a cluster."""
 
 _RUN = {setting.parameter: setting for setting in settings_of("run")}
 _NAMED = ("reference", "registry", "output", "as_of", "run_id")
@@ -48,6 +61,8 @@ class RunConfig:
         reprocess: decide again what was final; what was carried out stays so.
         wait_days: how long a request waits, from the run that read it first; then it is final.
         departure_limit: the largest share of a tenant's registrations that the run ends.
+        engine: where the work runs, `polars` for this machine, `spark` for a cluster.
+        spark_master: the cluster; None for that of the session that is active.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
@@ -74,6 +89,8 @@ class RunConfig:
     shared: bool = False
     accept_restored: bool = False
     departure_limit: float = DEPARTURE_LIMIT
+    engine: str = HERE
+    spark_master: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -91,6 +108,7 @@ class RunConfig:
         if self.as_of.tzinfo is None:
             message = f"as-of {self.as_of.isoformat()}: has no time zone; add Z for UTC"
             raise UsageError(message)
+        self._require_engine()
 
     @property
     def registry_is_beside(self) -> bool:
@@ -126,6 +144,26 @@ class RunConfig:
                 message = f"{name} {place}: lies inside the inbox {inbox}; its files would be read as manifests"
                 raise UsageError(message)
 
+    def _require_engine(self) -> None:
+        if self.engine != SPARK:
+            if self.spark_master is not None:
+                message = "--spark-master: is not used by this machine's engine; add --engine spark"
+                raise UsageError(message)
+            return
+        if self.workers is not None:
+            message = "--workers: are processes of this machine; leave it away with --engine spark"
+            raise UsageError(message)
+        if self.spark_master is not None and not _MASTER.match(self.spark_master):
+            message = (
+                f"--spark-master {self.spark_master.partition(';')[0]}: expected spark://HOST:PORT, yarn, k8s://URL, "
+                "sc://HOST:PORT or local[N]"
+            )
+            raise UsageError(message)
+        for place in (*self.inboxes, self.registry, self.output):
+            if not is_uri(place) and not Path(place).is_absolute():
+                message = f"{place}: executors of a cluster work in other folders; name it from the root on"
+                raise UsageError(message)
+
     @classmethod
     def beside(  # noqa: PLR0913 - the options of a run, all optional
         cls,
@@ -146,11 +184,14 @@ class RunConfig:
         shared: bool = False,
         accept_restored: bool = False,
         departure_limit: float = DEPARTURE_LIMIT,
+        engine: str = HERE,
+        spark_master: str | None = None,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         _require_types(inboxes, {"reference": reference, "registry": registry, "output": output, "as_of": as_of})
-        inboxes = tuple(_placed(inbox) for inbox in inboxes)
-        reference, registry, output = (place and _placed(place) for place in (reference, registry, output))
+        placed = _placed if engine == HERE else _placed_from_root
+        inboxes = tuple(placed(inbox) for inbox in inboxes)
+        reference, registry, output = (place and placed(place) for place in (reference, registry, output))
         now = datetime.now(UTC)
         home = _home(inboxes, is_needed=not (reference and registry and output))
         beside = below(home, "registry")
@@ -172,6 +213,8 @@ class RunConfig:
             shared=shared,
             accept_restored=accept_restored,
             departure_limit=departure_limit,
+            engine=engine,
+            spark_master=spark_master,
         )
 
 
@@ -190,6 +233,11 @@ def _require_types(inboxes: tuple[object, ...], given: dict[str, object]) -> Non
 def _placed(location: Location) -> Location:
     """A location, of which text that is no URI is a folder here."""
     return location if is_uri(location) else Path(location)
+
+
+def _placed_from_root(location: Location) -> Location:
+    """The same, wherever the process works that reads it."""
+    return location if is_uri(location) else Path(location).absolute()
 
 
 def _resolved(location: Location) -> Location:

@@ -15,7 +15,7 @@ from pipeline.config import RunConfig, require_config
 from pipeline.deals import Dealer
 from pipeline.decide import decide, has_reason
 from pipeline.departing import Terms, departed, departing, final_before, for_customers
-from pipeline.engine import executor_for
+from pipeline.engine import Executor, Spark, executor_for
 from pipeline.errors import Fault, RegistryConflict
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.ingest.workbook import is_workbook
@@ -46,6 +46,7 @@ from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
+from pipeline.settings import SPARK
 from pipeline.storage.objects import at_hand
 from schemas.kinds import REGISTRATION
 from schemas.matches import Matches
@@ -87,7 +88,7 @@ def _run(
     delivered = _brought(inbox, docket)
     with (
         workspace(output.folder, config.run_id, registry) as place,
-        executor_for(sum(one.size for one in delivered), config.workers) as executor,
+        _executor(config, sum(one.size for one in delivered), place) as executor,
     ):
         staging = Staging(place.rows)
         registry = registry.looked_through_by(LookingByTasks(executor, staging.folder))
@@ -192,22 +193,10 @@ def _decide(
     return _Night(intake, files, leaving, remaining, matches, words, decisions, decided, docket.over)
 
 
-def _stamp(config: RunConfig, reference: Reference, registry: Registry, night: _Night) -> Stamp:
-    """What every row carries, with the registrations that learn a hash and those that end."""
-    learning = registry.states(night.decisions["learns_device_id"].drop_nulls())
-    ending = registry.states(night.leaving, ENDING)
-    return Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
 
 
-def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
-    """Where the new records go; those of a dry run never touch the registry."""
-    return RegistryWriter(place.folder, registry.version + 1) if config.dry_run else registry.writer()
-
-
-def _brought(inbox: Inbox, docket: Docket) -> list[Delivered]:
-    """The manifests, and at hand those of stores of which bytes are needed."""
-    known = known_sheets(docket)
-    inbox.bring(one for one in inbox.manifests if is_workbook(one.path) and not known(one))
-    delivered = deliveries(with_sheets(inbox.manifests, known), docket)
-    inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
-    return delivered
+def _executor(config: RunConfig, size: int, place: Workspace) -> Executor:
+    """This machine for manifests of so many bytes, or a cluster, which reaches the workspace."""
+    if config.engine == SPARK:
+        return Spark(config.spark_master, place.folder)
+    return executor_for(size, config.workers)

@@ -4,6 +4,7 @@
 that it writes, `config show` what it lists, the reference its table; `pipeline.config` refuses what is of another type.
 """
 
+from pipeline.settings.of_engine import HERE, SPARK
 from pipeline.settings.setting import ENVIRONMENT, Kind, Scope, Setting, meant, parse_size, said
 from pipeline.settings.table import (
     COMMANDS,
@@ -24,10 +25,12 @@ __all__ = [
     "ENVIRONMENT",
     "FILE_LIMIT",
     "GROUP_TAG_LIMIT",
+    "HERE",
     "INBOX",
     "NAMES",
     "ROW_LIMIT",
     "SETTINGS",
+    "SPARK",
     "WAIT_DAYS",
     "Kind",
     "Scope",
