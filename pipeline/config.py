@@ -145,19 +145,11 @@ class RunConfig:
                 raise UsageError(message)
 
     def _require_engine(self) -> None:
-        if self.engine != SPARK:
-            if self.spark_master is not None:
-                message = "--spark-master: is not used by this machine's engine; add --engine spark"
-                raise UsageError(message)
+        require_engine(self.engine, self.spark_master)
+        if self.engine == HERE:
             return
         if self.workers is not None:
             message = "--workers: are processes of this machine; leave it away with --engine spark"
-            raise UsageError(message)
-        if self.spark_master is not None and not _MASTER.match(self.spark_master):
-            message = (
-                f"--spark-master {self.spark_master.partition(';')[0]}: expected spark://HOST:PORT, yarn, k8s://URL, "
-                "sc://HOST:PORT or local[N]"
-            )
             raise UsageError(message)
         for place in (*self.inboxes, self.registry, self.output):
             if not is_uri(place) and not Path(place).is_absolute():
@@ -253,6 +245,25 @@ def _home(inboxes: tuple[Location, ...], *, is_needed: bool) -> Location:
         message = f"inbox {inboxes[0]}: nothing lies beside it; name --reference, --registry and --output"
         raise UsageError(message)
     return inboxes[0] if home is None else home
+
+
+def require_engine(engine: str, spark_master: str | None) -> None:
+    """Refuse a cluster that cannot be one, or is of no use.
+
+    Raises:
+        UsageError: it is.
+    """
+    if spark_master is None:
+        return
+    if engine != SPARK:
+        message = "--spark-master: is of no use to this machine's own engine; add --engine spark"
+        raise UsageError(message)
+    if not _MASTER.match(spark_master):
+        message = (
+            f"--spark-master {spark_master.partition(';')[0]}: expected spark://HOST:PORT, yarn, k8s://URL, "
+            "sc://HOST:PORT or local[N]"
+        )
+        raise UsageError(message)
 
 
 def require_config(config: object) -> None:

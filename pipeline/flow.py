@@ -88,7 +88,7 @@ def _run(
     delivered = _brought(inbox, docket)
     with (
         workspace(output.folder, config.run_id, registry) as place,
-        _executor(config, sum(one.size for one in delivered), place) as executor,
+        _executor(config, delivered, place, listener) as executor,
     ):
         staging = Staging(place.rows)
         registry = registry.looked_through_by(LookingByTasks(executor, staging.folder))
@@ -193,10 +193,31 @@ def _decide(
     return _Night(intake, files, leaving, remaining, matches, words, decisions, decided, docket.over)
 
 
+def _stamp(config: RunConfig, reference: Reference, registry: Registry, night: _Night) -> Stamp:
+    """What every row carries, with the registrations that learn a hash and those that end."""
+    learning = registry.states(night.decisions["learns_device_id"].drop_nulls())
+    ending = registry.states(night.leaving, ENDING)
+    return Stamp(config.run_id, config.as_of, reference.partners, reference.profiles, learning, ending)
 
 
-def _executor(config: RunConfig, size: int, place: Workspace) -> Executor:
-    """This machine for manifests of so many bytes, or a cluster, which reaches the workspace."""
+def _executor(config: RunConfig, delivered: list[Delivered], place: Workspace, listener: Listener) -> Executor:
+    """Processes of this machine, or a cluster, which reaches the workspace, and a folder of each inbox."""
     if config.engine == SPARK:
-        return Spark(config.spark_master, place.folder)
-    return executor_for(size, config.workers)
+        found = {one.manifest.root: one.manifest.path for one in delivered}
+        folders = [root / path.relative_to(root).parts[0] for root, path in found.items() if root]
+        return Spark(config.spark_master, place.folder, folders, listener.notice)
+    return executor_for(sum(one.size for one in delivered), config.workers)
+
+
+def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:
+    """Where the new records go; those of a dry run never touch the registry."""
+    return RegistryWriter(place.folder, registry.version + 1) if config.dry_run else registry.writer()
+
+
+def _brought(inbox: Inbox, docket: Docket) -> list[Delivered]:
+    """The manifests, and at hand those of stores of which bytes are needed."""
+    known = known_sheets(docket)
+    inbox.bring(one for one in inbox.manifests if is_workbook(one.path) and not known(one))
+    delivered = deliveries(with_sheets(inbox.manifests, known), docket)
+    inbox.bring(one.manifest for one in delivered if one.digest not in one.settled)
+    return delivered

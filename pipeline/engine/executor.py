@@ -23,8 +23,9 @@ ENVIRONMENT = {
 class Executor(ABC):
     """Executes tasks, the smallest key first; what is not done when its block is left is dropped.
 
-    A task is a function of a module, and what it is called with. It reads files, writes only under names that are its
-    own, and answers in some kilobytes, so that it may be executed once more where its process died.
+    A task is a function of a module, and what it is called with. It reads files, writes only under names of its own
+    attempt (`of_attempt`), and answers in some kilobytes, so that it may be executed once more where its process died,
+    or is only taken for dead.
 
     Attributes:
         ahead: how many tasks are worth being submitted before the first is done; more would only fill memory.

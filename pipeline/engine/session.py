@@ -1,10 +1,16 @@
 """Sessions of Spark: opened where a cluster is named, or the one that is active already."""
 
 import os
+import re
+import shutil
 import socket
+import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from pipeline.engine.executor import ENVIRONMENT
@@ -20,6 +26,10 @@ _PORTS = {"spark": 7077, "sc": 15002}
 """Where a cluster listens that is named without its port."""
 
 _SECONDS_TO_ANSWER = 10
+_OF_SCHEDULER = re.compile(r"(?:WARN|ERROR) TaskSchedulerImpl: (.*)")
+
+_LONGEST_TOLD = 400
+
 _MB_A_CORE = 512
 """Memory that an executor's Python processes need for each task at once, beside its JVM; they take up to 450."""
 
@@ -27,18 +37,28 @@ _MB_A_CORE = 512
 class Session:
     """A session of Spark, and whether it is ours to be ended."""
 
-    def __init__(self, master: str | None) -> None:
+    def __init__(self, master: str | None, notice: Callable[[str], None]) -> None:
         """Open one, or take the active one.
 
         Args:
             master: the cluster; None for that of the active session, of spark-submit, or of spark-defaults.conf.
+            notice: hears of executors that are waited for, or were lost, in sentences.
 
         Raises:
             UsageError: no cluster is named anywhere.
             Fault: a library or Java is missing, or the cluster does not answer.
         """
         _require(_NEEDED)
-        self.spark, self._is_ours = _session(master)
+        self.spark, self._is_ours = _session(master, notice)
+
+    def bring(self, archive: Path) -> None:
+        """Let executors import what an archive holds."""
+        self.spark.addArtifacts(str(archive), pyfile=True)
+
+    def each(self, number: int, work: Callable[[int], bytes]) -> dict[int, bytes]:
+        """Have executors work for each number from 0 on, as the one partition of its row; what it gave for each."""
+        rows = self.spark.range(0, number, 1, number).mapInArrow(_by_row(work), "number bigint, answer binary")
+        return {row.number: bytes(row.answer) for row in rows.collect()}
 
     def end(self) -> None:
         """Give back what the cluster gave us; a session that was there before stays."""
@@ -46,7 +66,18 @@ class Session:
             self.spark.stop()
 
 
-def _session(master: str | None) -> "tuple[SparkSession, bool]":
+def _by_row(work: Callable[[int], bytes]) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    def worked(batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa  # noqa: PLC0415 - Spark has it wherever this is called
+
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield pa.RecordBatch.from_pydict({"number": [number], "answer": [work(number)]})
+
+    return worked
+
+
+def _session(master: str | None, notice: Callable[[str], None]) -> "tuple[SparkSession, bool]":
     from pyspark.sql import SparkSession  # noqa: PLC0415 - there on request
 
     active = SparkSession.getActiveSession() if master is None else None
@@ -60,7 +91,7 @@ def _session(master: str | None) -> "tuple[SparkSession, bool]":
             from pyspark.sql.connect.session import SparkSession as Remote  # noqa: PLC0415 - there on request
 
             return Remote.builder.remote(master).create(), True
-        return _of_cluster(master), True
+        return _of_cluster(master, notice), True
     except (UsageError, Fault):
         raise
     except Exception as error:
@@ -68,13 +99,18 @@ def _session(master: str | None) -> "tuple[SparkSession, bool]":
         raise Fault(message) from error
 
 
-def _of_cluster(master: str | None) -> "SparkSession":
+def _of_cluster(master: str | None, notice: Callable[[str], None]) -> "SparkSession":
     """A session whose driver is this process; what spark-defaults.conf or spark-submit say wins against us."""
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - there on request
     from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
-    gateway = SparkContext._gateway or launch_gateway()  # noqa: SLF001 - one is left by a session before
+    gateway = SparkContext._gateway  # noqa: SLF001 - one is left by a session before
+    if gateway is None:
+        _require_java()
+        gateway = launch_gateway(popen_kwargs={"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT})
+        if gateway.proc is not None:  # spark-submit has started another one, whose output is its own
+            threading.Thread(target=_listen, args=(gateway.proc.stdout, notice), daemon=True).start()
     conf = SparkConf(_jvm=gateway.jvm)
     if master is None and not conf.get("spark.master"):
         message = (
@@ -97,6 +133,19 @@ def _of_cluster(master: str | None) -> "SparkSession":
     os.environ.setdefault("PYSPARK_PYTHON", conf.get("spark.pyspark.python") or sys.executable)
     context = SparkContext(conf=conf, gateway=gateway)
     return SparkSession(context)
+
+
+def _listen(stream: BinaryIO, notice: Callable[[str], None]) -> None:
+    """Pass on what the scheduler says; most of the rest of what Spark logs is of no use to who runs a night."""
+    for line in stream:
+        if found := _OF_SCHEDULER.search(line.decode("utf-8", "replace")):
+            notice(f"Spark: {found[1]}")
+
+
+def _require_java() -> None:
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java") or "PYSPARK_GATEWAY_PORT" in os.environ):
+        message = "--engine spark: there is no Java; install version 17 or newer, or let JAVA_HOME name one"
+        raise Fault(message)
 
 
 def _require(modules: tuple[str, ...]) -> None:
@@ -129,6 +178,8 @@ def shown(master: str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """What Spark says of an error, in a line: it begins with what went wrong, and goes on with where in Spark."""
-    lines: list[Any] = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    """What Spark says of an error, in a line: its own code, what a Python process lacks, or how it begins."""
+    text = str(error)
+    found = re.search(r"\[[A-Z_]{8,}[A-Z_.]*\] .*", text) or re.search(r"ModuleNotFoundError: .*", text)
+    line = found[0] if found else next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {line[:_LONGEST_TOLD]}"

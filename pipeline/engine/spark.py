@@ -8,17 +8,27 @@ import os
 import pickle
 import re
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.engine.archive import write_archive
 from pipeline.engine.executor import ENVIRONMENT, Executor, Key, bug
+from pipeline.engine.probing import Sought, Surroundings, look_around
 from pipeline.engine.session import Session, told
 from pipeline.errors import Fault, IntakeError
 
-_ANSWERS = "number bigint, answer binary"
+_PROBES = 32
+"""Executors are asked more often than there are many, so that each gets its turn."""
+
+_SECONDS_OF_A_PROBE = 0.25
+"""Long enough for the others to begin theirs."""
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody."""
 
 
 class Spark(Executor):
@@ -30,14 +40,19 @@ class Spark(Executor):
 
     ahead = sys.maxsize
 
-    def __init__(self, master: str | None, place: Path) -> None:
+    def __init__(
+        self, master: str | None, place: Path, reached: Iterable[Path] = (), notice: Callable[[str], None] = _ignore
+    ) -> None:
         """Prepare.
 
         Args:
             master: the cluster; None for that of the session that is active.
             place: a folder that executors reach by the same path.
+            reached: what is there, and executors have to find as well, before they take anything for missing.
+            notice: hears of executors that are waited for, or were lost, in sentences.
         """
-        self._master, self._place = master, place
+        self._master, self._place, self._notice = master, place, notice
+        self._reached = [str(path) for path in (place, *reached)]
         self._waiting: list[tuple[Key, int, bytes]] = []
         self._done: deque[tuple[Key, Any]] = deque()
         self._submitted = 0
@@ -49,9 +64,9 @@ class Spark(Executor):
             UsageError: no cluster is named.
             Fault: a library or Java is missing here, or the cluster does not answer.
         """
-        self._session = Session(self._master)
+        self._session = Session(self._master, self._notice)
         try:
-            self._session.spark.addArtifacts(str(write_archive(self._place)), pyfile=True)
+            self._session.bring(write_archive(self._place))
         except BaseException:
             self._session.end()
             raise
@@ -84,67 +99,46 @@ class Spark(Executor):
         with path.open("wb") as file:
             for _, _, task in wave:
                 ends.append(ends[-1] + file.write(task))
-        answers = self._answers(path, ends)
+        answers = self._answers(str(path), ends)
         path.unlink()
         for number, (key, _, _) in enumerate(wave):
             yield key, pickle.loads(answers[number])  # noqa: S301 - our own process wrote it
 
-    def _answers(self, path: Path, ends: list[int]) -> dict[int, bytes]:
-        number = len(ends) - 1
+    def _answers(self, path: str, ends: list[int]) -> dict[int, bytes]:
         try:
-            rows = (
-                self._session.spark.range(0, number, 1, number).mapInArrow(_work(str(path), ends), _ANSWERS).collect()
-            )
+            return self._session.each(len(ends) - 1, _work(path, ends, self._reached))
         except Exception as error:
             found = re.search(rf"{_TaskError.__name__}: (.*)", str(error))
-            message = (
-                found[1]
-                if found
-                else (
-                    f"Spark: {told(error)}; nothing was published; look at what `autopilot-intake doctor --engine spark` "
-                    "says of the cluster, then start the run again"
-                )
-            )
-            raise Fault(message) from error
-        return {row.number: bytes(row.answer) for row in rows}
+            message = f"Spark: {told(error)}; nothing was published; ask `autopilot-intake doctor --engine spark` why"
+            raise Fault(found[1] if found else message) from error
 
 
 class _TaskError(Exception):
     """A task failed unexpectedly; the message holds no data, since it stands in the logs of the cluster."""
 
 
-def _work(path: str, ends: list[int]) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What an executor does with some numbers of tasks: of it Spark carries no more than these arguments."""
+def _work(path: str, ends: list[int], reached: list[str]) -> Callable[[int], bytes]:
+    """What an executor does for a number: of a task Spark carries no more than these arguments."""
 
-    def work(batches: Iterator[Any]) -> Iterator[Any]:
-        return _answered(batches, path, ends)
+    def work(number: int) -> bytes:
+        os.environ.update(ENVIRONMENT)  # before anything that reads it is loaded
+        return pickle.dumps(_answer(path, ends[number], ends[number + 1], reached), pickle.HIGHEST_PROTOCOL)
 
     return work
 
 
-def _answered(batches: Iterator[Any], path: str, ends: list[int]) -> Iterator[Any]:
-    os.environ.update(ENVIRONMENT)  # before anything that reads it is loaded
-    import pyarrow as pa  # noqa: PLC0415 - Spark has it wherever this is called
-
-    for batch in batches:
-        for number in batch.column(0).to_pylist():
-            answer = pickle.dumps(_answer(path, ends[number], ends[number + 1]), pickle.HIGHEST_PROTOCOL)
-            yield pa.RecordBatch.from_pydict({"number": [number], "answer": [answer]})
-
-
-def _answer(path: str, begin: int, end: int) -> object:
+def _answer(path: str, begin: int, end: int, reached: list[str]) -> object:
     """Execute a task; what it gave, or an error that would be the same again."""
+    for place in reached:
+        if not os.path.exists(place):  # noqa: PTH110
+            return Fault(
+                f"{place}: is not there where executors work; nothing was published; let all of them reach it by this "
+                "path, as the same user"
+            )
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             file.seek(begin)
-            text = file.read(end - begin)
-    except OSError as error:
-        return Fault(
-            f"{path}: {error.strerror} where executors work; nothing was published; name an --output that all of them "
-            "reach by this path, as the same user"
-        )
-    try:
-        task, arguments = pickle.loads(text)  # noqa: S301 - our own process wrote it
+            task, arguments = pickle.loads(file.read(end - begin))  # noqa: S301 - our own process wrote it
         result: object = task(*arguments)
     except (IntakeError, OSError) as error:
         return error
@@ -156,3 +150,35 @@ def _answer(path: str, begin: int, end: int) -> object:
     except BaseException as error:  # noqa: BLE001 - a library's panic is no Exception
         raise _TaskError(bug(error, "on an executor")) from None
     return result
+
+
+def probe(master: str | None, place: Path, sought: Sought) -> list[Surroundings]:
+    """What the executors of a cluster find, one of those that find the same.
+
+    Args:
+        master: as of `Spark`.
+        place: a folder for the program.
+        sought: what they look for.
+
+    Raises:
+        UsageError: as `Spark.begin`.
+        Fault: likewise; or executors cannot even be asked.
+    """
+    session = Session(master, _ignore)
+    try:
+        session.bring(write_archive(place))
+        found = session.each(_PROBES, _look(sought))
+    except Exception as error:
+        message = f"executors cannot be asked: {told(error)}; see to their Python, its libraries, and their logs"
+        raise Fault(message) from error
+    finally:
+        session.end()
+    return [pickle.loads(one) for one in sorted(set(found.values()))]  # noqa: S301 - our own process wrote it
+
+
+def _look(sought: Sought) -> Callable[[int], bytes]:
+    def look(_number: int) -> bytes:
+        time.sleep(_SECONDS_OF_A_PROBE)
+        return pickle.dumps(look_around(sought), pickle.HIGHEST_PROTOCOL)
+
+    return look

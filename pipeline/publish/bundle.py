@@ -8,7 +8,7 @@ import pandera.polars as pa
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipeline.engine import shared
+from pipeline.engine import of_attempt, shared
 from pipeline.intake.staging import Part, batches, whole_record
 from pipeline.publish.assembling import Stamp, assemble
 from pipeline.publish.records import carried_out, ended_records, learned, registry_records
@@ -23,11 +23,6 @@ SETS = {**CARRIED_OUT_SETS, "rejected": (REJECTED_TYPES, REJECTED_ROW)}
 """All sets, by name: their columns and their model."""
 
 
-def file_name(bundle: int) -> str:
-    """The file that a bundle's rows of a set are in."""
-    return f"part-{bundle:05d}.parquet"
-
-
 class PublishedSet:
     """A file of one of the sets, written batch by batch.
 
@@ -35,7 +30,7 @@ class PublishedSet:
     """
 
     def __init__(self, path: Path, types: dict[str, pl.DataType], model: pa.DataFrameSchema) -> None:
-        self._types, self._model = types, model
+        self.path, self._types, self._model = path, types, model
         self._schema = pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
@@ -56,7 +51,7 @@ class Context:
     """What all bundles of a run are written by.
 
     Attributes:
-        reporter: tells of rows, and knows the folder that the sets go to.
+        reporter: tells of rows.
         stamp: what every row carries.
         files: one row a manifest, by position: what its requests are known by (`pipeline.requests.docket.identified`).
         registry: folder of the registry's records.
@@ -75,38 +70,40 @@ class Bundle:
     """What was written of a bundle.
 
     Attributes:
+        sets: where the rows of each set lie that it has any of, by its name.
         records: files of the registry's records.
         fragment: which rows they are (`rows`), what is told of them, and what ends and begins with them.
     """
 
+    sets: dict[str, Path]
     records: Written
     fragment: Fragment
 
 
-def write_bundle(number: int, parts: list[Part], decided: Path, name: str, context: Path) -> Bundle:
-    """Write a bundle; once more, it writes the same.
+def write_bundle(parts: list[Part], decided: Path, name: str, context: Path) -> Bundle:
+    """Write a bundle; once more, it writes the same elsewhere.
 
     Args:
-        number: its place among all.
         parts: its rows, and others that were not decided.
-        decided: what was decided of them, and maybe of others (`pipeline.publish.sets.publish`).
-        name: of the files of records.
+        decided: what was decided of them, and maybe of others (`pipeline.publish.sets.publish`); what is written
+            but records lies beside it.
+        name: how the names of the files of records begin.
         context: where a `Context` is shared.
     """
     by: Context = shared(context)
-    sets = _Sets(by.reporter.folder, file_name(number))
+    path = of_attempt(decided)
+    sets = _Sets(path)
     with RegistryWriter(by.registry, by.version, name=name) as records:
         passing = _Passing(by, mapped(decided), sets, records)
-        fragment = Fragment.write(passing.tables(parts), decided)
-        sets.close()
-        return Bundle(records.finish(), fragment)
+        fragment = Fragment.write(passing.tables(parts), path)
+        return Bundle(sets.close(), records.finish(), fragment)
 
 
 class _Sets:
     """The files of a bundle in the sets; a set that has none of its rows has no file."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._files: dict[str, PublishedSet] = {}
 
     def write(self, of: str, rows: pl.DataFrame) -> None:
@@ -114,13 +111,14 @@ class _Sets:
         if rows.is_empty():
             return
         if of not in self._files:
-            self._files[of] = PublishedSet(self._folder / of / self._name, *SETS[of])
+            self._files[of] = PublishedSet(self._path.with_name(f"{self._path.name}-{of}.parquet"), *SETS[of])
         self._files[of].write(rows)
 
-    def close(self) -> None:
-        """No more rows."""
+    def close(self) -> dict[str, Path]:
+        """No more rows; where each file is."""
         for file in self._files.values():
             file.close()
+        return {of: file.path for of, file in self._files.items()}
 
 
 class _Passing:

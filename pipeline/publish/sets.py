@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.engine import Executor, share
 from pipeline.errors import Fault
 from pipeline.intake.staging import Staging
-from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, file_name, write_bundle
+from pipeline.publish.bundle import SETS, Bundle, Context, PublishedSet, write_bundle
 from pipeline.publish.remaining import write_steps
 from pipeline.registry import RegistryWriter
 from pipeline.storage.mapped import write_mapped
@@ -39,14 +39,21 @@ def publish(
     for name in SETS:
         (reporter.folder / name).mkdir()
     written = _written(told, decided, staging, records, executor)
-    for bundle in written:
+    for number, bundle in enumerate(written):
+        for name, path in bundle.sets.items():
+            path.rename(_file(reporter.folder / name, number))
         records.adopt(bundle.records)
         reporter.add(bundle.fragment)
     for name, (types, model) in SETS.items():
         if not any((reporter.folder / name).iterdir()):  # an empty set is a file without rows
-            PublishedSet(reporter.folder / name / file_name(0), types, model).close()
+            PublishedSet(_file(reporter.folder / name), types, model).close()
     reporter.remaining(*write_steps([bundle.fragment for bundle in written], reporter.folder))
     _require_each_once(written, decided["row"])
+
+
+def _file(folder: Path, bundle: int = 0) -> Path:
+    """The file that a bundle's rows of a set are in."""
+    return folder / f"part-{bundle:05d}.parquet"
 
 
 def _require_each_once(written: list[Bundle], decided: pl.Series) -> None:
@@ -73,7 +80,7 @@ def _written(
         last = int(rows.search_sorted(max(part.last for part in parts), side="right"))
         path = place / f"{number:05d}"
         write_mapped(decided[first:last], path)
-        executor.submit((number,), write_bundle, number, parts, path, records.name_for_another(), context)
+        executor.submit((number,), write_bundle, parts, path, records.name_for_another(), context)
     results = dict(executor.next_result() for _ in bundles)
     return [results[number,] for number in range(len(bundles))]
 

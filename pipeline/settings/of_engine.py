@@ -9,7 +9,7 @@ OF_ENGINE = (
     Setting(
         "engine",
         Kind.CHOICE,
-        ("run",),
+        ("run", "doctor"),
         "where the work runs: on this machine, or on a Spark cluster",
         default=HERE,
         choices=(HERE, SPARK),
@@ -17,7 +17,7 @@ OF_ENGINE = (
     Setting(
         "spark-master",
         Kind.TEXT,
-        ("run",),
+        ("run", "doctor"),
         "the cluster: spark://HOST:PORT, yarn, k8s://URL, sc://HOST:PORT (Spark Connect), local[N] for a trial",
         otherwise="that of the active session, of spark-submit, or of spark-defaults.conf",
         shape="URL",
