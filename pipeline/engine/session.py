@@ -28,6 +28,9 @@ _PORTS = {"spark": 7077, "sc": 15002}
 _SECONDS_TO_ANSWER = 10
 _OF_SCHEDULER = re.compile(r"(?:WARN|ERROR) TaskSchedulerImpl: (.*)")
 
+_TELLING = (r"\[[A-Z_]{8,}[A-Z_.]*\] .*", r"ModuleNotFoundError: .*", r"\S+Exception: .*")
+"""Lines of an error that say more than others, the best first."""
+
 _LONGEST_TOLD = 400
 
 _MB_A_CORE = 512
@@ -178,8 +181,7 @@ def shown(master: str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """What Spark says of an error, in a line: its own code, what a Python process lacks, or how it begins."""
+    """What Spark says of an error, in a line: its own code, what a Python process lacks, what a JVM says of it."""
     text = str(error)
-    found = re.search(r"\[[A-Z_]{8,}[A-Z_.]*\] .*", text) or re.search(r"ModuleNotFoundError: .*", text)
-    line = found[0] if found else next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {line[:_LONGEST_TOLD]}"
+    found = next((found for telling in _TELLING if (found := re.search(telling, text, re.MULTILINE))), None)
+    return f"{type(error).__name__}: {(found[0] if found else text)[:_LONGEST_TOLD]}".replace("\n", " ")

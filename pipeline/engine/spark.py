@@ -99,8 +99,10 @@ class Spark(Executor):
         with path.open("wb") as file:
             for _, _, task in wave:
                 ends.append(ends[-1] + file.write(task))
-        answers = self._answers(str(path), ends)
-        path.unlink()
+        try:
+            answers = self._answers(str(path), ends)
+        finally:
+            path.unlink()
         for number, (key, _, _) in enumerate(wave):
             yield key, pickle.loads(answers[number])  # noqa: S301 - our own process wrote it
 

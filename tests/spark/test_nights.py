@@ -15,6 +15,9 @@ from tests.spark.comparing import require_nothing_left, require_same
 DATA = Path(__file__).parents[2] / "data"
 
 
+COMMAND = (sys.executable, "-m", "pipeline")
+
+
 def of_data(home):
     """The night that the README begins with."""
     for name in ("inbox", "reference"):
@@ -46,18 +49,22 @@ def options(run_id):
     return ("--run-id", run_id, "--as-of", AS_OF)
 
 
-def on_cluster(cluster, home, master, *more, run_id="night"):
-    """The real command, whose executors find no program but the one that it brings."""
-    told = subprocess.run(
-        [sys.executable, "-m", "pipeline", "run", "inbox", *options(run_id), "--engine", "spark", *master, *more],
+def begun(cluster, home, master, *more, command=COMMAND):
+    """The real command at work, whose executors find no program but the one that it brings."""
+    return subprocess.Popen(
+        [*command, "run", "inbox", *options("night"), "--engine", "spark", "--spark-master", master, *more],
         cwd=home,
         env=cluster.environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=600,
     )
-    assert told.returncode == 0, told.stderr
+
+
+def finished(process):
+    """What it told on standard output, once it is done."""
+    told, errors = process.communicate(timeout=900)
+    assert process.returncode == 0, errors
     return told
 
 
@@ -70,8 +77,8 @@ def submitted(cluster, night, tmp_path):
 
 def test_a_night_is_the_same_on_a_cluster(cluster, submitted):
     home, alone = submitted
-    done = on_cluster(cluster, home, ("--spark-master", cluster.url), "--format", "json")
-    assert json.loads(done.stdout)["engine"] == "spark"
+    told = finished(begun(cluster, home, cluster.url, "--format", "json"))
+    assert json.loads(told)["engine"] == "spark"
     require_same(home, "night", alone, "night")
     require_nothing_left(home)
 
@@ -79,6 +86,6 @@ def test_a_night_is_the_same_on_a_cluster(cluster, submitted):
 def test_a_night_is_the_same_over_connect(cluster, submitted):
     home, alone = submitted
     with cluster.connect() as address:
-        on_cluster(cluster, home, ("--spark-master", address))
+        finished(begun(cluster, home, address))
     require_same(home, "night", alone, "night")
     require_nothing_left(home)
