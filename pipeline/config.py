@@ -258,6 +258,12 @@ def require_engine(engine: str, spark_master: str | None) -> None:
     if engine != SPARK:
         message = "--spark-master: is of no use to this machine's own engine; add --engine spark"
         raise UsageError(message)
+    if "token=" in spark_master.lower() or "@" in spark_master:
+        message = (
+            "--spark-master: holds a credential, which others could read; let SPARK_CONNECT_AUTHENTICATE_TOKEN in "
+            "the environment have it"
+        )
+        raise UsageError(message)
     if not _MASTER.match(spark_master):
         message = (
             f"--spark-master {spark_master.partition(';')[0]}: expected spark://HOST:PORT, yarn, k8s://URL, "

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -66,7 +67,8 @@ class Session:
     def end(self) -> None:
         """Give back what the cluster gave us; a session that was there before stays."""
         if self._is_ours:
-            self.spark.stop()
+            with suppress(Exception):  # one that went away cannot be ended, and that was told
+                self.spark.stop()
 
 
 def _by_row(work: Callable[[int], bytes]) -> Callable[[Iterator[Any]], Iterator[Any]]:
@@ -171,13 +173,10 @@ def _require_answer(master: str) -> None:
     try:
         socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _SECONDS_TO_ANSWER).close()
     except OSError as error:
-        message = f"--spark-master {shown(master)}: {error.strerror or error}; start the cluster, or name another"
+        message = (
+            f"--spark-master {master.partition(';')[0]}: {error.strerror or error}; start the cluster, or name another"
+        )
         raise Fault(message) from error
-
-
-def shown(master: str) -> str:
-    """An address without what stands behind it, which may be a token."""
-    return master.partition(";")[0].partition("@")[0]
 
 
 def told(error: BaseException) -> str:

@@ -55,6 +55,11 @@ class Cluster:
     url: str
     workers: list[subprocess.Popen]
 
+    def written(self):
+        """All that it has logged so far, and what its pages are made of."""
+        logs = [*self.folder.rglob("*.log"), *self.folder.rglob("std*"), *self.folder.glob("events/**/*")]
+        return b"".join(path.read_bytes() for path in logs if path.is_file())
+
     def start_worker(self, number):
         place = self.folder / f"worker-{number}"
         options = ("--host", "127.0.0.1", "--webui-port", "0", "--cores", "2", "--memory", "3g", "-d", str(place))
@@ -115,7 +120,9 @@ def stop(processes):
 def environment_of(folder):
     """No path of this checkout: executors have the program from the driver alone."""
     (folder / "conf").mkdir()
-    lines = "".join(f"{name} {value}\n" for name, value in _SETTINGS.items())
+    (folder / "events").mkdir()
+    events = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{folder / 'events'}"}
+    lines = "".join(f"{name} {value}\n" for name, value in (_SETTINGS | events).items())
     (folder / "conf" / "spark-defaults.conf").write_text(lines)
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return kept | {

@@ -149,6 +149,7 @@ def test_missing_java_is_a_fault(home, monkeypatch):
     [
         (("--spark-master", "spark://a:7077"), "--spark-master: is of no use to this machine's own engine"),
         (("--engine", "spark", "--spark-master", "http://a"), "--spark-master http://a: expected spark://HOST:PORT"),
+        (("--engine", "spark", "--spark-master", "sc://a;token=secret"), "holds a credential"),
         (("--engine", "spark", "--workers", "2"), "--workers: are processes of this machine"),
     ],
 )
@@ -156,3 +157,4 @@ def test_options_that_do_not_fit_are_wrong_usage(home, options, told):
     done = command("run", "inbox", *options, cwd=home)
     assert done.returncode == 2
     assert told in done.stderr
+    assert "secret" not in done.stderr

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,42 @@ def test_killed_workers_change_nothing(cluster, calm, tmp_path, request, capsys)
         with capsys.disabled():
             print(f"\n{number + 1}: {kind} killed at {phase}; the night is the same", end="")  # noqa: T201
     assert sum(done.values()) > kills * 0.8, done
+
+
+def test_a_session_that_goes_away_is_a_fault_and_nothing_is_published(cluster, calm, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(calm / "before", home)
+    night = begun(cluster, home, cluster.url, command=MANY_TASKS)
+    assert wait_for(night, home, "rows/rows-*")
+    kill(below(night.pid))
+    _, told = night.communicate(timeout=300)
+    assert night.returncode == 3
+    assert "error: Spark: " in told
+    assert "nothing was published" in told
+    assert not committed(home)
+    require_nothing_left(home)
+    alone(home)
+    require_same(home, "night", calm / "alone", "night")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_night_that_waits_for_executors_says_so_and_can_be_ended(cluster, calm, tmp_path, number):
+    home = tmp_path / "home"
+    shutil.copytree(calm / "before", home)
+    (tmp_path / "conf").mkdir()
+    usual = (Path(cluster.environment["SPARK_CONF_DIR"]) / "spark-defaults.conf").read_text()
+    (tmp_path / "conf" / "spark-defaults.conf").write_text(f"{usual}spark.executor.memory 900g\n")
+    poor = replace(cluster, environment=cluster.environment | {"SPARK_CONF_DIR": str(tmp_path / "conf")})
+    night = begun(poor, home, cluster.url)
+    assert "Initial job has not accepted any resources" in next(
+        line for line in night.stderr if line.startswith("notice: Spark: ")
+    )
+    night.send_signal(number)
+    _, told = night.communicate(timeout=120)
+    assert night.returncode == 3
+    assert told.splitlines()[-1].startswith(("error: interrupted", "error: ended by SIGTERM"))
+    assert not committed(home)
+    require_nothing_left(home)
 
 
 def committed(home):

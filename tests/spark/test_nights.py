@@ -15,6 +15,7 @@ from tests.spark.comparing import require_nothing_left, require_same
 DATA = Path(__file__).parents[2] / "data"
 
 
+SECRET = "never-to-be-seen-7f3a"  # noqa: S105 - of nobody
 COMMAND = (sys.executable, "-m", "pipeline")
 
 
@@ -54,7 +55,7 @@ def begun(cluster, home, master, *more, command=COMMAND):
     return subprocess.Popen(
         [*command, "run", "inbox", *options("night"), "--engine", "spark", "--spark-master", master, *more],
         cwd=home,
-        env=cluster.environment,
+        env=cluster.environment | {"AWS_SECRET_ACCESS_KEY": SECRET},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -79,6 +80,8 @@ def test_a_night_is_the_same_on_a_cluster(cluster, submitted):
     home, alone = submitted
     told = finished(begun(cluster, home, cluster.url, "--format", "json"))
     assert json.loads(told)["engine"] == "spark"
+    assert b"spark.executorEnv.POLARS_MAX_THREADS" in cluster.written()
+    assert SECRET.encode() not in cluster.written()
     require_same(home, "night", alone, "night")
     require_nothing_left(home)
 
