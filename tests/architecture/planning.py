@@ -63,9 +63,8 @@ def measured():
     yield "| | measured | where |"
     yield "| --- | --- | --- |"
     for one in MEASURED.values():
-        value, unit = (size(one.value), one.unit.removeprefix("bytes").strip()) if "bytes" in one.unit else ("", "")
-        told = f"{value} {unit}".strip() if value else f"{one.value:g} {one.unit}"
-        yield f"| {one.what} | {told} | {one.source} |"
+        is_large = one.unit == "bytes" and one.value >= MILLION
+        yield f"| {one.what} | {size(one.value) if is_large else f'{one.value:,g} {one.unit}'} | {one.source} |"
 
 
 def of_nights():

@@ -1,11 +1,19 @@
-"""What an executor promises, asked of a cluster; a process of its own, as the session is its own: URL FOLDER."""
+"""What an executor promises, asked of a cluster, and then a night, both in a session that is there already.
+
+usage: contract.py MASTER FOLDER, in the folder of a night
+"""
 
 import json
 import sys
 from pathlib import Path
 
+from pyspark.sql import SparkSession
+
+from pipeline import RunConfig, run
+from pipeline.config import parse_moment
 from pipeline.engine import Spark, share, shared
 from pipeline.errors import IntakeError
+from pipeline.lab.synthesize.night import AS_OF
 
 MASTER, PLACE = sys.argv[1], Path(sys.argv[2])
 NOTE = "open({path!r}, 'a').write('x')"
@@ -30,9 +38,9 @@ def raised(executor, *task):
     return None
 
 
-def main():
+def promises():
     told = {}
-    with Spark(MASTER, PLACE) as executor:
+    with Spark(None, PLACE) as executor:
         for number in (3, 1, 2):
             executor.submit((number,), pow, number, 2)
         told["results"] = [executor.next_result() for _ in range(3)]
@@ -54,8 +62,17 @@ def main():
         dies = noting("dies", f"import os\nlen(open({str(PLACE / 'dies')!r}).read()) > 1 or os.kill(os.getpid(), 9)")
         executor.submit((0,), exec, dies)
         told["dies"] = executor.next_result()[1], tried("dies")
-    with Spark(MASTER, PLACE, [PLACE / "nowhere"]) as executor:
+    with Spark(None, PLACE, [PLACE / "nowhere"]) as executor:
         told["nowhere"] = raised(executor, pow, 2, 2)
+    return told
+
+
+def main():
+    session = SparkSession.builder.master(MASTER).getOrCreate()
+    told = promises()
+    run(RunConfig.beside(Path("inbox"), engine="spark", as_of=parse_moment(AS_OF), run_id="night"))
+    told["still there"] = session.range(3).count()
+    session.stop()
     print(json.dumps(told))  # noqa: T201 - what it is asked for
 
 

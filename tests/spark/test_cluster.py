@@ -1,4 +1,4 @@
-"""A cluster as an executor of tasks, what `doctor` says of it, and what is said where there is none."""
+"""What `doctor` says of a cluster, and what is said where there is none."""
 
 import json
 import shutil
@@ -11,40 +11,6 @@ import pytest
 
 from tests.cli.running import command
 from tests.spark.cluster import require_spark
-
-ROOT = Path(__file__).parents[2]
-
-
-def script(cluster, *arguments, cwd):
-    """A Python process that finds this checkout, and whose executors do not."""
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        env=cluster.environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-
-
-def test_a_cluster_keeps_what_an_executor_promises(cluster, tmp_path):
-    done = script(cluster, "-m", "tests.spark.contract", cluster.url, tmp_path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["results"] == [[[1], 1], [[2], 4], [[3], 9]]
-    assert "/autopilot_intake-" in told["program"], "from the archive, whatever is installed"
-    assert told["threads"] == 1
-    assert (told["first"], told["second"]) == (["first"] * 4, ["second"] * 4)
-    assert told["full"] == [["OSError", "[Errno 28] No space left on device"], 1], "an answer, and not tried again"
-    (kind, message), tries = told["bug"]
-    assert kind == "Fault"
-    assert message.startswith("this is a bug (ZeroDivisionError at <string>:2 on an executor); nothing of this run was")
-    assert tries == 4
-    assert told["lacking"][1].startswith("executors cannot import no_such_library; nothing was published")
-    assert told["dies"] == [None, 2]
-    assert told["nowhere"][1].startswith(f"{tmp_path}/nowhere: is not there where executors work; nothing was")
-    assert [path.name for path in tmp_path.glob("tasks-*")] == []
 
 
 @pytest.fixture
@@ -82,7 +48,7 @@ def looked_at(cluster, home, **environment):
 
 
 def test_doctor_tells_what_executors_have_and_reach(cluster, home):
-    level, told = looked_at(cluster, home)
+    level, told = looked_at(cluster, home, cluster.url)
     assert level == "ok", told
     assert told.startswith(f"Python {sys.version.split()[0]} and ")
     assert told.endswith(f"libraries as here, folders are reached ({socket.gethostname()})")
@@ -103,11 +69,15 @@ def test_doctor_tells_what_executors_lack(cluster, home, tmp_path):
     (metadata,) = there.glob("numpy-*.dist-info/METADATA")
     lines = metadata.read_text().splitlines(keepends=True)
     metadata.write_text("".join("Version: 1.0\n" if line.startswith("Version: ") else line for line in lines))
-    level, told = looked_at(cluster, home, PYSPARK_PYTHON=str(bare / "bin" / "python"))
+    level, told = looked_at(cluster, home, "local[1]", PYSPARK_PYTHON=str(bare / "bin" / "python"))
     assert level == "FAIL"
     assert f"{socket.gethostname()}: click is not installed; give executors the libraries of this Python" in told
     assert told.endswith(" more")
-    level, told = looked_at(cluster, home, PYSPARK_PYTHON="/nowhere/python")
+
+
+@pytest.mark.long
+def test_doctor_tells_of_executors_without_python(cluster, home):
+    level, told = looked_at(cluster, home, cluster.url, PYSPARK_PYTHON="/nowhere/python")
     assert level == "FAIL"
     assert told.startswith("executors cannot be asked: ")
     assert "/nowhere/python" in told
