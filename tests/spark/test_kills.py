@@ -34,7 +34,7 @@ PHASES = (
     "rows/rows-*",
     "rows/bundles-*/context",
     "rows/bundles-*/*.parquet",
-    "rows/*.xlsx",
+    "*.xlsx",
 )
 """What lies in the workspace once a phase has begun: the session, reading, rows, publishing, sets, workbooks."""
 
