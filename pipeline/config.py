@@ -14,8 +14,8 @@ from pipeline.settings import (
     HERE,
     INBOX,
     ROW_LIMIT,
-    SPARK,
     WAIT_DAYS,
+    require_engine,
     settings_of,
 )
 from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
@@ -23,9 +23,6 @@ from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 DRY_RUNS = "dry-run"
 """Folder of the output that holds dry runs, hence no id of a run."""
-
-_MASTER = re.compile(r"(spark|k8s|sc)://.|yarn$|local(\[.+\])?$")
-"""Begins the name of a cluster."""
 
 _RUN = {setting.parameter: setting for setting in settings_of("run")}
 _NAMED = ("reference", "registry", "output", "as_of", "run_id")
@@ -245,31 +242,6 @@ def _home(inboxes: tuple[Location, ...], *, is_needed: bool) -> Location:
         message = f"inbox {inboxes[0]}: nothing lies beside it; name --reference, --registry and --output"
         raise UsageError(message)
     return inboxes[0] if home is None else home
-
-
-def require_engine(engine: str, spark_master: str | None) -> None:
-    """Refuse a cluster that cannot be one, or is of no use.
-
-    Raises:
-        UsageError: it is.
-    """
-    if spark_master is None:
-        return
-    if engine != SPARK:
-        message = "--spark-master: is of no use to this machine's own engine; add --engine spark"
-        raise UsageError(message)
-    if "token=" in spark_master.lower() or "@" in spark_master:
-        message = (
-            "--spark-master: holds a credential, which others could read; let SPARK_CONNECT_AUTHENTICATE_TOKEN in "
-            "the environment have it"
-        )
-        raise UsageError(message)
-    if not _MASTER.match(spark_master):
-        message = (
-            f"--spark-master {spark_master.partition(';')[0]}: expected spark://HOST:PORT, yarn, k8s://URL, "
-            "sc://HOST:PORT or local[N]"
-        )
-        raise UsageError(message)
 
 
 def require_config(config: object) -> None:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from importlib.metadata import requires, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline.engine import Sought, Surroundings, probe
 from pipeline.errors import Fault
@@ -23,16 +22,15 @@ def executors(master: str | None, inbox: tuple[Location, ...], registry: Locatio
         Fault: it does not answer, or executors lack something.
     """
     written = [Path(place).absolute() for place in (registry, output) if not is_uri(place) and Path(place).is_dir()]
-    with TemporaryDirectory() as folder:
-        marks = [place / f".doctor-{uuid.uuid4()}" for place in written]
-        try:
-            for mark in marks:
-                mark.touch()
-            read = [str(path) for path in (*marks, *_first_folders(inbox))]
-            found = probe(master, Path(folder), Sought(_libraries(), tuple(read), tuple(map(str, written))))
-        finally:
-            for mark in marks:
-                mark.unlink(missing_ok=True)
+    marks = [place / f".doctor-{uuid.uuid4()}" for place in written]
+    try:
+        for mark in marks:
+            mark.touch()
+        read = [str(path) for path in (*marks, *_first_folders(inbox))]
+        found = probe(master, Sought(_libraries(), tuple(read), tuple(map(str, written))))
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
     faults = list(dict.fromkeys(fault for one in found for fault in _lacking(one)))
     if faults:
         more = f" and {len(faults) - _AT_MOST_NAMED:,} more" if len(faults) > _AT_MOST_NAMED else ""

@@ -16,7 +16,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError, NoRegistryError
-from pipeline.settings import HERE
+from pipeline.settings import HERE, require_engine
 from pipeline.storage.objects import Location, Prefix, at_hand, is_uri
 
 if TYPE_CHECKING:
@@ -73,8 +73,6 @@ def doctor(
 def _of_engine(
     inbox: tuple[Location, ...], registry: Location, output: Location, engine: str, spark_master: str | None
 ) -> dict[str, Callable[[], list[str]]]:
-    from pipeline.config import require_engine  # noqa: PLC0415 - heavy
-
     require_engine(engine, spark_master)
     if engine == HERE:
         return {}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine.archive import write_archive
+from pipeline.engine.archive import archive
 from pipeline.engine.executor import ENVIRONMENT, Executor, Key, bug
 from pipeline.engine.probing import Sought, Surroundings, look_around
 from pipeline.engine.session import Session, told
@@ -66,7 +66,7 @@ class Spark(Executor):
         """
         self._session = Session(self._master, self._notice)
         try:
-            self._session.bring(write_archive(self._place))
+            self._session.bring(archive())
         except BaseException:
             self._session.end()
             raise
@@ -154,12 +154,11 @@ def _answer(path: str, begin: int, end: int, reached: list[str]) -> object:
     return result
 
 
-def probe(master: str | None, place: Path, sought: Sought) -> list[Surroundings]:
+def probe(master: str | None, sought: Sought) -> list[Surroundings]:
     """What the executors of a cluster find, one of those that find the same.
 
     Args:
         master: as of `Spark`.
-        place: a folder for the program.
         sought: what they look for.
 
     Raises:
@@ -168,7 +167,7 @@ def probe(master: str | None, place: Path, sought: Sought) -> list[Surroundings]
     """
     session = Session(master, _ignore)
     try:
-        session.bring(write_archive(place))
+        session.bring(archive())
         found = session.each(_PROBES, _look(sought))
     except Exception as error:
         message = f"executors cannot be asked: {told(error)}; see to their Python, its libraries, and their logs"

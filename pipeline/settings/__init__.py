@@ -4,7 +4,7 @@
 that it writes, `config show` what it lists, the reference its table; `pipeline.config` refuses what is of another type.
 """
 
-from pipeline.settings.of_engine import HERE, SPARK
+from pipeline.settings.of_engine import HERE, SPARK, require_engine
 from pipeline.settings.setting import ENVIRONMENT, Kind, Scope, Setting, meant, parse_size, said
 from pipeline.settings.table import (
     COMMANDS,
@@ -37,6 +37,7 @@ __all__ = [
     "Setting",
     "meant",
     "parse_size",
+    "require_engine",
     "said",
     "settings_of",
 ]

@@ -20,24 +20,23 @@ class Measured:
     source: str
 
 
+_LARGE = "nights of 100,000 and 500,000 rows, `tests/benchmarks`"
 MEASURED = {
     "manifest": Measured(4_100, "bytes a row", "a manifest with hardware hashes", "`tests/benchmarks/deliveries.py`"),
     "part": Measured(62 * MILLION, "bytes", "a part of manifests, read by one task", "`pipeline/ingest/survey.py`"),
-    "workspace": Measured(3_800, "bytes a row", "the workspace at its largest", "decision of 2026-12-01, mapped rows"),
-    "tasks": Measured(38, "µs a row", "CPU of tasks", "`tests/benchmarks/test_spark.py`"),
-    "driver": Measured(3.0, "µs a row", "CPU of the process that runs the night", "`tests/benchmarks/test_spark.py`"),
-    "begin": Measured(3.0, "s", "its CPU for any night", "`tests/benchmarks/test_spark.py`"),
-    "memory": Measured(
-        400, "bytes a row", "its memory, which no file stands behind", "`tests/benchmarks/test_spark.py`"
-    ),
-    "least": Measured(150 * MILLION, "bytes", "its memory for any night", "`tests/benchmarks/test_spark.py`"),
-    "start": Measured(20, "s", "until executors work", "`tests/benchmarks/test_spark.py --rows 100`"),
-    "answer": Measured(3_000, "bytes", "the answer of a task", "`pickle` of those of a night of 500,000 rows"),
-    "device": Measured(600, "bytes a record", "the registry, its requests among it", "`registry stats`"),
-    "keys": Measured(53, "bytes a record", "its columns of keys", "a data file of 5,000,000 records"),
-    "look": Measured(0.4, "µs a record", "CPU to look through those for 100,000 rows", "the same"),
+    "workspace": Measured(3_800, "bytes a row", "the workspace at its largest", "a night of 500,000 rows"),
+    "tasks": Measured(46, "µs a row", "CPU of tasks on a cluster", "a night of 500,000 rows"),
+    "driver": Measured(1.8, "µs a row", "CPU of the process that runs the night", _LARGE),
+    "begin": Measured(3.0, "s", "its CPU for any night", _LARGE),
+    "memory": Measured(280, "bytes a row", "its memory, which no file stands behind", _LARGE),
+    "least": Measured(160 * MILLION, "bytes", "its memory for any night", _LARGE),
+    "start": Measured(20, "s", "until executors have begun, on a quiet machine", "a night of 116 rows"),
+    "answer": Measured(3_500, "bytes", "the answer of a task", "the logs of executors"),
+    "device": Measured(600, "bytes a record", "the registry, with its hashes", "`registry stats`"),
+    "keys": Measured(53, "bytes a record", "its columns of keys", "data files of 1,000,000 records"),
+    "look": Measured(0.4, "µs a record", "CPU to look through those for 100,000 rows", "5,000,000 records"),
     "sidecar": Measured(500, "bytes a record", "sidecars", "`registry compact`"),
-    "wanted": Measured(50, "bytes a row", "keys of a night, which each executor maps", "5 keys of 8 bytes, their rows"),
+    "wanted": Measured(50, "bytes a row", "keys of a night, which each executor maps", "100,000 rows"),
 }
 
 
@@ -81,6 +80,7 @@ def of_nights():
         "answers of a wave, which pass through the JVM": lambda rows: size(
             rows * of("manifest") / of("part") * of("answer")
         ),
+        "keys of the night, on each executor": lambda rows: size(rows * of("wanted")),
         "the registry grows by": lambda rows: size(rows * of("device")),
     }
 

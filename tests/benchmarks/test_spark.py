@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,32 @@ from tests.spark.cluster import cluster_in
 from tests.spark.comparing import published
 
 pytestmark = pytest.mark.benchmark
+_FEW, _ROWS_OF_FILE = 100, 25_000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a night cost.
+
+    Attributes:
+        seconds: wall time.
+        own: CPU seconds of the process that runs it.
+        tasks: those of processes that execute tasks.
+        others: those of all others: JVMs, and what starts processes.
+        memory: most MB of the process that runs it, which no file stands behind.
+    """
+
+    seconds: float
+    own: float
+    tasks: float
+    others: float
+    memory: float
+
+    def __str__(self):
+        return (
+            f"{self.seconds:.1f} s; CPU {self.own:.1f} s in the process that runs it, {self.tasks:.1f} s in tasks, "
+            f"{self.others:.1f} s beside; memory {self.memory:,.0f} MB"
+        )
 
 
 def processes_below(pid):
@@ -41,7 +68,7 @@ def looked_at(pid):
 
 
 def measured(command, home, environment, others=()):
-    """Wall time; CPU seconds of the process that runs the night, of those that execute tasks, and of all else."""
+    """What a command costs, and the processes below others meanwhile."""
     before = {pid: looked_at(pid)[0] for other in others for pid in processes_below(other)}
     used, executing = {}, set()
     begun = time.perf_counter()
@@ -58,28 +85,38 @@ def measured(command, home, environment, others=()):
     assert process.returncode == 0
     used = {pid: cpu - before.get(pid, 0) for pid, cpu in used.items()}
     own, tasks = used.pop(process.pid), sum(used[pid] for pid in executing)
-    return wall, own, tasks, sum(used.values()) - tasks, memory
+    return Cost(wall, own, tasks, sum(used.values()) - tasks, memory)
+
+
+def on_both(home, rows, cluster):
+    """What a night of so many rows costs on two workers, and on two executors; it leaves the same."""
+    files = max(1, rows // _ROWS_OF_FILE)
+    inbox_of(home, (unlike(number, rows // files) for number in range(files)))
+    run = [sys.executable, "-m", "pipeline", "run", "inbox", "--run-id", "night", "--as-of", "2026-01-15T02:00:00Z"]
+    here = [*run, "--workers", "2", "--registry", "here", "--create-registry", "--output", "runs-here"]
+    there = [*run, "--registry", "there", "--create-registry", "--output", "runs-there"]
+    there += ["--engine", "spark", "--spark-master", cluster.url]
+    workers = [worker.pid for worker in cluster.workers]
+    costs = measured(here, home, cluster.environment), measured(there, home, cluster.environment, workers)
+    assert published(home / "runs-here" / "night") == published(home / "runs-there" / "night")
+    return costs
 
 
 def test_a_night_on_a_cluster(tmp_path, request, capsys):
-    """Run with `--rows 500000`, and with `--rows 100` for what any night costs."""
+    """Run with `--rows 500000`. What a night of 100 rows takes is what any night does, and no work on rows."""
     rows = request.config.getoption("--rows")
-    home, files = tmp_path / "night", max(1, rows // 25_000)
-    inbox_of(home, (unlike(number, rows // files) for number in range(files)))
-    run = [sys.executable, "-m", "pipeline", "run", "inbox", "--run-id", "night", "--as-of", "2026-01-15T02:00:00Z"]
     (tmp_path / "cluster").mkdir()
-    with cluster_in(tmp_path / "cluster") as cluster, capsys.disabled():
-        alone = [*run, "--workers", "2", "--registry", "here", "--create-registry", "--output", "runs-here"]
-        here = measured(alone, home, cluster.environment)
-        spread = [*run, "--registry", "there", "--create-registry", "--output", "runs-there"]
-        spread += ["--engine", "spark", "--spark-master", cluster.url]
-        there = measured(spread, home, cluster.environment, [worker.pid for worker in cluster.workers])
-        for name, (wall, own, tasks, other, memory) in (("two workers", here), ("two executors", there)):
-            print(
-                f"\n{rows:,} rows, {name}: {wall:.1f} s; CPU {own:.1f} s in the process that runs it, {tasks:.1f} s in "
-                f"tasks, {other:.1f} s beside; memory {memory:,.0f} MB"
-            )
-        print(f"tasks {there[2] / here[2]:.2f} times those here; load {os.getloadavg()[0]:.1f}")
-    assert published(home / "runs-here" / "night") == published(home / "runs-there" / "night")
-    assert there[3] <= 40
-    assert rows < 100_000 or there[2] <= 1.15 * here[2]
+    with cluster_in(tmp_path / "cluster") as cluster:
+        few = on_both(tmp_path / "few", _FEW, cluster)
+        many = on_both(tmp_path / "many", rows, cluster)
+    on_rows = [each.tasks - least.tasks for each, least in zip(many, few, strict=True)]
+    beyond = many[1].others + few[1].tasks
+    with capsys.disabled():
+        for number, (here, there) in ((_FEW, few), (rows, many)):
+            print(f"\n{number:,} rows, two workers:   {here}\n{number:,} rows, two executors: {there}")
+        times = on_rows[1] / on_rows[0]
+        print(
+            f"CPU of work on rows {times:.2f} times that here, beyond it {beyond:.1f} s; load {os.getloadavg()[0]:.1f}"
+        )
+    assert beyond <= 40
+    assert rows < _ROWS_OF_FILE or times <= 1.15

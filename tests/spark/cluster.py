@@ -121,7 +121,8 @@ def environment_of(folder):
     """No path of this checkout: executors have the program from the driver alone."""
     (folder / "conf").mkdir()
     (folder / "events").mkdir()
-    events = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{folder / 'events'}"}
+    events = {"spark.eventLog.enabled": "true", "spark.eventLog.compress": "false"}
+    events |= {"spark.eventLog.dir": f"file://{folder / 'events'}"}
     lines = "".join(f"{name} {value}\n" for name, value in (_SETTINGS | events).items())
     (folder / "conf" / "spark-defaults.conf").write_text(lines)
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -23,7 +23,7 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-def looked_at(cluster, home, **environment):
+def looked_at(cluster, home, master, **environment):
     done = subprocess.run(
         [
             sys.executable,
@@ -33,7 +33,7 @@ def looked_at(cluster, home, **environment):
             "--engine",
             "spark",
             "--spark-master",
-            cluster.url,
+            master,
             "--format=json",
         ],
         cwd=home,

@@ -29,7 +29,7 @@ MANY_TASKS = (sys.executable, "-c", _SMALL)
 """The command with parts and bundles of few rows, so that a small night has many tasks."""
 
 PHASES = (
-    "autopilot_intake-*",
+    "rows",
     "tasks-*",
     "rows/rows-*",
     "rows/bundles-*/context",
