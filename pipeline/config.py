@@ -7,7 +7,17 @@ from itertools import permutations, product
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.settings import DEPARTURE_LIMIT, FILE_LIMIT, GROUP_TAG_LIMIT, INBOX, ROW_LIMIT, WAIT_DAYS, settings_of
+from pipeline.settings import (
+    DEPARTURE_LIMIT,
+    FILE_LIMIT,
+    GROUP_TAG_LIMIT,
+    HERE,
+    INBOX,
+    ROW_LIMIT,
+    WAIT_DAYS,
+    require_engine,
+    settings_of,
+)
 from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -49,6 +59,8 @@ class RunConfig:
         wait_days: how long a request waits, from the run that read it first; then it is final.
         departure_limit: the largest share of a tenant's registrations that the run ends.
         cache: folder where what comes from object stores is kept between runs; None for nowhere.
+        engine: where the work runs, `polars` for this machine, `spark` for a cluster.
+        spark_master: the cluster; None for that of the session that is active.
         dry_run: do everything but commit.
         group_tag_limit: most characters of a group tag.
         workers: processes that read manifests; 1 for none but this, None for as many as the work is worth.
@@ -76,6 +88,8 @@ class RunConfig:
     accept_restored: bool = False
     departure_limit: float = DEPARTURE_LIMIT
     cache: Path | None = None
+    engine: str = HERE
+    spark_master: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -93,6 +107,7 @@ class RunConfig:
         if self.as_of.tzinfo is None:
             message = f"as-of {self.as_of.isoformat()}: has no time zone; add Z for UTC"
             raise UsageError(message)
+        self._require_engine()
 
     @property
     def registry_is_beside(self) -> bool:
@@ -128,6 +143,18 @@ class RunConfig:
                 message = f"{name} {place}: lies inside the inbox {inbox}; its files would be read as manifests"
                 raise UsageError(message)
 
+    def _require_engine(self) -> None:
+        require_engine(self.engine, self.spark_master)
+        if self.engine == HERE:
+            return
+        if self.workers is not None:
+            message = "--workers: are processes of this machine; leave it away with --engine spark"
+            raise UsageError(message)
+        for place in (*self.inboxes, self.registry, self.output):
+            if not is_uri(place) and not Path(place).is_absolute():
+                message = f"{place}: executors of a cluster work in other folders; name it from the root on"
+                raise UsageError(message)
+
     @classmethod
     def beside(  # noqa: PLR0913 - the options of a run, all optional
         cls,
@@ -149,11 +176,14 @@ class RunConfig:
         accept_restored: bool = False,
         departure_limit: float = DEPARTURE_LIMIT,
         cache: Path | None = None,
+        engine: str = HERE,
+        spark_master: str | None = None,
     ) -> "RunConfig":
         """A configuration whose places default to those beside the first inbox, and whose moment to now."""
         _require_types(inboxes, {"reference": reference, "registry": registry, "output": output, "as_of": as_of})
-        inboxes = tuple(_placed(inbox) for inbox in inboxes)
-        reference, registry, output = (place and _placed(place) for place in (reference, registry, output))
+        placed = _placed if engine == HERE else _placed_from_root
+        inboxes = tuple(placed(inbox) for inbox in inboxes)
+        reference, registry, output = (place and placed(place) for place in (reference, registry, output))
         now = datetime.now(UTC)
         home = _home(inboxes, is_needed=not (reference and registry and output))
         beside = below(home, "registry")
@@ -176,6 +206,8 @@ class RunConfig:
             accept_restored=accept_restored,
             departure_limit=departure_limit,
             cache=cache,
+            engine=engine,
+            spark_master=spark_master,
         )
 
 
@@ -194,6 +226,11 @@ def _require_types(inboxes: tuple[object, ...], given: dict[str, object]) -> Non
 def _placed(location: Location) -> Location:
     """A location, of which text that is no URI is a folder here."""
     return location if is_uri(location) else Path(location)
+
+
+def _placed_from_root(location: Location) -> Location:
+    """The same, wherever the process works that reads it."""
+    return location if is_uri(location) else Path(location).absolute()
 
 
 def _resolved(location: Location) -> Location:

@@ -15,10 +15,11 @@ from pipeline.config import RunConfig, require_config
 from pipeline.deals import Dealer
 from pipeline.decide import decide, has_reason
 from pipeline.departing import Terms, departed, departing, final_before, for_customers
-from pipeline.engine import executor_for
+from pipeline.engine import Executor, Spark, executor_for
 from pipeline.errors import Fault, RegistryConflict
 from pipeline.ingest import Inbox, inbox_at, with_sheets
 from pipeline.intake.judge import Rulebook
+from pipeline.intake.read_part import Delivered
 from pipeline.intake.schedule import Front
 from pipeline.intake.staging import Staging
 from pipeline.intake.taking_in import Intake, sheets_passed_over, take_in
@@ -44,6 +45,7 @@ from pipeline.runs.history import published_runs
 from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
+from pipeline.settings import SPARK
 from pipeline.storage.near import at_hand
 from pipeline.storage.objects import Location
 from schemas.kinds import REGISTRATION
@@ -86,7 +88,7 @@ def _run(
     delivered = deliveries(with_sheets(inbox.manifests, known_sheets(docket)), docket)
     with (
         workspace(output.folder, config.run_id, registry) as place,
-        executor_for(sum(one.size for one in delivered), config.workers) as executor,
+        _executor(config, delivered, place, listener) as executor,
     ):
         staging = Staging(place.rows)
         registry = registry.looked_through_by(LookingByTasks(executor, staging.folder))
@@ -201,6 +203,16 @@ def _stamp(config: RunConfig, reference: Reference, registry: Registry, night: _
 def _ends(config: RunConfig, place: Workspace, output: Output) -> tuple[Location, Location]:
     """Where tasks put sets and records; those of a dry run stay in its workspace."""
     return (place.publication, place.folder) if config.dry_run else (output.sets(place), config.registry)
+
+
+def _executor(config: RunConfig, delivered: list[Delivered], place: Workspace, listener: Listener) -> Executor:
+    """Processes of this machine, or a cluster, which reaches the workspace, and a folder of each inbox."""
+    if config.engine == SPARK:
+        near = [one.manifest for one in delivered if not one.manifest.stored]
+        found = {manifest.root: manifest.path for manifest in near}
+        folders = [root / path.relative_to(root).parts[0] for root, path in found.items() if root]
+        return Spark(config.spark_master, place.folder, folders, listener.notice)
+    return executor_for(sum(one.size for one in delivered), config.workers)
 
 
 def _records(config: RunConfig, registry: Registry, place: Workspace) -> RegistryWriter:

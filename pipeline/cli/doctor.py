@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError, NoRegistryError
+from pipeline.settings import HERE, require_engine
 from pipeline.storage.near import at_hand
 from pipeline.storage.objects import Location, Prefix, is_uri
 
@@ -42,11 +43,13 @@ def doctor(
     output: Location,
     cache: Path | None,
     form: str,
+    **engine: Any,  # noqa: ANN401 - passed on
 ) -> int:
     """Check that a run could work here, and what it would find.
 
     Looks at versions, clock, reference data, the INBOX folders (inbox/ where none is named), the registry, runs that
-    were not finished, the output and its free disk. FAIL is to be mended before a run, a note is worth knowing.
+    were not finished, the output and its free disk; with --engine spark also at what the executors of the cluster have
+    and reach. FAIL is to be mended before a run, a note is worth knowing.
     """
     inbox = inbox or (options.INBOX_FOLDER,)
     checks: dict[str, Callable[[], list[str]]] = {
@@ -58,6 +61,7 @@ def doctor(
         "runs": lambda: _runs(registry, output, cache),
         "output": lambda: _output(output),
         "free disk": lambda: _free(output, cache),
+        **_of_engine(inbox, registry, output, **engine),
     }
     told = [one for name, check in checks.items() for one in _checked(name, check)]
     if form == "json":
@@ -66,6 +70,17 @@ def doctor(
         for one in told:
             tell(f"{one['level']:<4}  {one['check']:<10} {one['told']}")
     return 0 if all(one["ok"] for one in told) else _FINDINGS
+
+
+def _of_engine(
+    inbox: tuple[Location, ...], registry: Location, output: Location, engine: str, spark_master: str | None
+) -> dict[str, Callable[[], list[str]]]:
+    require_engine(engine, spark_master)
+    if engine == HERE:
+        return {}
+    from pipeline.cli.cluster import executors  # noqa: PLC0415 - there on request
+
+    return {"executors": lambda: executors(spark_master, inbox, registry, output)}
 
 
 def _checked(name: str, check: Callable[[], list[str]]) -> list[dict[str, str | bool]]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pipeline.runs.concluding import RunResult
 
 _FINDINGS = 1
-_OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "engine", "quiet"})
-"""Parameters of the command that a run is not told: they say what is shown of it; and there is one engine."""
+_OF_COMMAND = frozenset({"form", "max_reject_rate", "log_format", "metrics", "quiet"})
+"""Parameters of the command that a run is not told: they say what is shown of it."""
 
 
 @click.command()

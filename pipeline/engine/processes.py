@@ -10,12 +10,10 @@ import queue
 import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.engine.executor import Executor, Key
+from pipeline.engine.executor import ENVIRONMENT, Executor, Key, bug
 from pipeline.errors import Fault, IntakeError
 
 _NO_MORE: tuple[Key, int, bytes] = ((), 0, b"")
@@ -25,9 +23,6 @@ _SECONDS_TO_END = 5
 """A process that closed its output is as good as ended."""
 
 _SERVE = "from pipeline.engine.processes import serve; serve()"
-
-_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
-"""Lets a worker keep the memory of one block for the next: giving it back each time cost a fifth of the time."""
 
 
 class Processes(Executor):
@@ -143,9 +138,7 @@ def _ended(process: "subprocess.Popen[bytes]") -> str:
 def _start() -> "subprocess.Popen[bytes]":
     environment = {
         **os.environ,
-        **_ALLOCATION,
-        # Workers share the processors among themselves, so each uses one.
-        "POLARS_MAX_THREADS": "1",
+        **ENVIRONMENT,
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),  # noqa: PTH109 - as sys.path means it
     }
     return subprocess.Popen(  # noqa: S603 - this interpreter and our own words
@@ -170,11 +163,7 @@ def serve() -> None:
         except (IntakeError, OSError) as error:
             result = error
         except BaseException as error:  # noqa: BLE001 - a library's panic is no Exception
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            result = Fault(
-                f"this is a bug ({type(error).__name__} at {Path(place.filename).name}:{place.lineno} in a worker); "
-                "nothing of this run was published; please report it"
-            )
+            result = Fault(bug(error, "in a worker"))
         pickle.dump(result, results)
         results.flush()
 

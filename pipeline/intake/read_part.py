@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.clock import Stopwatch
 from pipeline.config import Limits
 from pipeline.decode.decode import decode
-from pipeline.engine import shared
+from pipeline.engine import of_attempt, shared
 from pipeline.ingest import Forms, Manifest, Reading, begin_reading, ingest, unread_rows
 from pipeline.ingest.survey import Piece, Survey, digest_of, known_survey, look_at_piece
 from pipeline.intake.judge import Judged, judge, together
@@ -113,7 +113,7 @@ def stage_manifests(delivered: list[Delivered], limits: Limits, rules: Path, pat
         delivered: the manifests.
         limits: how much of one is read.
         rules: where the `pipeline.intake.judge.Rulebook` is shared.
-        path: of the staging file.
+        path: how the name of the staging file begins.
     """
     readings: list[Reading] = []
     numbers: list[int] = []
@@ -159,7 +159,7 @@ def _staged(
         rules: as in `stage_manifests`.
         path: likewise.
     """
-    begun, watch, rulebook = time.perf_counter(), Stopwatch(), shared(rules)
+    begun, watch, rulebook, path = time.perf_counter(), Stopwatch(), shared(rules), of_attempt(path)
     writer = PartWriter(path)
     staged = (writer.write(_decoded(rows, numbers, watch)) for rows in batches)
     judged = [judge(rows, rulebook, watch) for rows in in_groups(identified(staged), VALIDATE_ROWS)]

@@ -36,9 +36,6 @@ _LARGE = 2 * PART_BYTES
 _LOOK, _OPEN, _PART = range(3)
 """What is done with a large manifest, in this order: pieces of it are looked at, it is opened, parts of it are read."""
 
-_AHEAD = 32
-"""Groups of manifests given out before the first of them is done; more would only fill memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -84,7 +81,7 @@ def read_all(delivered: list[Delivered], front: Front) -> Iterator[Taken]:
     coming = _groups(delivered, front)
     underway: dict[int, _Together | _InParts] = {}
     while True:
-        while len(underway) < _AHEAD and (group := next(coming, None)):
+        while len(underway) < front.executor.ahead and (group := next(coming, None)):
             underway[group.number] = group
         if not underway:
             return

@@ -1,6 +1,5 @@
 """The task behind the barrier: the rows of a bundle of parts to the sets, to the registry's records, to the report."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pandera.polars as pa
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipeline.engine import shared
+from pipeline.engine import of_attempt, shared
 from pipeline.intake.staging import Part, batches, whole_record
 from pipeline.publish.assembling import Stamp, assemble
 from pipeline.publish.records import carried_out, ended_records, learned, registry_records
@@ -90,22 +89,23 @@ class Bundle:
     sets: dict[str, str]
 
 
-def write_bundle(number: int, parts: list[Part], decided: Path, name: str, context: Path) -> Bundle:
+def write_bundle(parts: list[Part], decided: Path, name: str, context: Path) -> Bundle:
     """Write a bundle; once more, it writes the same elsewhere.
 
     Args:
-        number: its place among all.
         parts: its rows, and others that were not decided.
-        decided: what was decided of them, and maybe of others (`pipeline.publish.sets.publish`).
-        name: of the files of records.
+        decided: what was decided of them, and maybe of others (`pipeline.publish.sets.publish`); what is written
+            but records lies beside it.
+        name: how the names of the files of records begin.
         context: where a `Context` is shared.
     """
     by: Context = shared(context)
+    path = of_attempt(decided)
     with workplace(by.folder) as folder, RegistryWriter(folder, by.version, name=name) as records:
         with ExitStack() as files:
-            sets = _Sets(by.sets, f"{ATTEMPTS}/{number:05d}-{secrets.token_hex(8)}", files)
+            sets = _Sets(by.sets, f"{ATTEMPTS}/{path.name}", files)
             passing = _Passing(by, mapped(decided), sets, records)
-            fragment = Fragment.write(passing.tables(parts), decided)
+            fragment = Fragment.write(passing.tables(parts), path)
         return Bundle(records.finish(by.registry), fragment, sets.names())
 
 

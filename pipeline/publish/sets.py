@@ -82,7 +82,7 @@ def _written(
         last = int(rows.search_sorted(max(part.last for part in parts), side="right"))
         path = place / f"{number:05d}"
         write_mapped(decided[first:last], path)
-        executor.submit((number,), write_bundle, number, parts, path, records.name_for_another(), context)
+        executor.submit((number,), write_bundle, parts, path, records.name_for_another(), context)
     results = dict(executor.next_result() for _ in bundles)
     return [results[number,] for number in range(len(bundles))]
 

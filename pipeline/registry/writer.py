@@ -22,6 +22,9 @@ from schemas.requests import REQUEST_EVENT, REQUEST_TYPES, STEP_DONE
 _OF_FEW_VALUES = ["event", "tenant_id", "partner_id", "registered_via", "run_id", "identity", "manufacturer", "model"]
 """Columns whose values repeat; a dictionary of the others would only cost time."""
 
+_GIVEN = 18
+"""Letters of a name that another writer is given: half of its random bits, and it finds the others itself."""
+
 
 def _arrow(types: dict[str, pl.DataType]) -> pa.Schema:
     return pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
@@ -111,7 +114,8 @@ class RegistryWriter:
             added: columns of devices that a later version of the program has added, to be copied.
             name: what another writer gave; None for one of its own.
         """
-        name = name or str(uuid.uuid4())
+        own = str(uuid.uuid4())
+        name = f"{name}{own[_GIVEN:]}" if name else own
         self.folder, self.version = folder, version
         self._names = [name]
         self._adopted: list[Written] = []
@@ -167,8 +171,8 @@ class RegistryWriter:
         return self._tells_of_requests or any(one.tells_of_requests for one in self._adopted)
 
     def name_for_another(self) -> str:
-        """A name for a writer of further files of the same commit."""
-        self._names.append(str(uuid.uuid4()))
+        """How the names of further files of the same commit begin; each writer that takes it goes on by itself."""
+        self._names.append(str(uuid.uuid4())[:_GIVEN])
         return self._names[-1]
 
     def adopt(self, written: Written) -> None:

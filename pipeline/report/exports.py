@@ -93,9 +93,9 @@ class Exports:
         """Take what remains of the departures, as partners may know it, with the columns of `schemas.steps`."""
         self._departures.write(steps)
 
-    def write_workbooks(self, executor: Executor) -> None:
-        """Write the workbooks of what there is to correct, once all lines are there."""
-        self._resubmissions.write_workbooks(executor)
+    def write_workbooks(self, executor: Executor, place: Path) -> None:
+        """Write the workbooks of what there is to correct, once all lines are there; `place` is for unfinished ones."""
+        self._resubmissions.write_workbooks(executor, place)
 
     def finish(self, unfixed: pl.DataFrame) -> dict[str, list[dict[str, str | int]]]:
         """Complete them.

@@ -39,7 +39,7 @@ class Reporter:
         """Begin the report.
 
         Args:
-            folder: what will be published.
+            folder: what will be published; beside it lies what is not finished.
             rows: one row a record that was decided: `file_no`, `header_no`.
             files: one row a manifest, by position: `partner_id`, `request_kind`.
             headers: header lines of each manifest.
@@ -107,7 +107,7 @@ class Reporter:
             past: what `run.json` holds of the published runs, the latest last.
             names: what people call partners and tenants.
         """
-        self._exports.write_workbooks(executor)
+        self._exports.write_workbooks(executor, self.folder.parent)
         unfixed = self._open.open()
         made = self._exports.finish(unfixed)
         told = Told(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.engine import Executor
+from pipeline.engine import Executor, of_attempt
 from pipeline.ingest.layout import Header
 from pipeline.report.resubmission import (
     EMPTY_BEHIND,
@@ -89,18 +89,25 @@ class _Book:
         mark = pl.struct(column.cast(MARK_TYPES["column"]).alias("column"), "code")
         return said.group_by("at", maintain_order=True).agg(marks=mark)
 
-    def submit_workbook(self, key: int, as_of: datetime, executor: Executor) -> bool:
+    def submit_workbook(self, key: int, as_of: datetime, executor: Executor, place: Path) -> bool:
         """Have the workbook written of what the CSV holds; whether a task was needed."""
         if self.table is None or not self.has_workbook:
             return False
-        path = self.table.path.with_suffix(".xlsx")
         if not self.table.rows:
-            path.write_bytes(empty_workbook((*self.columns.values(), *RESENT_TITLES), as_of))
+            self.table.path.with_suffix(".xlsx").write_bytes(
+                empty_workbook((*self.columns.values(), *RESENT_TITLES), as_of)
+            )
             self.in_workbook = 0
             return False
         marks = pl.concat([pl.DataFrame(schema=MARK_TYPES), *self.marks])
-        executor.submit((key,), write_workbook, self.table.path, path, marks, as_of)
+        executor.submit((key,), _write_workbook, self.table.path, place / f"{self.name}-{key}.xlsx", marks, as_of)
         return True
+
+    def take_workbook(self, path: Path, rows: int) -> None:
+        """Put it beside the CSV."""
+        if self.table is not None:
+            path.rename(self.table.path.with_suffix(".xlsx"))
+            self.in_workbook = rows
 
     def made(self) -> list[tuple[str, int]]:
         """Names of both files, and how many rows they have."""
@@ -108,6 +115,12 @@ class _Book:
             return []
         csv = [(self.table.name, self.table.rows)]
         return csv if self.in_workbook is None else [*csv, (f"{self.name}.xlsx", self.in_workbook)]
+
+
+def _write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetime) -> tuple[Path, int]:
+    """The task of a workbook: where it is, and how many rows it has."""
+    made = of_attempt(made)
+    return made, write_workbook(source, made, marks, as_of)
 
 
 class Resubmissions:
@@ -235,12 +248,12 @@ class Resubmissions:
             in_workbook=pl.col("in_workbook") & ~is_long,
         )
 
-    def write_workbooks(self, executor: Executor) -> None:
-        """Write them, of what the CSV hold now."""
-        submitted = [book.submit_workbook(at, self._as_of, executor) for at, book in enumerate(self._books)]
+    def write_workbooks(self, executor: Executor, place: Path) -> None:
+        """Write them, of what the CSV hold now; each lies in a folder beside the report until it is whole."""
+        submitted = [book.submit_workbook(at, self._as_of, executor, place) for at, book in enumerate(self._books)]
         for _ in range(sum(submitted)):
-            (at,), rows = executor.next_result()
-            self._books[at].in_workbook = rows
+            (at,), made = executor.next_result()
+            self._books[at].take_workbook(*made)
 
     def finish(self) -> dict[str, list[tuple[str, int]]]:
         """The name of each file and how many rows it has, by partner."""

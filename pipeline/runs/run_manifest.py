@@ -26,7 +26,7 @@ def manifest_of(config: RunConfig, summary: Summary, registry_version: int, cloc
         "finished_at": _rfc3339(datetime.now(UTC)),
         "as_of": _rfc3339(config.as_of),
         "dry_run": config.dry_run,
-        "engine": "polars",
+        "engine": config.engine,
         "versions": _versions(),
         "registry_version": {
             "before": registry_version,

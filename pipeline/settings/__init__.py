@@ -4,6 +4,7 @@
 that it writes, `config show` what it lists, the reference its table; `pipeline.config` refuses what is of another type.
 """
 
+from pipeline.settings.of_engine import HERE, SPARK, require_engine
 from pipeline.settings.setting import ENVIRONMENT, Kind, Scope, Setting, meant, parse_size, said
 from pipeline.settings.table import (
     COMMANDS,
@@ -24,16 +25,19 @@ __all__ = [
     "ENVIRONMENT",
     "FILE_LIMIT",
     "GROUP_TAG_LIMIT",
+    "HERE",
     "INBOX",
     "NAMES",
     "ROW_LIMIT",
     "SETTINGS",
+    "SPARK",
     "WAIT_DAYS",
     "Kind",
     "Scope",
     "Setting",
     "meant",
     "parse_size",
+    "require_engine",
     "said",
     "settings_of",
 ]

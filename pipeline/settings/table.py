@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.settings.of_engine import OF_ENGINE
 from pipeline.settings.of_registry import OF_REGISTRY, OTHER_RECORDS, RECORDS
 from pipeline.settings.of_review import OF_REVIEW, REVIEW
 from pipeline.settings.of_stores import OF_STORES
@@ -108,7 +109,7 @@ SETTINGS = (
         shape="ID",
         example='"2026-01-31"',
     ),
-    Setting("engine", Kind.CHOICE, ("run",), "where the work runs", default="polars", choices=("polars",)),
+    *OF_ENGINE,
     Setting(
         "reprocess",
         Kind.FLAG,
@@ -139,14 +140,6 @@ SETTINGS = (
         example="0.2",
     ),
     Setting("group-tag-limit", Kind.COUNT, ("run", "check"), "most characters of a group tag", default=GROUP_TAG_LIMIT),
-    Setting(
-        "workers",
-        Kind.COUNT,
-        ("run",),
-        "worker processes that read manifests and write what is decided; 1 for none but this one",
-        otherwise="one a processor, where the files are large",
-        example="2",
-    ),
     Setting(
         "file-limit",
         Kind.SIZE,

@@ -11,6 +11,7 @@ from schemas.outcome import FILE_COLUMNS, SET_COLUMNS
 from schemas.reasons import CATALOGUE
 from schemas.registry import RECORD_COLUMNS
 from schemas.steps import STEP_COLUMNS
+from tests.architecture.planning import measured, nights, registries
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,6 +88,9 @@ TABLES = {
     manifest: "pipeline/PARTNERS.md",
     scenarios: "pipeline/HOW_IT_WORKS.md",
     metrics: "pipeline/OPERATIONS.md",
+    measured: "pipeline/PLANNING.md",
+    nights: "pipeline/PLANNING.md",
+    registries: "pipeline/PLANNING.md",
 }
 """For each table the document that it stands in, between comments with its name."""
 

@@ -123,12 +123,25 @@ def test_the_models_of_the_sets_are_strict():
         assert model.checks or model.unique
 
 
-def test_the_lock_file_pins_hashes_and_names_no_registry():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spark.lock"])
+def test_a_lock_file_pins_hashes_and_names_no_registry(name):
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock
     pinned = re.findall(r"^[a-z0-9-]+==", lock, re.MULTILINE)
     assert len(pinned) > 30
     assert lock.count("--hash=sha256:") >= len(pinned)
+
+
+def test_both_lock_files_have_the_same_versions():
+    first, second = (
+        set(
+            re.findall(r"^([a-z0-9-]+==[^ ]+(?: ; [^\\\n]*)?)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        )
+        for name in ("requirements.lock", "requirements-spark.lock")
+    )
+    names = {pin.split("==")[0] for pin in first}
+    assert {pin for pin in second if pin.split("==")[0] in names} <= first
+    assert any(pin.startswith("pyspark==4") for pin in second)
 
 
 def test_dependencies_agree():

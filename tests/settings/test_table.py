@@ -8,7 +8,7 @@ from pipeline.config import Limits, RunConfig
 from pipeline.errors import UsageError
 from pipeline.settings import SETTINGS, Kind, Scope, meant, parse_size, settings_of
 
-OF_COMMAND = {"form", "quiet", "max_reject_rate", "log_format", "metrics", "engine"}
+OF_COMMAND = {"form", "quiet", "max_reject_rate", "log_format", "metrics"}
 
 
 def test_a_command_has_each_option_once():
