@@ -91,7 +91,7 @@ def _run(
         _executor(config, delivered, place, listener) as executor,
     ):
         staging = Staging(place.rows)
-        registry = registry.looked_through_by(LookingByTasks(executor, staging.folder))
+        registry = registry.looked_through_by(LookingByTasks(executor, staging.folder, always=config.engine == SPARK))
         with clock.at_once("ingest") as parts:
             rulebook = Rulebook(reference, config.as_of, config.group_tag_limit)
             read = take_in(delivered, Front.of(rulebook, config.limits, executor, staging), listener, parts)
