@@ -3,10 +3,10 @@
 The light part, for what reads files; the rules of a row are in `schemas.rows`, the sets in `schemas.outcome`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from schemas.columns import COLUMN_NAMES, MANIFEST_COLUMNS
-from schemas.reasons import Family, Waits, codes_of
+from schemas.reasons import MEANINGS, Family, Reason, codes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,6 @@ class Kind:
         corrected: the name, without its ending, of the files that partners get rows in to correct.
         makes_device: a request that is carried out becomes a registration of the request's own id; else it ends one.
         satisfied: primary reasons with which a request has what it asked for.
-        waits: what could mend a finding, where that is another thing than the catalogue says.
     """
 
     name: str
@@ -44,7 +43,10 @@ class Kind:
     corrected: str
     makes_device: bool
     satisfied: tuple[str, ...] = ()
-    waits: dict[str, Waits] = field(default_factory=dict)
+
+    def reason_of(self, code: str) -> Reason:
+        """What a code says of a row of this kind."""
+        return MEANINGS.get(f"{code}-{self.name}", MEANINGS[code])
 
 
 REGISTRATION, DEPARTURE = "registration", "departure"
@@ -85,7 +87,6 @@ KINDS: dict[str, Kind] = {
             published="deregistered",
             corrected="departures-resubmit",
             makes_device=False,
-            waits={"AMBIGUOUS_MATCH": Waits.DELIVERY},
         ),
     )
 }

@@ -22,7 +22,8 @@ class RunFileCounts(FileCounts):
 class RowCounts(TypedDict):
     """Rows; read = settled + registered + deregistered + rejected.
 
-    `waiting` and `structure` (lines that are no rows of data) are among the rejected. `first_time` are those decided
+    `waiting`, `structure` (lines that are no rows of data) and `to_decide` (by an operator's word) are among the
+    rejected. `first_time` are those decided
     for the first time, of which `first_time_structure` and, without those, `first_time_rejected` were rejected.
     """
 
@@ -33,6 +34,7 @@ class RowCounts(TypedDict):
     rejected: int
     waiting: int
     structure: int
+    to_decide: int
     first_time: int
     first_time_rejected: int
     first_time_structure: int

@@ -15,7 +15,7 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_document, tell_json, warn
 from pipeline.config import parse_moment
 from pipeline.storage.objects import Location
-from schemas.reasons import CATALOGUE
+from schemas.reasons import MEANINGS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +26,7 @@ _FINDINGS = 1
 _MOST_SHOWN = 1_000
 """Findings shown in text; the other formats have all."""
 
-_TOLD = ("source_file", "source_line", "code", "level", "field", "found", "expected", "remedy", "rows")
+_TOLD = ("source_file", "source_line", "code", "meaning", "level", "field", "found", "expected", "remedy", "rows")
 _STANDARD_INPUT = "-"
 
 
@@ -106,10 +106,10 @@ def _totals(found: "pl.DataFrame") -> list[tuple[str, int]]:
 
 
 def _tell(found: "pl.DataFrame") -> None:
-    for file, line, code, level, field, seen, expected, remedy, rows in (
+    for file, line, code, meaning, level, field, seen, expected, remedy, rows in (
         found.head(_MOST_SHOWN).select(_TOLD).iter_rows()
     ):
-        reason = CATALOGUE[code]
+        reason = MEANINGS[meaning]
         kind = "" if level == "error" else "warning: "
         several = f" ({rows:,} rows)" if rows > 1 else ""
         tell(f"{file}:{line}: {kind}{code}: {reason.sentence}{several}")
@@ -125,7 +125,7 @@ def _by_row(checked: "Checked") -> list[dict[str, object]]:
     """One entry a row with findings: its codes, and what is known of each."""
     place = ["source_file", "source_line"]
     rows = checked.rows.filter((checked.rows["reasons"].list.len() > 0) | (checked.rows["warnings"].list.len() > 0))
-    details = checked.findings.partition_by(place, as_dict=True, include_key=False)
+    details = checked.findings.drop("meaning").partition_by(place, as_dict=True, include_key=False)
     return [
         {**row, "details": details[row["source_file"], row["source_line"]].to_dicts()}
         for row in rows.iter_rows(named=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from typing import Any
 
 import click
@@ -11,10 +12,13 @@ from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.storage.near import at_hand
 from pipeline.storage.objects import Location, below
-from schemas.reasons import CATALOGUE, Outcome, Reason
+from schemas.reasons import CATALOGUE, MEANINGS, Reason
 
-_NOT_TOLD = ("of_file", "sent_whole", "nothing_to_do")
+_NOT_TOLD = ("of_file", "sent_whole", "nothing_to_do", "to_decide", "only_of")
 """What only the program goes by."""
+
+_ONLY_OF = {"departure": "of a departure", "final": "of a row that is final"}
+"""What is said of some rows alone, and of which."""
 
 _MOST_MEANT = 5
 """Codes named of those that hold what was typed."""
@@ -67,7 +71,10 @@ def _of_run(output: Location, run_id: str) -> dict[str, int]:
     try:
         with at_hand(below(output, f"{run_id}/report"), lambda name: name == "report.json") as folder:
             report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        return {told["code"]: told["rows"] for told in (*report["reasons"], *report["warnings"])}
+        counted: Counter[str] = Counter()
+        for told in (*report["reasons"], *report["warnings"]):
+            counted[told["code"]] += told["rows"]
+        return dict(counted)
     except (OSError, ValueError, LookupError) as error:
         message = f"run {run_id}: not published in {output}; `runs list` names those that are"
         raise UsageError(message) from error
@@ -77,6 +84,9 @@ def _told(reason: Reason) -> list[str]:
     outcome = f"outcome: {reason.outcome}" if reason.outcome else "a warning: the row is registered all the same"
     lines = [f"{reason.code} ({reason.family})", reason.sentence, f"expected: {reason.expected}"]
     lines += [f"what to do: {reason.remedy}", f"who must act: {reason.owner}", outcome]
-    if reason.outcome is Outcome.REVIEW:
+    if reason.to_decide:
         lines.append("or an operator decides: autopilot-intake review decide RUN FILE:LINE")
+    for other in (one for one in MEANINGS.values() if one.code == reason.code and one.only_of):
+        lines += [f"{_ONLY_OF[other.only_of]}: {other.sentence}", f"what to do then: {other.remedy}"]
+        lines.append(f"who must act then: {other.owner}")
     return [*lines, *([f"Microsoft: {reason.microsoft}"] if reason.microsoft else [])]

@@ -10,7 +10,7 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.storage.objects import Location
-from schemas.reasons import CATALOGUE
+from schemas.kinds import KINDS, REGISTRATION
 
 if TYPE_CHECKING:
     from pipeline.registry import Registry
@@ -42,7 +42,7 @@ def review() -> None:
 @options.of("review list")
 def list_(run_id: str | None, output: Location, registry: Location, cache: Path | None, form: str) -> None:
     """List the undecided cases of RUN, or of the newest published one."""
-    from pipeline.requests.reviewing import cases_of, run_of, undecided  # noqa: PLC0415 - heavy
+    from pipeline.requests.reviewing import cases_of, only_refusable, run_of, undecided  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
 
     opened = _opened(registry, cache)
@@ -54,7 +54,9 @@ def list_(run_id: str | None, output: Location, registry: Location, cache: Path 
         tell_json([_told(case, name) for case in cases])
         return
     for case in cases:
-        tell(f"{case['source_file']}:{case['source_line']}: {case['reason']}: {case['evidence'] or ''}")
+        why = only_refusable(case)
+        only = f" (--reject alone: {why})" if why else ""
+        tell(f"{case['source_file']}:{case['source_line']}: {case['reason']}: {case['evidence'] or ''}{only}")
     tell(f"run {name}: {len(cases):,} undecided" + ("; `review show` and `review decide` take one" if cases else ""))
 
 
@@ -75,7 +77,8 @@ def show(run_id: str, place: str, output: Location, registry: Location, cache: P
     if form == "json":
         tell_json({**_told(case, run_id), "registrations": registrations_met(case), "components": parts})
         return
-    tell(f"{place}: {case['reason']}: {CATALOGUE[case['reason']].sentence}")
+    kind = KINDS[case["request_kind"] or REGISTRATION]
+    tell(f"{place}: {case['reason']}: {kind.reason_of(case['reason']).sentence}")
     tell(f"  partner {case['partner_id']}, tenant {case['tenant_id']}, serial number {case['serial_number']}")
     tell(*(f"  {part}" for part in str(case["evidence"] or "").split(" | ") if part))
     for part in parts:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pipeline.storage.objects import Location, below
-from schemas.reasons import CATALOGUE, SERVED, Outcome, Owner
+from schemas.reasons import CATALOGUE, SERVED, Owner
 from schemas.run import PartnerCounts, RowCounts, RunManifest
 
 _MOST_REASONS = 5
@@ -78,12 +78,13 @@ def _next(run: RunManifest, folder: Location) -> Iterable[str]:
     if run["dry_run"]:
         yield "run again without --dry-run to register"
         return
-    cases = run["outcomes"].get(Outcome.REVIEW, 0)
+    cases = dict(run["rows"]).get("to_decide", 0)
     if cases:
         yield f"decide {cases:,} review cases: `autopilot-intake review list {run['run_id']}`"
     to_do = {code: number for code, number in run["reasons"].items() if code not in SERVED}
-    others = _by_rows({code: number for code, number in to_do.items() if CATALOGUE[code].outcome is not Outcome.REVIEW})
-    mine = next((code for code, _ in others if CATALOGUE[code].owner is Owner.OPERATOR), None)
+    others = _by_rows({code: number for code, number in to_do.items() if not (CATALOGUE[code].to_decide and cases)})
+    ours = [reason.code for reason in CATALOGUE.values() if reason.owner is Owner.OPERATOR and not reason.to_decide]
+    mine = next((code for code, _ in others if code in ours), None)
     if mine:
         yield f"yours to mend: `autopilot-intake explain {mine}`"
     elif others:

@@ -71,7 +71,7 @@ def _split(
     first = np.searchsorted(delimiters, records.start[at])
     number = np.where(plain, np.searchsorted(delimiters, records.stop[at]) - first, -1)
     parts = []
-    for width in range(header.least, len(header.columns) + 1):
+    for width in range(header.least, header.most + 1):
         fits = number == width - 1
         if fits.any():
             between = delimiters[first[fits][:, None] + np.arange(width - 1)]
@@ -132,7 +132,10 @@ def _of_others(fields: pl.Series | None, header: Header) -> list[pl.Expr]:
     if header.unnamed:
         cells = given.list.gather(header.unnamed, null_on_oob=True).list.join("", ignore_nulls=True)
         ignored |= cells.str.strip_chars(_BLANKS) != ""
-    others = given.list.gather(header.others, null_on_oob=True).list.join("\n", ignore_nulls=True)
+    others = given.list.gather(header.others, null_on_oob=True)
+    if header.spare:  # what a row does not have is empty, so that each cell stands at the place of its name
+        others = others.list.eval(pl.element().fill_null(""))
+    others = others.list.join("\n", ignore_nulls=True)
     return [*corrects, others.alias("other_cells"), ignored.fill_null(value=False).alias("column_ignored")]
 
 
@@ -144,7 +147,7 @@ def _parse(records: Records, at: Ints, header: Header, cells: tuple[str, ...]) -
     """Cells of records that must be read with an eye on quotation marks and surplus fields."""
     raw = records.raw(at)
     width = len(header.columns)
-    fields = split_lines(raw, header.delimiter, width, header.least)
+    fields = split_lines(raw, header.delimiter, header.most, header.least)
     known = [name for name in header.columns if name]
     rows = pl.DataFrame({"at": at, "raw_record": raw, "fields": fields}).select(
         "at",

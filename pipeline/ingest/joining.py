@@ -68,7 +68,7 @@ def _openers(lines: Lines, form: Ints, headers: Sequence[Header]) -> list[int]:
 
 def _last_line(lines: Lines, line: int, form: Ints, header: Header) -> int | None:
     """The last line of the record that a line begins; None where it is a record, or none, by itself."""
-    delimiter, width = header.delimiter, len(header.columns)
+    delimiter = header.delimiter
     if not goes_on(_text(lines, line, line), delimiter, inside=False):
         return None
     end = int(lines.first[lines.section[line] + 1])
@@ -79,10 +79,10 @@ def _last_line(lines: Lines, line: int, form: Ints, header: Header) -> int | Non
         text = _text(lines, at, at)
         goes = goes_on(text, delimiter, inside=True)
         reopened += goes is True and '"' in text
-        if goes is None or reopened > _MOST_REOPENED or _has_width(text, delimiter, width):
+        if goes is None or reopened > _MOST_REOPENED or _has_width(text, header):
             return None
         if not goes:
-            return at if _has_width(_text(lines, line, at), delimiter, width) else None
+            return at if _has_width(_text(lines, line, at), header) else None
     return _LEFT_OPEN
 
 
@@ -90,6 +90,6 @@ def _text(lines: Lines, first: int, last: int) -> str:
     return lines.text[lines.start[first] : lines.stop[last]].decode()
 
 
-def _has_width(text: str, delimiter: str, width: int) -> bool:
-    fields = split_line(text, delimiter)
-    return fields is not None and len(fields) == width
+def _has_width(text: str, header: Header) -> bool:
+    fields = split_line(text, header.delimiter)
+    return fields is not None and len(header.columns) <= len(fields) <= header.most

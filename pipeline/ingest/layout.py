@@ -38,6 +38,9 @@ _EXACT = frozenset(
 _ROW_LIMIT_INTUNE, _ROW_LIMIT_OTHERS = 500, 1_000
 _MAY_BE_MISSING = {name for name, column in MANIFEST_COLUMNS.items() if column.may_be_missing}
 _LEAST_FILLED = 3
+_MOST_SPARE = 100
+"""Columns without a name at the end of a header of which cells are read; a sheet may be exported at its full width."""
+
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -52,6 +55,7 @@ class Header:
         exact: it is one of the documented lines, character for character.
         kind: of the manifest that it stands in.
         is_assumed: no line is it; the file is a list of one column.
+        spare: empty fields at its end: columns without a name, which records may have or not.
     """
 
     cells: tuple[str, ...]
@@ -60,6 +64,7 @@ class Header:
     exact: bool
     kind: str = REGISTRATION
     is_assumed: bool = False
+    spare: int = 0
 
     def __post_init__(self) -> None:
         """A product key in a name is seen by nobody."""
@@ -88,15 +93,21 @@ class Header:
         return width
 
     @property
+    def most(self) -> int:
+        """Fields that a record may have."""
+        return len(self.columns) + self.spare
+
+    @property
     def others(self) -> list[int]:
         """Positions of the columns that are not on the list."""
         names = [compared(cell) for cell in self.cells]
         silent = RESENT if SENT_AGAIN in names else frozenset[str]()
-        return [
+        unknown = (
             at
             for at, (cell, name, column) in enumerate(zip(self.cells, names, self.columns, strict=True))
             if column is None and name not in silent and not is_label(cell)
-        ]
+        )
+        return [*unknown, *range(len(self.cells), self.most)]
 
     @property
     def corrects(self) -> int | None:
@@ -107,22 +118,29 @@ class Header:
     @property
     def unnamed(self) -> list[int]:
         """Positions of the columns that have no name."""
-        return [at for at in self.others if not self.cells[at].strip(TRIMMED)]
+        return [at for at in self.others if not self._name(at)]
 
     @property
     def ignored(self) -> list[str]:
         """Names of columns that are not on the list."""
-        return [name for at in self.others if (name := self.cells[at].strip(TRIMMED))]
+        return [name for at in self.others if (name := self._name(at))]
 
     @property
     def other_names(self) -> str | None:
         """Names of the columns that are not on the list, one a line; None where all are."""
-        return "\n".join(self.cells[at].strip(TRIMMED) for at in self.others) if self.others else None
+        return "\n".join(map(self._name, self.others)) if self.others else None
+
+    def _name(self, at: int) -> str:
+        return self.cells[at].strip(TRIMMED) if at < len(self.cells) else ""
 
     @property
     def unclear(self) -> list[tuple[str, str]]:
         """Names that may mean a column, or stand for one that has another already, each with that column's."""
         return [(name, meaning) for name in self.ignored if (meaning := near_column(name, self.kind))]
+
+    def separated_by(self, delimiter: str) -> "Header":
+        """The same of a single name, which does not show what separates fields."""
+        return replace(self, delimiter=delimiter, spare=self.spare if delimiter == self.delimiter else 0)
 
 
 def row_limit(layout: str | None) -> int:
@@ -145,11 +163,11 @@ def parse_header(line: str, kind: str = REGISTRATION) -> Header | None:
     """
     bare = line.removeprefix(_BYTE_ORDER_MARK)
     for delimiter in DELIMITERS:
-        cells = _names(bare, delimiter)
+        cells, spare = _names(bare, delimiter)
         columns = _columns(cells, kind)
         known = {column for column in columns if column}
         if len(known) == sum(map(bool, columns)) and any(group <= known for group in KINDS[kind].headers):
-            return Header(cells, columns, delimiter, exact=bare in _EXACT, kind=kind)
+            return Header(cells, columns, delimiter, exact=bare in _EXACT, kind=kind, spare=spare)
     return None
 
 
@@ -158,7 +176,7 @@ def parse_names(line: str, delimiter: str, kind: str) -> Header | None:
 
     Of two names of one column only the first stands for it.
     """
-    cells = _names(line.removeprefix(_BYTE_ORDER_MARK), delimiter)
+    cells, spare = _names(line.removeprefix(_BYTE_ORDER_MARK), delimiter)
     columns: list[str | None] = []
     named = 0
     for column in _columns(cells, kind):
@@ -166,7 +184,7 @@ def parse_names(line: str, delimiter: str, kind: str) -> Header | None:
         columns.append(None if column in columns else column)
     filled = sum(1 for cell in cells if cell.strip(TRIMMED))
     is_one = named and 2 * named >= filled
-    return Header(cells, tuple(columns), delimiter, exact=False, kind=kind) if is_one else None
+    return Header(cells, tuple(columns), delimiter, exact=False, kind=kind, spare=spare) if is_one else None
 
 
 def assumed_header(kind: str, delimiter: str) -> Header | None:
@@ -183,12 +201,13 @@ def _columns(cells: tuple[str, ...], kind: str) -> tuple[str | None, ...]:
     return tuple(None if name in silent else column_of(cell, kind) for cell, name in zip(cells, names, strict=True))
 
 
-def _names(line: str, delimiter: str) -> tuple[str, ...]:
-    """Fields of a line up to the last that is not empty."""
+def _names(line: str, delimiter: str) -> tuple[tuple[str, ...], int]:
+    """Fields of a line up to the last that is not empty, and how many follow it."""
     cells = split_line(line, delimiter) or []
+    given = len(cells)
     while cells and not cells[-1].strip(TRIMMED):
         cells.pop()
-    return tuple(cells)
+    return tuple(cells), min(given - len(cells), _MOST_SPARE)
 
 
 def is_blank(line: str, delimiter: str) -> bool:
@@ -237,7 +256,7 @@ class Forms:
         """
         header = self.find_header(line, before.kind)
         if header and len(header.cells) == 1:
-            return replace(header, delimiter=before.delimiter)
+            return header.separated_by(before.delimiter)
         return header or (parse_names(line, before.delimiter, before.kind) if self._by_half else None)
 
     def number(self, header: Header) -> int:

@@ -109,7 +109,7 @@ def _begin_sheet(manifest: Manifest, limit: int, most_rows: int) -> Reading:
     digest = f"{book.survey.sha256}#{manifest.sheet}"
     passed_over = manifest.sheet in book.passed_over
     surveyed = replace(book.survey, sha256=digest, encoding=None if passed_over else "utf-8")
-    course = Course()
+    course = Course(is_sheet=True)
     if sheet.is_one_column:
         course.lines_read = -1
     return Reading(manifest, surveyed, course=course, sheet=sheet, passed_over=passed_over)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from pipeline.ingest.fields import TRIMMED
@@ -123,7 +123,7 @@ def _opened(header: Header, number: int, before: list[_Line], blank: list[_Line]
     """How a file begins whose header was found; None where too many records come before it."""
     told = [found[1] for _, raw in before if (found := SEPARATOR.fullmatch(_shown(raw)))]
     if told and len(header.cells) == 1:
-        header = replace(header, delimiter=told[-1])
+        header = header.separated_by(told[-1])
     odd = (
         (first + at, line)
         for first, run in blank

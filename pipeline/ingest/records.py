@@ -63,6 +63,7 @@ class Course:
         too_large: it has more columns, or more different headers, than are read; nothing follows.
         kind: of the manifest.
         unheaded: of a file without a header what it is instead, or the line that was meant as one.
+        is_sheet: it is a workbook's sheet, whose lines all have its width: an empty field at the end tells nothing.
     """
 
     headers: list[Header] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Course:
     too_large: bool = False
     kind: str = REGISTRATION
     unheaded: str | None = None
+    is_sheet: bool = False
     _numbers: dict[Header, int] = field(default_factory=dict)
 
     def sections(self, blocks: Iterable[bytes], forms: Forms) -> Iterator[bytes]:
@@ -114,9 +116,9 @@ class Course:
             opening = replace(opening, header=None, remarks=())
         if opening:
             self.opening, self.delimiter, self.lines_before = opening, opening.delimiter, opening.line
-            self.headers += [opening.header] if opening.header else []
             self.unheaded = self.unheaded or opening.meant
-            self.too_large = opening.header is not None and len(opening.header.cells) > MOST_COLUMNS
+            if opening.header:
+                self.read_by(opening.header)
         elif len(text) >= _LONGEST_OPENING:
             self.delimiter = guessed_from_blank(text)
         self.opened = bool(opening) or len(text) >= _LONGEST_OPENING
@@ -124,6 +126,7 @@ class Course:
 
     def read_by(self, header: Header) -> None:
         """Let a header count from here on."""
+        header = replace(header, spare=0) if self.is_sheet else header
         if len(self._numbers) != len(self.headers):
             self._numbers = {known: number for number, known in enumerate(self.headers)}
         if header not in self._numbers:

@@ -15,8 +15,8 @@ from pipeline.report.repairs import REPAIRS
 from pipeline.report.summary import Summary
 from pipeline.report.telling import first_step, owners, verdict, who
 from pipeline.report.trends import MOST_NIGHTS, Night, night, rejected_share, share
-from schemas.reasons import CATALOGUE, OUTCOMES, REASON_CODES, Outcome
-from schemas.run import RunManifest
+from schemas.reasons import MEANINGS, OUTCOMES, REASON_CODES, Outcome
+from schemas.run import Counts, RunManifest
 
 REPORT_VERSION = 3
 """Version of the form of report.json, `schemas/report.schema.json`; raised when a reader would have to change."""
@@ -43,7 +43,7 @@ class Told:
     Attributes:
         summary: its numbers.
         shown: the rejected rows that are shown (`pipeline.report.shown`).
-        waiting: how many wait since an earlier run: `partner_id`, `reason`, `rows`.
+        waiting: how many wait since an earlier run: `partner_id`, `meaning`, `rows`.
         repaired: the changes that are shown (`pipeline.report.repairs`).
         cases: what matching found (`pipeline.report.cases`).
         unfixed: what is open, with the columns of `pipeline.report.open_rows.OpenRows.open`.
@@ -138,7 +138,7 @@ def partner_content(
         "partner_name": None if partner_id is None else names.partners.get(partner_id),
         "tenant_names": names.of_tenants(told.tenants(), partner_id),
         "first": first_step(
-            counts,
+            _by_meaning(told.summary),
             _again(told),
             [str(one["file"]) for one in made if one["rows"]],
             told.unfixed.height,
@@ -149,22 +149,22 @@ def partner_content(
 
 def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Content:
     counts = told.summary.counts()
-    rows = counts["rows"]
+    rows, meant = counts["rows"], _by_meaning(told.summary)
     again = _again(told)
     files = told.summary.files.sort("rows_rejected", "source_file", descending=[True, False]).head(_MOST_FILES)
     return {
         "report_version": REPORT_VERSION,
         "page": page,
         **{name: run[name] for name in ("run_id", "as_of", "started_at", "finished_at", "dry_run")},
-        "verdict": verdict(counts),
+        "verdict": verdict(meant),
         **counts,
         "reconciles": rows["read"]
         == rows["settled"] + rows["registered"] + rows["deregistered"] + rows["rejected"]
         == rows["settled"] + sum(counts["outcomes"].values()) + rows["registered"] + rows["deregistered"],
-        "owners": owners(counts["reasons"]),
+        "owners": owners(meant["reasons"]),
         "reasons": [
-            {**_reason(code, number, rows["read"]), "who": who(code), "again": again.get(code, 0)}
-            for code, number in counts["reasons"].items()
+            {**_reason(key, number, rows["read"]), "meaning": key, "who": who(key), "again": again.get(key, 0)}
+            for key, number in meant["reasons"].items()
         ],
         "warnings": [_reason(code, number, rows["read"]) for code, number in told.summary.warning_counts().items()],
         "departures": _departures(told.summary),
@@ -187,9 +187,14 @@ def _content(page: str, told: Told, run: RunManifest, trend: list[Night]) -> Con
     }
 
 
+def _by_meaning(summary: Summary) -> Counts:
+    """The counts, with the reasons by what they say."""
+    return {**summary.counts(), "reasons": summary.meaning_counts()}
+
+
 def _again(told: Told) -> dict[str, int]:
-    """Of the rejected rows with a reason how many wait since an earlier run."""
-    return dict(told.waiting.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
+    """Of the rejected rows with a reason that says the same how many wait since an earlier run."""
+    return dict(told.waiting.group_by("meaning").agg(pl.col("rows").sum()).iter_rows())
 
 
 def _departures(summary: Summary) -> Content:
@@ -202,10 +207,10 @@ def _departures(summary: Summary) -> Content:
     }
 
 
-def _reason(code: str, rows: int, read: int) -> Content:
-    reason = CATALOGUE[code]
+def _reason(meaning: str, rows: int, read: int) -> Content:
+    reason = MEANINGS[meaning]
     return {
-        "code": code,
+        "code": reason.code,
         "rows": rows,
         "share": share(rows, read),
         "outcome": reason.outcome,

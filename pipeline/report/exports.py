@@ -17,11 +17,11 @@ from pipeline.report.open_rows import Tonight
 from pipeline.report.resubmissions import Resubmissions
 from pipeline.report.telling import OURS, is_ours, to_you
 from schemas.kinds import REGISTRATION
-from schemas.reasons import CATALOGUE
+from schemas.reasons import MEANINGS
 
-_SENTENCES = {code: to_you(reason.sentence) for code, reason in CATALOGUE.items()}
-_TO_YOU = {text: to_you(text) for reason in CATALOGUE.values() for text in (reason.expected, reason.remedy)}
-_OURS = [code for code in CATALOGUE if is_ours(code)]
+_SENTENCES = {key: to_you(reason.sentence) for key, reason in MEANINGS.items()}
+_TO_YOU = {text: to_you(text) for reason in MEANINGS.values() for text in (reason.expected, reason.remedy)}
+_OURS = [key for key in MEANINGS if is_ours(key)]
 
 
 class Sink(Protocol):
@@ -121,7 +121,7 @@ def _said(rejected: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
     said = findings(rejected, codes=pl.col("reasons"), spellings=spellings)
     told = said.with_columns(
         pl.col("expected").replace(_TO_YOU),
-        remedy=pl.when(pl.col("code").is_in(_OURS)).then(pl.lit(OURS)).otherwise(pl.col("remedy").replace(_TO_YOU)),
-        sentence=pl.col("code").replace_strict(_SENTENCES, return_dtype=pl.String),
+        remedy=pl.when(pl.col("meaning").is_in(_OURS)).then(pl.lit(OURS)).otherwise(pl.col("remedy").replace(_TO_YOU)),
+        sentence=pl.col("meaning").replace_strict(_SENTENCES, return_dtype=pl.String),
     )
     return pl.concat([at, told], how="horizontal")

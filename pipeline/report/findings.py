@@ -6,10 +6,11 @@ from pipeline.reference.manufacturers import BUILT_IN_SPELLINGS, did_you_mean
 from pipeline.report.causes import A_HASH, code_point, first_difference, is_hash, remedy
 from pipeline.report.headings import header_found, unclear_columns
 from pipeline.report.masking import brief, masked, masked_user
+from pipeline.report.meanings import meaning
 from schemas.columns import OTHER_CELLS, TEXT_CELLS, TITLES, Shown, shown_as
 from schemas.identities import TUPLE_FAULTS, is_spreadsheet_damage, name_fault
 from schemas.manifest import FORMULA, HIDDEN
-from schemas.reasons import CATALOGUE, WARNING_CODES, Reason
+from schemas.reasons import MEANINGS, WARNING_CODES, Reason
 
 _INSIDE_HASH = {
     "SERIAL_MISMATCH": "hash_serial_number",
@@ -31,6 +32,7 @@ _TYPES = {
     "source_file": pl.String(),
     "source_line": pl.UInt32(),
     "code": pl.String(),
+    "meaning": pl.String(),
     "level": pl.String(),
     "field": pl.String(),
     "found": pl.String(),
@@ -41,6 +43,7 @@ _TYPES = {
 _NEEDED = {
     **dict.fromkeys((*TEXT_CELLS, "tenant_id", "tenant_claim", *_INSIDE_HASH.values()), pl.String()),
     "request_kind": pl.String(),
+    "is_waiting": pl.Boolean(),
     "field_count": pl.String(),
     "spoilt_cells": pl.String(),
     "record_fault": pl.String(),
@@ -68,7 +71,8 @@ def findings(
         spellings: of the known manufacturers, with the columns of `pipeline.reference.tables.Reference.manufacturers`.
 
     Returns:
-        One row a finding, in order, with the columns of `_TYPES`: `level` is `error` or `warning`, `found` is null
+        One row a finding, in order, with the columns of `_TYPES`: `meaning` is what the code says of this
+        row, a key into `schemas.reasons.MEANINGS`, `level` is `error` or `warning`, `found` is null
         where there is nothing to show, `meant` is the one value that was expected, where it is known, `remedy` is what
         to do in this case. Assigned users are masked, and hashes are not shown at all.
     """
@@ -80,6 +84,7 @@ def findings(
         .select("source_file", "source_line", "code", *(pl.col(name).cast(dtype) for name, dtype in _NEEDED.items()))
         .explode("code")
         .drop_nulls("code")
+        .with_columns(meaning=meaning(pl.col("code")))
     )
     shown = {name: masked(pl.col(name)) for name in _IDENTITY} if mask_identity else {}
     shown |= {name: masked_user(pl.col(name)) for name in shown_as(Shown.DOMAIN)}
@@ -87,12 +92,13 @@ def findings(
     value = {name: shown.get(name, pl.col(name)) for name in _NEEDED}
     value |= {name: pl.when(is_hash(pl.col(name))).then(pl.lit(A_HASH)).otherwise(value[name]) for name in _HASHABLE}
     each = _with_causes(each, spellings, masks=mask_identity)
-    present = [CATALOGUE[code] for code in each["code"].unique(maintain_order=True)]
+    present = [MEANINGS[key] for key in each["meaning"].unique(maintain_order=True)]
     nothing = pl.lit(None, pl.String)
     return each.select(
         "source_file",
         "source_line",
         "code",
+        "meaning",
         level=pl.when(pl.col("code").is_in(WARNING_CODES)).then(pl.lit("warning")).otherwise(pl.lit("error")),
         field=pl.coalesce(*(_of(reason, _field(reason)) for reason in present), nothing),
         found=pl.coalesce(*(_of(reason, _found(reason, value)) for reason in present), nothing),
@@ -163,7 +169,7 @@ def _faulty(code: str) -> dict[str, pl.Expr]:
 
 
 def _of(reason: Reason, value: pl.Expr) -> pl.Expr:
-    return pl.when(pl.col("code") == reason.code).then(value)
+    return pl.when(pl.col("meaning") == reason.meaning).then(value)
 
 
 def _field(reason: Reason) -> pl.Expr:
@@ -209,7 +215,7 @@ def _meant(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
     """The one value that should stand there, as far as it is known; what is expected begins with it."""
     if reason.code == "MANUFACTURER_SPELLING":
         return pl.col("meant")
-    inside = _INSIDE_HASH.get(reason.code)
+    inside = None if reason.only_of else _INSIDE_HASH.get(reason.code)
     return pl.lit(None, pl.String) if inside is None else value[inside]
 
 
@@ -219,7 +225,7 @@ def _expected(reason: Reason, value: dict[str, pl.Expr]) -> pl.Expr:
         return pl.coalesce(pl.format("{}; did you mean that?", _meant(reason, value)), usual)
     if reason.code == "COLUMN_UNCLEAR":
         return pl.coalesce("column_meaning", usual)
-    if reason.code not in _INSIDE_HASH:
+    if reason.only_of or reason.code not in _INSIDE_HASH:
         return usual
     other = pl.format("{}, as inside the hash", _meant(reason, value))
     where = pl.format("{}; they differ from character {} on", other, "first_difference")

@@ -17,7 +17,7 @@ from pipeline.report.findings import findings
 from pipeline.storage.near import at_hand
 from pipeline.storage.objects import Location
 from schemas.outcome import CARRIED_OUT_SETS, REJECTED_TYPES
-from schemas.reasons import CATALOGUE
+from schemas.reasons import CATALOGUE, MEANINGS
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST_LINES = 20
@@ -128,8 +128,9 @@ _NO_ROWS: dict[str, pl.DataType] = {
 
 def _told(found: pl.DataFrame) -> pl.DataFrame:
     """The findings with the `sentence` of each."""
-    sentences = {code: reason.sentence for code, reason in CATALOGUE.items()}
-    return found.with_columns(sentence=pl.col("code").replace_strict(sentences, return_dtype=pl.String))
+    sentences = {key: reason.sentence for key, reason in MEANINGS.items()}
+    sentence = pl.col("meaning").replace_strict(sentences, return_dtype=pl.String)
+    return found.with_columns(sentence=sentence).drop("meaning")
 
 
 def _seen(found: pl.DataFrame) -> list[pl.Expr]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report.marking import expected, marked
-from pipeline.report.telling import WHO, to_you
+from pipeline.report.telling import WHO, meaning_of, to_you
+from schemas.kinds import DEPARTURE, KINDS
 
 NEW, WAITING = "new", "waiting"
 """Parts of a partner's page: what it has to be told tonight, and what it was told before and waits."""
@@ -65,19 +66,27 @@ def tiles(found: list[Section]) -> dict[str, int]:
     return {name: sum(section.rows for section in found if section.tile == name) for name in (*WHO, WAITING)}
 
 
+def departing(report: dict[str, Any]) -> list[tuple[dict[str, Any], int]]:
+    """The reasons of departures that were not carried out, as `report.json` has them, and how many have each."""
+    reasons = {meaning_of(one): one for one in report["reasons"]}
+    counted = report["departures"]["reasons"].items()
+    meant = [(KINDS[DEPARTURE].reason_of(code).meaning, code, rows) for code, rows in counted]
+    return [(reasons.get(key) or reasons[code], rows) for key, code, rows in meant]
+
+
 def _groups(report: dict[str, Any], who: str, part: str | None) -> list[Group]:
     reasons = [one for one in report["reasons"] if one["who"] == who and _number(one, part)]
     reasons.sort(key=lambda one: -_number(one, part))
-    listed: dict[str, list[Cells]] = {reason["code"]: [] for reason in reasons}
+    listed: dict[str, list[Cells]] = {meaning_of(reason): [] for reason in reasons}
     for row in report["rejected_rows"]["listed"]:
-        if row["code"] in listed and (part is None or row["again"] == (part == WAITING)):
-            listed[row["code"]].append(_cells(row, to_partner=report["page"] == "partner"))
-    return [Group(_anchor(reason, part), reason, _number(reason, part), listed[reason["code"]]) for reason in reasons]
+        if meaning_of(row) in listed and (part is None or row["again"] == (part == WAITING)):
+            listed[meaning_of(row)].append(_cells(row, to_partner=report["page"] == "partner"))
+    return [Group(_anchor(one, part), one, _number(one, part), listed[meaning_of(one)]) for one in reasons]
 
 
 def _anchor(reason: dict[str, Any], part: str | None) -> str:
-    """The reason's code; of what waits another one where the page has new rows of it too."""
-    return f"{reason['code']}-waiting" if part == WAITING and _number(reason, NEW) else str(reason["code"])
+    """What the reason says; of what waits another one where the page has new rows of it too."""
+    return f"{meaning_of(reason)}-waiting" if part == WAITING and _number(reason, NEW) else meaning_of(reason)
 
 
 def _number(reason: dict[str, Any], part: str | None) -> int:

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.report.masking import masked, masked_user
+from pipeline.report.meanings import meaning
 from pipeline.report.tables import Table, lines, safe, titles
 from pipeline.report.telling import OURS, is_ours, to_you, who
-from schemas.reasons import CATALOGUE, REASON_CODES, Waits
+from schemas.reasons import MEANINGS, Waits
 from schemas.steps import SYSTEMS, TITLES
 
 WAITS_FOR = {
@@ -26,13 +27,13 @@ _AT_ONCE = 50_000
 
 
 def _of_reason(texts: Mapping[str, str]) -> pl.Expr:
-    return pl.col("reason").replace_strict(texts, default=None, return_dtype=pl.String)
+    return meaning(pl.col("reason")).replace_strict(texts, default=None, return_dtype=pl.String)
 
 
-_SENTENCE = _of_reason({code: to_you(reason.sentence) for code, reason in CATALOGUE.items()})
-_REMEDY = _of_reason({code: OURS if is_ours(code) else to_you(reason.remedy) for code, reason in CATALOGUE.items()})
-_MICROSOFT = _of_reason({code: reason.microsoft for code, reason in CATALOGUE.items()})
-_WHO = _of_reason({code: who(code) for code in REASON_CODES})
+_SENTENCE = _of_reason({key: to_you(reason.sentence) for key, reason in MEANINGS.items()})
+_REMEDY = _of_reason({key: OURS if is_ours(key) else to_you(reason.remedy) for key, reason in MEANINGS.items()})
+_MICROSOFT = _of_reason({key: reason.microsoft for key, reason in MEANINGS.items()})
+_WHO = _of_reason({key: who(key) for key in MEANINGS})
 _WAITS_FOR = pl.col("waits_for").list.eval(
     pl.element().replace_strict({what.value: text for what, text in WAITS_FOR.items()}, return_dtype=pl.String)
 )

@@ -221,8 +221,8 @@ class OpenRows:
     def open(self) -> pl.DataFrame:
         """What is open after this run, the oldest first.
 
-        One row a request: `partner_id`, `tenant_id`, `source_file`, `source_line`, `reason`, `waits_for`, `first_run`,
-        `since`, `nights`.
+        One row a request: `request_kind`, `is_waiting`, `partner_id`, `tenant_id`, `source_file`, `source_line`,
+        `reason`, `waits_for`, `first_run`, `since`, `nights`.
         """
         refused = self._refused.drop("row")
         gone = [
@@ -243,11 +243,14 @@ class OpenRows:
     def _told(self, rows: pl.DataFrame, nights: int | None = None) -> pl.DataFrame:
         last = self._night if nights is None else nights
         is_over = pl.col("request_id").is_in(self._over.implode()) | (pl.col("waits_from") <= self._oldest)
+        is_waiting = (pl.col("event") == WAITING) & ~is_over
         return rows.select(
+            "request_kind",
             "partner_id",
             "tenant_id",
             "source_file",
             "reason",
+            is_waiting.alias("is_waiting"),
             pl.when((pl.col("event") == WAITING) & is_over).then(_FINAL).otherwise("waits_for").alias("waits_for"),
             "first_run",
             "since",

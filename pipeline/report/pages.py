@@ -15,7 +15,7 @@ from pipeline.errors import Fault
 from pipeline.report.charts import heat_map, labels, round_ticks, stack
 from pipeline.report.compiled import CompiledTemplates
 from pipeline.report.content import REPORT_VERSION
-from pipeline.report.grouping import sections, tiles
+from pipeline.report.grouping import departing, sections, tiles
 from pipeline.report.masking import brief_text
 from pipeline.report.telling import said_to_operator, said_to_partner
 from pipeline.report.trends import night
@@ -184,6 +184,7 @@ def _environment() -> Environment:
             said_to_partner(reason) if report["page"] == "partner" else said_to_operator(reason, report["run_id"])
         ),
         download=lambda name: next((text for stem, text in DOWNLOADS.items() if name.startswith(stem)), ""),
+        departing=departing,
         wanted_first=_wanted_first,
     )
     environment.globals.update(few=_FEW_PARTNERS, most_partners=_MOST_PARTNERS)

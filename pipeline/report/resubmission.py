@@ -15,11 +15,12 @@ from pipeline.ingest.headings import RESENT, column_of, compared
 from pipeline.ingest.layout import Header
 from pipeline.ingest.records import MOST_COLUMNS
 from pipeline.ingest.secrets import mask_in_name
+from pipeline.report.meanings import has_correctable
 from pipeline.report.tables import is_danger, place, safe
 from schemas.columns import TENANT
 from schemas.identities import is_spreadsheet_damage
 from schemas.kinds import Kind
-from schemas.reasons import CORRECTABLE, SENT_WHOLE, STRUCTURE_CODES
+from schemas.reasons import SENT_WHOLE, STRUCTURE_CODES
 
 REASON, WRONG, TO_DO, FROM = RESENT_TITLES = ("Reason", "What is wrong", "What to do", "From")
 _SPOILT = ("serial_number", "manufacturer", "model")
@@ -85,11 +86,11 @@ def _harmless(title: str) -> str:
 
 def _is_correctable() -> pl.Expr:
     is_done = pl.col("is_done").fill_null(value=False)
-    return pl.any_horizontal(CORRECTABLE) & ~pl.any_horizontal(STRUCTURE_CODES) & ~is_done
+    return has_correctable() & ~pl.any_horizontal(STRUCTURE_CODES) & ~is_done
 
 
 def is_sent_again() -> pl.Expr:
-    """Whether a decided row is one to correct, by its Boolean columns of codes and `is_done`; cells aside."""
+    """Whether a decided row is one to correct, by its columns of codes, `is_done`, `request_kind` and `is_waiting`."""
     return _is_correctable() & ~pl.any_horizontal(*SENT_WHOLE, *_HARMFUL)
 
 

@@ -38,7 +38,7 @@ _PLACE_TYPES = {
 }
 _MARKED_TYPES = {
     "at": pl.UInt32(),
-    "marks": pl.List(pl.Struct({"column": MARK_TYPES["column"], "code": MARK_TYPES["code"]})),
+    "marks": pl.List(pl.Struct({"column": MARK_TYPES["column"], "meaning": MARK_TYPES["meaning"]})),
 }
 _LINE_TYPES = {"at": pl.UInt32(), "book": pl.UInt32(), "line": pl.String(), "in_workbook": pl.Boolean()}
 
@@ -86,7 +86,7 @@ class _Book:
         """Which cells are marked of the rows that the findings are about: `at`, `marks`."""
         places = {title: at for at, title in enumerate(self.columns.values())}
         column = pl.col("field").replace_strict(places, default=len(places))  # else the cell that names the reason
-        mark = pl.struct(column.cast(MARK_TYPES["column"]).alias("column"), "code")
+        mark = pl.struct(column.cast(MARK_TYPES["column"]).alias("column"), "meaning")
         return said.group_by("at", maintain_order=True).agg(marks=mark)
 
     def submit_workbook(self, key: int, as_of: datetime, executor: Executor, place: Path) -> bool:
@@ -130,7 +130,8 @@ class Resubmissions:
         """Find out which files there will be, and their columns.
 
         Args:
-            rows: one row a decided row: `file_no`, `header_no`, a Boolean column for each code, `is_done`.
+            rows: one row a decided row: `file_no`, `header_no`, a Boolean column for each code, `is_done`, and those
+                that say what codes mean (`pipeline.report.meanings`).
             files: one row a manifest, by position: `partner_id`, `request_kind`.
             headers: header lines of each manifest.
             as_of: the moment that workbooks bear as theirs.
@@ -198,8 +199,8 @@ class Resubmissions:
 
         Args:
             rejected: rows of the rejected set with their staged columns, and those of `__init__`.
-            said: their findings, in order: `at`, the position of the row; `code`, `field`, `sentence`, `expected`,
-                `remedy`.
+            said: their findings, in order: `at`, the position of the row; `code`, `meaning`, `field`, `sentence`,
+                `expected`, `remedy`.
 
         Returns:
             For each row, in order, whether it is among those to correct, or why not, in words; and one row for each

@@ -55,8 +55,8 @@ def fill(book: bytes, made: Path | BinaryIO, rows: pl.DataFrame, marks: pl.DataF
             marks.
         made: where it goes.
         rows: one column a column, as text; an empty one has no cell unless it is marked.
-        marks: one row a wrong cell, in order: positions of `row` and `column`, and why, a `code`.
-        notes: what is said beside the wrong cells of a code.
+        marks: one row a wrong cell, in order: positions of `row` and `column`, and why, a `meaning`.
+        notes: what is said beside the wrong cells, by meaning.
     """
     with (
         zipfile.ZipFile(BytesIO(book)) as given,
@@ -142,13 +142,13 @@ def _repeated(
 def _noted(note: str, marks: pl.DataFrame, notes: dict[str, str]) -> pl.Expr:
     before, between, behind = re.split(rf'(?<= ref=")B2(?=")|(?<=>){NOTE}(?=<)', note)
     letters = {column: _letters(column) for column in marks["column"].unique()}
-    told = {code: escape(notes[code], quote=False) for code in marks["code"].unique()}
+    told = {key: escape(notes[key], quote=False) for key in marks["meaning"].unique()}
     return pl.concat_str(
         pl.lit(before),
         pl.col("column").replace_strict(letters, return_dtype=pl.String),
         pl.col("row").cast(pl.Int64) + 2,
         pl.lit(between),
-        pl.col("code").replace_strict(told, return_dtype=pl.String),
+        pl.col("meaning").replace_strict(told, return_dtype=pl.String),
         pl.lit(behind),
     )
 

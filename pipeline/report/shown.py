@@ -7,7 +7,8 @@ import polars as pl
 from pipeline.report.findings import findings
 from pipeline.report.fragments import Fragment, Tables
 from pipeline.report.masking import brief, masked
-from schemas.reasons import CATALOGUE
+from pipeline.report.meanings import meaning
+from schemas.reasons import MEANINGS
 
 MOST_ROWS = 1_000
 """Rows on a page: more load slowly and are not read; errors.csv has all."""
@@ -22,6 +23,7 @@ _TYPES = {
     "tenant_id": pl.String(),
     "serial": pl.String(),
     "code": pl.String(),
+    "meaning": pl.String(),
     "others": pl.List(pl.String),
     "field": pl.String(),
     "found": pl.String(),
@@ -33,8 +35,8 @@ _TYPES = {
     "again": pl.Boolean(),
     "on_run_page": pl.Boolean(),
 }
-_WAITING_TYPES = {"partner_id": pl.String(), "reason": pl.String(), "rows": pl.UInt32()}
-_REMEDIES = {code: reason.remedy for code, reason in CATALOGUE.items()}
+_WAITING_TYPES = {"partner_id": pl.String(), "meaning": pl.String(), "rows": pl.UInt32()}
+_REMEDIES = {key: reason.remedy for key, reason in MEANINGS.items()}
 
 
 def fairly(rows: pl.DataFrame, most: int, *groups: str, within: str | None = None) -> pl.Series:
@@ -102,7 +104,7 @@ class ShownRows:
             rejected: columns of the rejected set, decoded fields, `row`, `nights`, `is_waiting`.
         """
         rejected = rejected.with_columns(again=pl.col("is_waiting") & (pl.col("first_run") != pl.col("run_id")))
-        waiting = rejected.filter("again").group_by("partner_id", "reason").agg(rows=pl.len())
+        waiting = rejected.filter("again").group_by("partner_id", meaning=meaning(pl.col("reason"))).agg(rows=pl.len())
         mine = rejected.join(self._chosen, on="row", how="inner", maintain_order="left", validate="1:1")
         return {"waiting": waiting, "shown": self._told(mine) if mine.height else pl.DataFrame(schema=_TYPES)}
 
@@ -126,7 +128,7 @@ class ShownRows:
             serial=masked(pl.coalesce("serial_number", "hash_serial_number")),
             others=pl.col("reasons").list.slice(1),
         )
-        usual = pl.col("code").replace_strict(_REMEDIES, return_dtype=pl.String)
+        usual = pl.col("meaning").replace_strict(_REMEDIES, return_dtype=pl.String)
         told = told.with_columns(remedy=pl.when(pl.col("remedy") != usual).then("remedy"))
         both = pl.concat([own, told], how="horizontal")
         return both.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items())
@@ -136,5 +138,5 @@ class ShownRows:
         return pl.concat(self._parts)
 
     def waiting(self) -> pl.DataFrame:
-        """Rows that wait since an earlier run, by `partner_id` and primary `reason`: `rows`."""
-        return pl.concat(self._waiting).group_by("partner_id", "reason").agg(pl.col("rows").sum())
+        """Rows that wait since an earlier run, by `partner_id` and `meaning` of the primary reason: `rows`."""
+        return pl.concat(self._waiting).group_by("partner_id", "meaning").agg(pl.col("rows").sum())

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.report.meanings import meaning
 from pipeline.rows import file_of
 from schemas.kinds import DEPARTURE, KINDS
 from schemas.outcome import FILE_TYPES
-from schemas.reasons import OUTCOMES, REASON_CODES, STRUCTURE_CODES, WARNING_CODES, Family, Outcome, codes_of
+from schemas.reasons import MEANINGS, OUTCOMES, REASON_CODES, STRUCTURE_CODES, WARNING_CODES, Family, Outcome, codes_of
 from schemas.run import Counts, FileCounts, RowCounts
 
 _AUTHORIZATION = codes_of(Family.AUTHORIZATION)
+_TO_DECIDE = [key for key, reason in MEANINGS.items() if reason.to_decide]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,10 @@ class Summary:
 
     Attributes:
         files: one row a file, with the columns of `schemas.outcome.FILE_TYPES`.
-        reasons: one row a partner and primary reason: `partner_id`, `reason`, `outcome`, `rows`.
+        reasons: one row a partner and what its primary reason says: `partner_id`, `reason`, `meaning`, `outcome`,
+            `rows`.
         warnings: one row a partner and warning: `partner_id`, `warning`, `rows` (of all sets).
-        decided: one row a partner: `partner_id`, and the last five of `schemas.run.RowCounts`.
+        decided: one row a partner: `partner_id`, and the last six of `schemas.run.RowCounts`.
         departures: one row a partner and what became of departures: `partner_id`, `reason` (null where they were
             carried out), `rows`.
         unauthorized: one row a partner, tenant and primary reason of the authorization family: `partner_id`,
@@ -55,9 +58,9 @@ class Summary:
 
     def counts(self) -> Counts:
         """`files`, `rows`, `outcomes` and `reasons`, as in run.json."""
+        by_reason = dict(self.reasons.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
         of = dict(self.files.group_by("disposition").len().iter_rows())
         by_outcome = dict(self.reasons.group_by("outcome").agg(pl.col("rows").sum()).iter_rows())
-        by_reason = dict(self.reasons.group_by("reason").agg(pl.col("rows").sum()).iter_rows())
         return {
             "files": FileCounts(
                 found=self.files.height,
@@ -74,6 +77,7 @@ class Summary:
                 rejected=int(self.files["rows_rejected"].sum()),
                 waiting=int(self.decided["waiting"].sum()),
                 structure=int(self.decided["structure"].sum()),
+                to_decide=int(self.decided["to_decide"].sum()),
                 first_time=int(self.decided["first_time"].sum()),
                 first_time_rejected=int(self.decided["first_time_rejected"].sum()),
                 first_time_structure=int(self.decided["first_time_structure"].sum()),
@@ -81,6 +85,11 @@ class Summary:
             "outcomes": {outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
             "reasons": {code: by_reason[code] for code in REASON_CODES if code in by_reason},
         }
+
+    def meaning_counts(self) -> dict[str, int]:
+        """Rejected rows by what their primary reason says, in the catalogue's order."""
+        found = dict(self.reasons.group_by("meaning").agg(pl.col("rows").sum()).iter_rows())
+        return {key: found[key] for key in MEANINGS if key in found}
 
     def warning_counts(self) -> dict[str, int]:
         """Rows with each warning, in the catalogue's order."""
@@ -100,9 +109,12 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     file_no = file_of(pl.col("row")).alias("file_no")
     of_files = files.select("partner_id", "known", file_no=pl.int_range(pl.len(), dtype=pl.UInt32))
     # Rows are many, and what they are counted by is little: by file they are counted once.
-    by_file = rows.select(file_no, "request_kind", "reason", "is_waiting").group_by("file_no", "request_kind", "reason")
-    counted = by_file.agg(rows=pl.len(), waiting=pl.col("is_waiting").sum()).join(
-        of_files, on="file_no", how="left", validate="m:1"
+    counted = (
+        rows.select(file_no, "request_kind", "reason", "is_waiting")
+        .group_by("file_no", "request_kind", "reason", "is_waiting")
+        .agg(rows=pl.len())
+        .with_columns(meaning=meaning(pl.col("reason")))
+        .join(of_files, on="file_no", how="left", validate="m:1")
     )
     warned = rows.select(file_no, *WARNING_CODES).group_by("file_no").agg(pl.col(WARNING_CODES).sum())
     warnings = (
@@ -111,7 +123,7 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
         .agg(pl.col(WARNING_CODES).sum())
         .unpivot(index="partner_id", variable_name="warning", value_name="rows")
     )
-    reasons = counted.drop_nulls("reason").group_by("partner_id", "reason").agg(pl.col("rows").sum())
+    reasons = counted.drop_nulls("reason").group_by("partner_id", "reason", "meaning").agg(pl.col("rows").sum())
     departures = counted.filter(request_kind=DEPARTURE).group_by("partner_id", "reason").agg(pl.col("rows").sum())
     return Summary(
         files=_settled_counted(files, counted),
@@ -135,8 +147,9 @@ def _decided(counted: pl.DataFrame) -> pl.DataFrame:
     structure, first = structure.fill_null(value=False), ~pl.col("known")
     rejected = pl.col("reason").is_not_null()
     return counted.group_by("partner_id").agg(
-        waiting=pl.col("waiting").sum(),
+        waiting=pl.col("rows").filter("is_waiting").sum(),
         structure=pl.col("rows").filter(structure).sum(),
+        to_decide=pl.col("rows").filter(pl.col("meaning").is_in(_TO_DECIDE)).sum(),
         first_time=pl.col("rows").filter(first).sum(),
         first_time_rejected=pl.col("rows").filter(first & rejected & ~structure).sum(),
         first_time_structure=pl.col("rows").filter(first & structure).sum(),

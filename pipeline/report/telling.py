@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from schemas.reasons import CATALOGUE, CORRECTABLE, REASON_CODES, SENT_WHOLE, Outcome, Owner
+from schemas.reasons import MEANINGS, Owner
 from schemas.run import Counts, RowCounts
 
 WHO = ("partner", "customer", "operator", "nobody")
@@ -32,26 +32,30 @@ _YOU = {
 }
 
 
-def who(code: str) -> str:
-    """Who must act on a row that was rejected for this reason, one of `WHO`."""
-    reason = CATALOGUE[code]
+def who(meaning: str) -> str:
+    """Who must act on a row whose primary reason says this, one of `WHO`."""
+    reason = MEANINGS[meaning]
     return "nobody" if reason.nothing_to_do else reason.owner.value
 
 
-_TO_SETTLE = [code for code in REASON_CODES if who(code) == "partner" and code not in {*CORRECTABLE, *SENT_WHOLE}]
+_TO_SETTLE = [
+    key
+    for key, reason in MEANINGS.items()
+    if who(key) == "partner" and not (reason.is_correctable or reason.sent_whole)
+]
 """Reasons for which a partner has to do something else than to send the row, which waits for it, or its file anew."""
 
 
 def owners(reasons: Mapping[str, int]) -> dict[str, int]:
-    """Rejected rows by who must act."""
+    """Rejected rows by who must act; what their reasons say, and how many rows."""
     found = dict.fromkeys(WHO, 0)
-    for code, rows in reasons.items():
-        found[who(code)] += rows
+    for meaning, rows in reasons.items():
+        found[who(meaning)] += rows
     return found
 
 
 def verdict(counts: Counts) -> str:
-    """What to think of a night, in one line."""
+    """What to think of a night, in one line; its reasons are counted by what they say."""
     rows = counts["rows"]
     decided = rows["registered"] + rows["deregistered"] + rows["rejected"]
     if not decided:
@@ -76,7 +80,7 @@ def first_step(counts: Counts, again: Mapping[str, int], files: Iterable[str], u
     """What a partner does first, in one line. What it was told before, and waits, is no work of tonight.
 
     Args:
-        counts: what became of its rows.
+        counts: what became of its rows; its reasons are counted by what they say.
         again: of those with a reason how many wait since an earlier run.
         files: names of the files beside its page that have rows.
         unfixed: rows that are open, those of earlier runs included.
@@ -118,19 +122,24 @@ def _nothing_to_do(rows: RowCounts, ours: int, unfixed: int) -> str:
 
 def said_to_partner(reason: dict[str, Any]) -> dict[str, Any]:
     """A reason of `report.json` as a partner's page says it: to "you", and what is ours to mend said so."""
-    remedy = OURS if is_ours(reason["code"]) else to_you(reason["remedy"])
+    remedy = OURS if is_ours(meaning_of(reason)) else to_you(reason["remedy"])
     return {**reason, "sentence": to_you(reason["sentence"]), "remedy": remedy}
 
 
-def is_ours(code: str) -> bool:
-    """Whether a row with this reason is the operator's to look into, and nothing is to be done about it by others."""
-    reason = CATALOGUE[code]
+def meaning_of(reason: Mapping[str, Any]) -> str:
+    """What a reason or row of `report.json` says; earlier programs wrote its code alone."""
+    return str(reason.get("meaning", reason["code"]))
+
+
+def is_ours(meaning: str) -> bool:
+    """Whether a row whose reason says this is the operator's to look into, and others have nothing to do."""
+    reason = MEANINGS[meaning]
     return reason.owner is Owner.OPERATOR and reason.outcome is not None
 
 
 def said_to_operator(reason: dict[str, Any], run_id: str) -> dict[str, Any]:
     """The same as an operator is told, who may decide what matching left open."""
-    if reason["outcome"] != Outcome.REVIEW:
+    if not MEANINGS[meaning_of(reason)].to_decide:
         return reason
     command = f"autopilot-intake review decide {run_id} FILE:LINE"
     return {**reason, "remedy": f"{reason['remedy']} Where you know which device it is: {command}."}

@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.ingest.lines import RECORD_LIMIT
 from pipeline.report.sheets import NOTE, fill
 from pipeline.report.tables import titles
-from schemas.reasons import CATALOGUE
+from schemas.reasons import MEANINGS
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -26,15 +26,15 @@ MOST_IN_WORKBOOK = 10_000
 LONGEST_CELL = 32_767
 """Characters that a cell of a workbook can hold."""
 
-MARK_TYPES = {"row": pl.UInt32(), "column": pl.UInt16(), "code": pl.String()}
-"""Columns of the marks of wrong cells: positions of row and column, and why."""
+MARK_TYPES = {"row": pl.UInt32(), "column": pl.UInt16(), "meaning": pl.String()}
+"""Columns of the marks of wrong cells: positions of row and column, and what is said of it."""
 
 _WIDTHS = {"What is wrong": 60, "What to do": 60, "Reason": 30, "From": 40, "Tenant ID": 38}
 _USUAL_WIDTH = 24
 _MOST_BEHIND = 20
 """Columns behind the last title that are text as well."""
 
-_COMMENTS = {code: f"{reason.sentence} {reason.remedy}" for code, reason in CATALOGUE.items()}
+_COMMENTS = {key: f"{reason.sentence} {reason.remedy}" for key, reason in MEANINGS.items()}
 _HOW = (
     "Correct the cells that are marked on the first sheet, and deliver this workbook as it is.",
     "What is right then is registered; all else is refused again, and told anew. A row may be left out.",
@@ -63,9 +63,9 @@ def write_workbook(source: Path, made: Path, marks: pl.DataFrame, as_of: datetim
     kept = pl.DataFrame({"row": is_kept.arg_true()}).with_row_index("place")
     marks = marks.unique(["row", "column"], keep="first", maintain_order=True)
     placed = marks.join(kept, on="row", how="inner", validate="m:1").sort("place", "column")
-    placed = placed.select("column", "code", row="place")
-    codes = tuple(sorted(placed["code"].unique()))
-    fill(_around(tuple(given), codes, as_of), made, rows, placed, _COMMENTS)
+    placed = placed.select("column", "meaning", row="place")
+    meant = tuple(sorted(placed["meaning"].unique()))
+    fill(_around(tuple(given), meant, as_of), made, rows, placed, _COMMENTS)
     return rows.height
 
 
@@ -100,7 +100,7 @@ def empty_workbook(titles: tuple[str, ...], as_of: datetime) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _around(titles: tuple[str, ...], codes: tuple[str, ...], as_of: datetime) -> bytes:
+def _around(titles: tuple[str, ...], meant: tuple[str, ...], as_of: datetime) -> bytes:
     """All of a workbook but its rows: in their place one, as `pipeline.report.sheets.fill` asks for it.
 
     It costs as much as 500 rows, and partners who have the same columns and reasons share it.
@@ -111,8 +111,8 @@ def _around(titles: tuple[str, ...], codes: tuple[str, ...], as_of: datetime) ->
     with Workbook(made, {"in_memory": True}) as book:
         book.set_properties({"created": as_of.replace(tzinfo=None)})
         text = book.add_format({"num_format": "@"})
-        _stand_in(book, _begin(book, titles, text), text, is_marked=bool(codes))
-        _explain(book, codes)
+        _stand_in(book, _begin(book, titles, text), text, is_marked=bool(meant))
+        _explain(book, meant)
     return made.getvalue()
 
 
@@ -137,7 +137,7 @@ def _stand_in(book: "Workbook", sheet: "Worksheet", text: "Format", *, is_marked
         sheet.write_comment(1, 1, NOTE)
 
 
-def _explain(book: "Workbook", codes: tuple[str, ...]) -> None:
+def _explain(book: "Workbook", meant: tuple[str, ...]) -> None:
     """The second sheet, which names no column, so that nobody takes it for a manifest."""
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet = book.add_worksheet("Explanations")
@@ -148,7 +148,7 @@ def _explain(book: "Workbook", codes: tuple[str, ...]) -> None:
     first = len(_HOW) + 1
     for column, name in enumerate(("Reason", "What is wrong", "What to do", "Who must act")):
         sheet.write_string(first, column, name, bold)
-    for row, code in enumerate((code for code in CATALOGUE if code in set(codes)), first + 1):
-        reason = CATALOGUE[code]
-        for column, text in enumerate((code, reason.sentence, reason.remedy, reason.owner.value)):
+    for row, key in enumerate((key for key in MEANINGS if key in set(meant)), first + 1):
+        reason = MEANINGS[key]
+        for column, text in enumerate((reason.code, reason.sentence, reason.remedy, reason.owner.value)):
             sheet.write_string(row, column, text, wrapped)

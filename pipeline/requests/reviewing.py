@@ -223,8 +223,10 @@ def _named(registry: Registry, case: dict[str, Any], word: Word) -> tuple[list[s
     known = registry.live().select("device_id", "tenant_id").filter(pl.col("device_id").is_in(list(met)))
     tenants = {str(device): str(tenant) for device, tenant in known.collect(engine="streaming").iter_rows()}
     left = _left(registry, case)
-    refused = _refusal(case, met, tenants) or (
-        _not_one(case, met, tenants, word) if word.decision == SAME else _not_another(met, left)
+    refused = (
+        only_refusable(case)
+        or _refusal(case, met, tenants)
+        or (_not_one(case, met, tenants, word) if word.decision == SAME else _not_another(met, left))
     )
     if refused:
         message = f"{case['source_file']}:{case['source_line']}: cannot be decided --{word.decision}: {refused}"
@@ -234,13 +236,20 @@ def _named(registry: Registry, case: dict[str, Any], word: Word) -> tuple[list[s
     return sorted(met), word.device_id or next(iter(_own(case, tenants)))
 
 
-def _refusal(case: dict[str, Any], met: dict[str, str], tenants: dict[str, str]) -> str | None:
-    """Why no word on registrations may be said of a case; None where one may."""
+def only_refusable(case: dict[str, Any]) -> str | None:
+    """Why nothing but --reject may be said of a case, whatever it met; None where more may."""
     if case["request_kind"] != REGISTRATION:
-        return "it is a departure; send one that names the device ID"
+        if "DEPARTURE_LIMIT" in case["reasons"]:
+            return "if so many devices leave, a run with a higher --departure-limit carries it out"
+        return "it is a departure; its partner has to send one that names the device ID"
     at_odds = case["matched_source_file"] or any(part.startswith(_OF_ROWS) for part in _evidence(case))
     if "CONFLICTING_CLAIMS" in case["reasons"] or at_odds:
         return "rows that were delivered stand against each other, which only a new delivery or --reject settles"
+    return None
+
+
+def _refusal(case: dict[str, Any], met: dict[str, str], tenants: dict[str, str]) -> str | None:
+    """Why no word may be said of the registrations that a case met; None where one may."""
     if any(
         verdict == Verdict.SAME and device in tenants.keys() - _own(case, tenants) for device, verdict in met.items()
     ):

@@ -10,7 +10,7 @@ from pipeline.requests.docket import Docket, request_ids
 from pipeline.rows import file_of
 from schemas.kinds import KINDS
 from schemas.matches import Matches, Verdict
-from schemas.reasons import CATALOGUE, REASON_CODES, STRUCTURE_CODES, Waits
+from schemas.reasons import REASON_CODES, STRUCTURE_CODES, Waits
 from schemas.requests import DELIVERY
 
 _DUPLICATE = "DUPLICATE_IN_BATCH"
@@ -103,7 +103,7 @@ def _waits() -> list[pl.Expr]:
 
 def _if_waits(code: str, what: Waits) -> pl.Expr:
     """Whether a row has a reason that waits for this, which may depend on its kind."""
-    kinds = [kind.name for kind in KINDS.values() if kind.waits.get(code, CATALOGUE[code].waits_for) is what]
+    kinds = [kind.name for kind in KINDS.values() if kind.reason_of(code).waits_for is what]
     if len(kinds) == len(KINDS):
         return pl.col(code)
     return pl.col(code) & pl.col("request_kind").is_in(kinds)

@@ -11,12 +11,14 @@ from schemas.reasons.of_identity import OF_IDENTITY
 from schemas.reasons.of_matches import OF_MATCHES
 from schemas.reasons.of_rights import OF_RIGHTS
 from schemas.reasons.of_warnings import OF_WARNINGS
+from schemas.reasons.otherwise import otherwise
 from schemas.reasons.reason import Family, Outcome, Owner, Reason, Waits
 
 __all__ = [
     "CATALOGUE",
     "CORRECTABLE",
     "FILE_CODES",
+    "MEANINGS",
     "OUTCOMES",
     "REASON_CODES",
     "SENT_WHOLE",
@@ -37,6 +39,13 @@ CATALOGUE: dict[str, Reason] = {
     reason.code: reason for family in Family for reason in _DECLARED if reason.family is family
 }
 """All reasons and warnings, by code."""
+
+MEANINGS: dict[str, Reason] = {
+    reason.meaning: reason
+    for code in CATALOGUE
+    for reason in (CATALOGUE[code], *(one for one in otherwise(_DECLARED) if one.code == code))
+}
+"""The catalogue, and beside each reason what is said in its place of some rows, by `Reason.meaning`."""
 
 OUTCOMES: dict[str, Outcome] = {code: reason.outcome for code, reason in CATALOGUE.items() if reason.outcome}
 """What becomes of a row by its primary reason."""

@@ -35,6 +35,7 @@ OF_MATCHES = (
         field="tenant_id",
         expected="one customer for one device",
         waits_for=Waits.REGISTRY,
+        to_decide=True,
     ),
     Reason(
         "DUPLICATE_IN_BATCH",
@@ -92,6 +93,7 @@ OF_MATCHES = (
         field="serial_number",
         expected="the board that was registered, or its registration removed",
         waits_for=Waits.REGISTRY,
+        to_decide=True,
     ),
     Reason(
         "AMBIGUOUS_MATCH",
@@ -104,6 +106,7 @@ OF_MATCHES = (
         field="serial_number",
         expected="components of one device",
         waits_for=Waits.REGISTRY,
+        to_decide=True,
     ),
     Reason(
         "DEVICE_LEFT",
@@ -114,6 +117,7 @@ OF_MATCHES = (
         Outcome.REVIEW,
         field="serial_number",
         expected="a device that has not left, or a new capture of it",
+        to_decide=True,
     ),
     Reason(
         "PROBABLE_DUPLICATE",
@@ -124,5 +128,6 @@ OF_MATCHES = (
         Outcome.REVIEW,
         field="serial_number",
         expected="a serial number unlike those registered",
+        to_decide=True,
     ),
 )

@@ -69,6 +69,8 @@ class Reason:
         of_file: every row of a file has it where one has, so that people are told it once.
         sent_whole: the file itself has to be sent again: its rows are not known to be whole, or to be rows.
         nothing_to_do: nobody has to act on it.
+        to_decide: an operator can say which device the row is (`review decide`).
+        only_of: of which rows alone this is said, a word; empty for what is said of all others with the code.
     """
 
     code: str
@@ -84,6 +86,13 @@ class Reason:
     of_file: bool = False
     sent_whole: bool = False
     nothing_to_do: bool = False
+    to_decide: bool = False
+    only_of: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """The code, and of which rows alone this is said: what texts and people who must act are found by."""
+        return f"{self.code}-{self.only_of}" if self.only_of else self.code
 
     @property
     def is_correctable(self) -> bool:

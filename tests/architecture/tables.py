@@ -8,7 +8,7 @@ from pipeline.report.metrics import FIGURES, PREFIX
 from pipeline.settings import Kind, settings_of
 from schemas.columns import ALL_SETS, MANIFEST_COLUMNS
 from schemas.outcome import FILE_COLUMNS, SET_COLUMNS
-from schemas.reasons import CATALOGUE
+from schemas.reasons import CATALOGUE, MEANINGS
 from schemas.registry import RECORD_COLUMNS
 from schemas.steps import STEP_COLUMNS
 from tests.architecture.planning import measured, nights, registries
@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[2]
 def reasons():
     yield "| code | what is wrong | what to do | who | Microsoft |"
     yield "| --- | --- | --- | --- | --- |"
-    for reason in CATALOGUE.values():
-        yield f"| `{reason.code}` | {reason.sentence} | {reason.remedy} | {reason.owner} | {reason.microsoft} |"
+    for reason in MEANINGS.values():
+        of = f" ({reason.only_of})" if reason.only_of else ""
+        yield f"| `{reason.code}`{of} | {reason.sentence} | {reason.remedy} | {reason.owner} | {reason.microsoft} |"
 
 
 def scenarios():

@@ -12,15 +12,16 @@ from pipeline.cli.progress import listening
 from pipeline.cli.summary import summary
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.night import INTUNE
-from schemas.reasons import OUTCOMES, REASON_CODES
+from schemas.reasons import CATALOGUE, OUTCOMES, REASON_CODES
 from tests.conftest import TENANT
 
 HASH = INTUNE[2]
 
 
-def run_of(reasons, *, partners=1, registered=1, dry_run=False):
+def run_of(reasons, *, partners=1, registered=1, dry_run=False, undecidable=0):
     rejected = sum(reasons.values())
     rows = {"read": registered + rejected * partners, "settled": 0, "registered": registered, "waiting": 0}
+    rows["to_decide"] = sum(number for code, number in reasons.items() if CATALOGUE[code].to_decide) - undecidable
     outcomes = {}
     for code, number in reasons.items():
         outcomes[OUTCOMES[code]] = outcomes.get(OUTCOMES[code], 0) + number
@@ -60,6 +61,13 @@ def test_a_partner_s_rows_are_all_that_were_decided_departures_among_them():
         ({"ALREADY_REGISTERED": 2}, {}, "nothing to do"),
         ({}, {}, "nothing to do"),
         ({"BOARD_REPLACED": 3}, {}, "decide 3 review cases: `autopilot-intake review list r1`"),
+        ({"AMBIGUOUS_MATCH": 3}, {"undecidable": 1}, "decide 2 review cases: `autopilot-intake review list r1`"),
+        (
+            {"AMBIGUOUS_MATCH": 3},
+            {"undecidable": 3},
+            "hand each partner its folder below runs/r1/report; `autopilot-intake explain AMBIGUOUS_MATCH`",
+        ),
+        ({"DEPARTURE_LIMIT": 3}, {}, "yours to mend: `autopilot-intake explain DEPARTURE_LIMIT`"),
         (
             {"HASH_CHECKSUM": 3, "FILE_PARTNER_UNKNOWN": 1},
             {},

@@ -61,6 +61,10 @@ def seen(tmp_path, content, name="manifest.csv"):
         (b'A1,"1,\n",,HP,M\n', [(2, "RECORD_FIELD_COUNT", None), (3, "RECORD_FIELD_COUNT", None)]),
         (b'PKID\n"33\n34\n"\n', [(2, HEADER_AGAIN, None), (3, COUNT, None), (4, None, None), (5, COUNT, None)]),
         (b"Serial,Vendor,Line,\nA1,HP,7\n", [(2, "RECORD_REPEATED_HEADER", None), (3, None, "A1")]),
+        (b"PKID,Serial,,\n33,A1,x,y\n34,A2\n", [(2, HEADER_AGAIN, None), (3, None, "A1"), (4, None, "A2")]),
+        (b"PKID,Serial,\n33,A1,x,y\n34,A2,x,,\n", [(2, HEADER_AGAIN, None), (3, COUNT, None), (4, None, "A2")]),
+        (b'PKID,Serial,\n33,"A\n1"\n34,"A\n2",x\n', [(2, HEADER_AGAIN, None), (3, None, "A\n1"), (5, None, "A\n2")]),
+        (b'PKID,Serial,\n33,"A\nB,1"\n', [(2, HEADER_AGAIN, None), (3, COUNT, None), (4, COUNT, None)]),
     ],
 )  # fmt: skip
 def test_records_below_a_header(tmp_path, text, expected):
@@ -105,6 +109,27 @@ def test_delimiters(tmp_path, delimiter):
     file, rows = read(tmp_path, content.encode())
     assert file.delimiter == delimiter
     assert rows["model"].to_list() == [f"M{delimiter}1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "ignored", "others"),
+    [
+        (b",", b",note", True, "note"),
+        (b",", b",", False, ""),
+        (b",", b"", False, ""),
+        (b",,", b",,note", True, "\nnote"),
+        (b",Remark,", b",,note", True, "\nnote"),
+        (b",Remark,", b",ours", True, "ours\n"),
+        (b"," * 150, b"," * 100 + b"note", True, "\n" * 99 + "note"),
+    ],
+)
+@pytest.mark.parametrize("maker", [b"HP", b'"HP"'])
+def test_a_column_without_a_name_at_the_end_is_one_that_is_not_read(tmp_path, header, row, ignored, others, maker):
+    content = HEADER + header + b"\nA1,,," + maker + b",M" + row + b"\n"
+    _, rows = read(tmp_path, content, "manifest.csv")
+    assert rows.select("record_fault", "model", "column_ignored").rows() == [(None, "M", ignored)]
+    assert rows["other_cells"].to_list() == [others]
+    assert len(rows["other_cells"][0].split("\n")) == len(others.split("\n"))
 
 
 def test_headers_in_a_row_cost_no_sections(tmp_path):
@@ -259,6 +284,9 @@ NEAR_MANIFESTS = st.lists(
                 b'"Hash";"Model"',
                 b"Model,Make,X,",
                 b"PKID,Group Tag,Assigned User",
+                b"PKID,Serial,Note,,",
+                b"PKID;;",
+                b"33,A1,,x",
                 b"33,,",
             ]
         ),
@@ -273,6 +301,8 @@ NEAR_MANIFESTS = st.lists(
 @example(b",;")
 @example(b";\x00\n,")
 @example(HEADER + b'\n"a""b,c"",,,\n')
+@example(b"sep=;\nPKID,,\n33;x\n34,x,y\n")
+@example(b'PKID,Serial,,\n33,"A\n1",x\n34,"A\n34,x"\n')
 def test_agrees_with_the_oracle_on_any_bytes(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "any.csv"
     path.write_bytes(content)

@@ -62,10 +62,17 @@ def column_of(name):
 
 
 def names_of(line, delimiter):
+    """Cells of a header and what each means; "" stands for each empty one at the end, of which 100 count."""
     cells = fields_of(line.removeprefix("\ufeff"), delimiter) or []
+    spare = 0
     while cells and not cells[-1].strip(BLANKS):
         cells.pop()
-    return cells, [column_of(cell) for cell in cells]
+        spare += 1
+    return cells, [column_of(cell) for cell in cells] + [""] * min(spare, 100)
+
+
+def named_width(columns):
+    return len([column for column in columns if column != ""])
 
 
 def header_of(line):
@@ -82,13 +89,18 @@ def header_of(line):
 def repeated_header_of(line, delimiter):
     header = header_of(line)
     if header:
-        return (delimiter, header[1]) if len(header[1]) == 1 else header
+        return separated_by(header, delimiter) if named_width(header[1]) == 1 else header
     cells, columns = names_of(line, delimiter)
-    named = sum(column is not None for column in columns)
+    named = sum(bool(column) for column in columns)
     if named and named * 2 >= sum(bool(cell.strip(BLANKS)) for cell in cells):
-        first = [None if column in columns[:at] else column for at, column in enumerate(columns)]
+        first = [None if column and column in columns[:at] else column for at, column in enumerate(columns)]
         return delimiter, first
     return None
+
+
+def separated_by(header, delimiter):
+    """A header of one name, which does not show what separates fields."""
+    return delimiter, header[1] if header[0] == delimiter else header[1][:1]
 
 
 def is_remark(line):
@@ -148,8 +160,8 @@ def find_header(physical):
             continue
         header = None if fault else header_of(line)
         told = [told_delimiter(one[1]) for one in physical[:at] if told_delimiter(one[1])]
-        if header and told and len(header[1]) == 1:
-            header = told[-1], header[1]
+        if header and told and named_width(header[1]) == 1:
+            header = separated_by(header, told[-1])
         before = [one for one in physical[:at] if header and one[1].strip(BLANKS + header[0])]
         records = [one for one in before if not is_remark(one[1])]
         if header and len(records) < 20:
@@ -199,15 +211,19 @@ def joined(lines, at, header, is_header):
     for last in range(at + 1, len(lines)):
         _, line, fault = lines[last]
         own = fields_of(line, delimiter)
-        if fault or is_header(line) or (own is not None and len(own) == len(columns)):
+        if fault or is_header(line) or (own is not None and has_width(own, columns)):
             return 1
         inside, shared = ends_inside(line, delimiter, inside=True)
         if any(delimiter in piece for piece in shared):
             return 1
         if not inside:
             fields = fields_of("\n".join(text for _, text, _ in lines[at : last + 1]), delimiter)
-            return last - at + 1 if fields is not None and len(fields) == len(columns) else 1
+            return last - at + 1 if fields is not None and has_width(fields, columns) else 1
     return 1
+
+
+def has_width(fields, columns):
+    return named_width(columns) <= len(fields) <= len(columns)
 
 
 def fitted(fields, columns):
@@ -217,7 +233,7 @@ def fitted(fields, columns):
     while len(fields) > len(columns) and not fields[-1].strip(BLANKS):
         fields.pop()
     missing = columns[len(fields) :]
-    if fields and all(column in {"group_tag", "assigned_user"} for column in missing):
+    if fields and all(column in {"group_tag", "assigned_user", ""} for column in missing):
         fields += [""] * len(missing)
     return fields if len(fields) == len(columns) else None
 

@@ -205,7 +205,13 @@ def test_no_two_partners_share_a_folder(names):
 def test_words_of_ours_are_nothing_that_a_spreadsheet_runs(listing):
     waits = pl.Series([[what.value] for what in Waits] + [[]] * len(CATALOGUE)).head(len(CATALOGUE))
     rows = pl.DataFrame({"reason": list(CATALOGUE), "reasons": [list(CATALOGUE)] * len(CATALOGUE)}).with_columns(
-        source_line=pl.lit(2), nights=pl.lit(1), waits_for=waits, in_resubmit=pl.lit("yes"), since=pl.lit(AS_OF)
+        request_kind=pl.lit("departure"),
+        is_waiting=pl.lit(value=False),
+        source_line=pl.lit(2),
+        nights=pl.lit(1),
+        waits_for=waits,
+        in_resubmit=pl.lit("yes"),
+        since=pl.lit(AS_OF),
     )
     ours = rows.select(
         cell.cast(pl.String).alias(title) for title, cell in listing.columns.items() if title in listing.ours
