@@ -157,7 +157,7 @@ def test_an_interrupt_after_the_run_does_not_deny_it(delivered, where, form):
 
 
 def test_an_interrupt_before_it_says_so(delivered):
-    with patch("pipeline.flow.match", side_effect=KeyboardInterrupt):
+    with patch("pipeline.flow.decide", side_effect=KeyboardInterrupt):
         done = command("run", "inbox", "--run-id", "r1", cwd=delivered.home)
     assert done.returncode == 3
     assert "run r1 is not published" in done.stderr
@@ -166,7 +166,7 @@ def test_an_interrupt_before_it_says_so(delivered):
 
 def test_bugs_leave_their_frames_and_no_values(delivered):
     for form in ("text", "json"):
-        with patch("pipeline.flow.match", side_effect=ValueError("a secret")):
+        with patch("pipeline.flow.decide", side_effect=ValueError("a secret")):
             done = command("run", "inbox", "--log-format", form, cwd=delivered.home)
         assert done.returncode == 3
         assert "pipeline/flow.py:" in done.stderr

@@ -114,7 +114,7 @@ from unittest.mock import patch
 from pipeline.cli import main
 import pipeline.flow
 sys.argv = ["intake", "run", "--run-id", "r1", "--log-format", sys.argv[1]]
-with patch("pipeline.flow.match", side_effect=lambda *_: os.kill(os.getpid(), signal.SIGTERM)):
+with patch("pipeline.flow.decide", side_effect=lambda *_: os.kill(os.getpid(), signal.SIGTERM)):
     main()
 """
     for form in ("text", "json"):
