@@ -123,7 +123,7 @@ def test_the_models_of_the_sets_are_strict():
         assert model.checks or model.unique
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spark.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "pipeline/engine/requirements-spark.lock"])
 def test_a_lock_file_pins_hashes_and_names_no_registry(name):
     lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock
@@ -137,7 +137,7 @@ def test_both_lock_files_have_the_same_versions():
         set(
             re.findall(r"^([a-z0-9-]+==[^ ]+(?: ; [^\\\n]*)?)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
         )
-        for name in ("requirements.lock", "requirements-spark.lock")
+        for name in ("requirements.lock", "pipeline/engine/requirements-spark.lock")
     )
     names = {pin.split("==")[0] for pin in first}
     assert {pin for pin in second if pin.split("==")[0] in names} <= first
