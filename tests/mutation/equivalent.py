@@ -94,6 +94,13 @@ EQUIVALENT = {
     ("pipeline/requests/settling.py", "_waits"): [
         ("says False", "zip(WAITS, Waits", _AS_MANY),
     ],
+    ("pipeline/requests/settling.py", "_with_ends"): [
+        (
+            "says True",
+            'pl.col(f"kept_{name}")',
+            "a duplicate of a row that was not rejected is carried out, and waits for nothing",
+        ),
+    ],
     ("pipeline/requests/settling.py", "_kept"): [
         ("says False", "pl.int_range(rows.height", "the positions are taken as numbers or as an expression of them"),
     ],
