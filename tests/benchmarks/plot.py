@@ -4,6 +4,9 @@ from pipeline.report.charts import round_ticks
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _GAP = 360, 220, 48, 36, 40, 40
 
+_NAMED = 8
+"""Of which fraction of the most rows a number is written below its place; smaller ones would stand in each other."""
+
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f } .title { font-weight: 600 }
 .grid { stroke: #d0d7de; stroke-width: .5 } .a { stroke: #0969da; fill: #0969da } .b { stroke: #bc4c00; fill: #bc4c00 }
@@ -46,7 +49,8 @@ def _panel(left, title, rows, lines):
         y = up(tick)
         drawn.append(f'<line class="grid" x1="{left + _LEFT}" x2="{left + _LEFT + _WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
         drawn.append(f'<text x="{left + _LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:,.0f}</text>')
-    for number in (0, *rows):
+    named = [number for number in rows if number == rows[-1] or rows[-1] / number < _NAMED]
+    for number in (0, *named):
         name = f"{number / 1e6:g} M" if number else "0"
         drawn.append(f'<text x="{across(number):.1f}" y="{_TOP + _HEIGHT + 18}" text-anchor="middle">{name}</text>')
     for at, (name, values) in enumerate(lines.items()):
