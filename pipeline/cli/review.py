@@ -10,7 +10,6 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
 from pipeline.storage.objects import Location
-from schemas.kinds import KINDS, REGISTRATION
 
 if TYPE_CHECKING:
     from pipeline.registry import Registry
@@ -68,6 +67,7 @@ def show(run_id: str, place: str, output: Location, registry: Location, cache: P
     """Show the case at FILE:LINE of RUN component by component, and what was decided."""
     from pipeline.requests.reviewing import case_at, cases_of, components, registrations_met, run_of  # noqa: PLC0415 - heavy
     from pipeline.runs.outputs import output_at  # noqa: PLC0415 - heavy
+    from schemas.kinds import KINDS, REGISTRATION  # noqa: PLC0415 - heavy
 
     opened = _opened(registry, cache)
     with output_at(output, cache) as at_hand:

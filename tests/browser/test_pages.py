@@ -182,13 +182,14 @@ def everything_wrong(report, partners):
     rows = report["rejected_rows"]["listed"]
     codes = [row["code"] for row in rows]
     some = report["reasons"][0] | {"rows": 10, "again": 5}
-    report["reasons"] = [some | {"code": code, "who": who(code)} | told(code) for code in REASON_CODES]
+    report["reasons"] = [some | {"code": code, "meaning": code, "who": who(code)} | told(code) for code in REASON_CODES]
     report["warnings"] = [report["warnings"][0] | {"code": code} | told(code) for code in WARNING_CODES]
     report["rejected_rows"] = {
         "of": 10 * len(REASON_CODES),
         "listed": [
-            rows[at % len(codes)] | {"code": REASON_CODES[at % len(REASON_CODES)], "again": at % 2 == 0}
+            rows[at % len(codes)] | {"code": code, "meaning": code, "again": at % 2 == 0}
             for at in range(1_000)
+            for code in (REASON_CODES[at % len(REASON_CODES)],)
         ],
     }
     report["trend"] = [report["trend"][-1]] * 30
