@@ -7,12 +7,12 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import Fault
 from pipeline.registry import Registry
-from pipeline.storage.durable import keep_private, make_folder, replace_text, sync, sync_folder, sync_tree
+from pipeline.storage.durable import keep_private, make_folder, sync, sync_folder, sync_tree
 from schemas.run import RunManifest
 
 MANIFEST = "run.json"
@@ -84,9 +84,17 @@ class Workspace:
             sync_folder(folder.parent)
 
     def renew(self, manifest: RunManifest) -> None:
-        """Write anew what `run.json` of a sealed publication will hold; whoever reads it meanwhile reads old or new."""
-        replace_text(self.publication / PENDING, _text(manifest))
-        sync(self.publication / PENDING)
+        """Write anew what `run.json` of a sealed publication will hold; where that cannot be, it holds what was sealed.
+
+        It is written outside the publication, which a process that dies here leaves as it was.
+        """
+        renewed, sealed = self.folder / PENDING, self.publication / PENDING
+        with suppress(OSError):
+            renewed.write_text(_text(manifest), encoding="utf-8")
+            shutil.copymode(sealed, renewed)
+            sync(renewed)
+            renewed.rename(sealed)
+            sync_folder(self.publication)
 
     def require_way_to(self, destination: Path) -> None:
         """Learn before the commit that the publication can be moved to its place after it.
