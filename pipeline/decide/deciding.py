@@ -56,21 +56,34 @@ def decide(
     """
     found = find(rows, matches) if found is None else found
     left = pl.lit(None, pl.String) if departed is None else departed
+    heard = _heeding(rows, found, matches, words)
     complete = findings if departed is None else findings.with_columns(DEVICE_LEFT=departed.is_not_null())
-    decided = concluded(rows, _heeding(rows, found, matches, words), complete, MATCH_CODES)
-    learns = pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH")
-    repaired = beside(decided, _repaired(rows, decided, matches))
+    codes = concluded(rows, heard.select("row", *MATCH_CODES), complete, MATCH_CODES)
+    repaired = _repaired(rows, codes, matches)
+    told = _told(codes, heard, rows.select("row", left=left).drop_nulls("left"), repaired)
+    _require_matched(codes, matches)
+    return beside(codes.with_columns(DEVICE_REPAIRED=pl.col("row").is_in(repaired["row"].implode())), told).select(
+        "row", *CATALOGUE, *_TOLD, "learns_device_id", "reason"
+    )
+
+
+def _told(codes: pl.DataFrame, heard: pl.DataFrame, left: pl.DataFrame, repaired: pl.DataFrame) -> pl.DataFrame:
+    """What is told of the rows of which anything is, which are few."""
+    learning = codes.filter(pl.col("reason").is_in(_LEARNING) & ~pl.col("AMBIGUOUS_MATCH"))["row"]
     has_left = pl.when(pl.col("left").is_not_null()).then(pl.format("asked for before, and ended: {}", "left"))
     evidence = pl.concat_str("old_evidence", "evidence", has_left, separator=" | ", ignore_nulls=True)
-    # What a row meets that is live is named before what has ended.
-    told = repaired.with_columns(left=left).with_columns(
-        learns_device_id=pl.when(learns).then("learnable"),
-        DEVICE_REPAIRED=pl.col("old_device_id").is_not_null(),
+    told = pl.concat([frame.select("row") for frame in (heard, left, repaired)]).unique()
+    for frame in (heard.drop(MATCH_CODES), left, repaired):
+        told = told.join(frame, on="row", how="left", validate="1:1")
+    return told.select(
+        "row",
+        "matched_row",
+        "met_rows",
+        # What a row meets that is live is named before what has ended.
         matched_device_id=pl.coalesce("old_device_id", "matched_device_id", "left"),
         evidence=evidence.replace("", None),
+        learns_device_id=pl.when(pl.col("row").is_in(learning.implode())).then("learnable"),
     )
-    _require_matched(told, matches)
-    return told.select("row", *CATALOGUE, *_TOLD, "learns_device_id", "reason")
 
 
 def _heeding(rows: pl.DataFrame, found: pl.DataFrame, matches: Matches, words: pl.DataFrame | None) -> pl.DataFrame:
@@ -84,9 +97,20 @@ def _heeding(rows: pl.DataFrame, found: pl.DataFrame, matches: Matches, words: p
 
 
 def beside(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """The same rows, and beside each what was found of it by its `row`; null where nothing was."""
-    aligned = rows.select("row").join(found, on="row", how="left", maintain_order="left", validate="1:1")
-    return pl.concat([rows, aligned.drop("row")], how="horizontal")
+    """The same rows, which ascend, and beside each what was found of it by its `row`; null where nothing was.
+
+    Raises:
+        Fault: what was found is of another row, or of one twice; or they do not ascend.
+    """
+    at = rows["row"].search_sorted(found["row"])
+    places = np.full(rows.height + 1, -1)
+    places[at.to_numpy()] = np.arange(found.height)
+    is_own = rows["row"].gather(at, null_on_oob=True).equals(found["row"])
+    if not is_own or np.count_nonzero(places >= 0) < found.height:
+        message = "what was found is not of these rows, of each once; nothing was published, please report this"
+        raise Fault(message)
+    own = found.drop("row").select(pl.all().gather(arrays.positions(places[:-1])))
+    return pl.concat([rows, own], how="horizontal")
 
 
 def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, codes: tuple[str, ...]) -> pl.DataFrame:
@@ -108,8 +132,10 @@ def concluded(rows: pl.DataFrame, found: pl.DataFrame, findings: pl.DataFrame, c
     complete = pl.concat([judged, before], how="horizontal").with_columns(
         pl.lit(value=False).alias(code) for code in CATALOGUE if code not in before.columns and code not in codes
     )
-    primary = pl.coalesce(pl.when(code).then(pl.lit(code)) for code in REASON_CODES)
-    return complete.with_columns(reason=primary)
+    # Most rows are not rejected; the reasons of the others are numbers while they are looked for.
+    rejected = complete.select("row", *REASON_CODES).filter(pl.any_horizontal(REASON_CODES))
+    primary = pl.coalesce(pl.when(code).then(pl.lit(code, pl.Enum(REASON_CODES))) for code in REASON_CODES)
+    return beside(complete, rejected.select("row", reason=primary.cast(pl.String)))
 
 
 def _repaired(rows: pl.DataFrame, decided: pl.DataFrame, matches: Matches) -> pl.DataFrame:
@@ -133,8 +159,9 @@ def _repaired(rows: pl.DataFrame, decided: pl.DataFrame, matches: Matches) -> pl
 
 def _require_matched(decided: pl.DataFrame, matches: Matches) -> None:
     """Nothing is registered that matching has not seen, whatever went wrong before."""
-    registered = decided.select("row", "reason").filter(pl.col("reason").is_null())
-    unseen = registered.join(matches.profiles, on="row", how="anti")
-    if unseen.height:
-        message = f"{unseen.height} rows without a reason were never matched; nothing was published, please report this"
+    registered, seen = decided.filter(pl.col("reason").is_null())["row"], matches.profiles["row"]
+    # Both ascend; were they not, rows would be missed, and nothing be published.
+    unseen = seen.gather(seen.search_sorted(registered), null_on_oob=True).ne_missing(registered).sum()
+    if unseen:
+        message = f"{unseen} rows without a reason were never matched; nothing was published, please report this"
         raise Fault(message)

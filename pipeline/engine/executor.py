@@ -1,5 +1,6 @@
 """Who executes tasks: the one interface that the stages of a run know, and how many they ask for."""
 
+import ctypes
 import os
 import traceback
 from abc import ABC, abstractmethod
@@ -69,6 +70,11 @@ class Executor(ABC):
 def processors() -> int:
     """Processors that this process may use, where the system tells; else all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def give_back_memory() -> None:
+    """Give back what `ENVIRONMENT` had this process keep, where the C library can."""
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
 
 
 def bug(error: BaseException, where: str) -> str:

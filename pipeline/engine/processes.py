@@ -13,14 +13,19 @@ import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from pipeline.engine.executor import ENVIRONMENT, Executor, Key, bug
+from pipeline.engine.executor import ENVIRONMENT, Executor, Key, bug, give_back_memory
 from pipeline.errors import Fault, IntakeError
+
+_Task = tuple[Callable[..., object], tuple[object, ...]]
 
 _NO_MORE: tuple[Key, int, bytes] = ((), 0, b"")
 """Stands before all tasks, and tells that there is none left."""
 
 _SECONDS_TO_END = 5
 """A process that closed its output is as good as ended."""
+
+_SECONDS_OF_REST = 0.1
+"""Tasks of one stage follow each other sooner."""
 
 _SERVE = "from pipeline.engine.processes import serve; serve()"
 
@@ -154,10 +159,10 @@ def serve() -> None:
     """Be a worker: take tasks from standard input, and write what they give to standard output."""
     results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    tasks: queue.SimpleQueue[tuple[Callable[..., object], tuple[object, ...]]] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
     while True:
-        task, arguments = tasks.get()
+        task, arguments = _next(tasks)
         try:
             result: object = task(*arguments)
         except (IntakeError, OSError) as error:
@@ -166,6 +171,15 @@ def serve() -> None:
             result = Fault(bug(error, "in a worker"))
         pickle.dump(result, results)
         results.flush()
+
+
+def _next(tasks: "queue.SimpleQueue[_Task]") -> _Task:
+    """The next task. Who waits for it gives memory back: what comes after a barrier needs other blocks."""
+    try:
+        return tasks.get(timeout=_SECONDS_OF_REST)
+    except queue.Empty:
+        give_back_memory()
+        return tasks.get()
 
 
 def _receive(stream: BinaryIO, tasks: "queue.SimpleQueue[Any]") -> None:

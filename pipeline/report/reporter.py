@@ -49,14 +49,15 @@ class Reporter:
         self.folder = folder
         self._report = folder / REPORT
         self._report.mkdir()
-        is_rejected = decisions["reason"].is_not_null()
-        decided = decisions.select("row", "reason", *REPAIRS, partner_id=files["partner_id"].gather(rows["file_no"]))
-        refused = pl.concat([rows.select("file_no", "header_no"), decisions], how="horizontal").filter(is_rejected)
+        decided = pl.concat([rows.select("file_no", "header_no"), decisions], how="horizontal")
+        # Columns one by one, as in settling.
+        refused = _whose(decided.select(pl.all().filter(pl.col("reason").is_not_null())), files)
+        repaired = _whose(decided.select(pl.all().filter(pl.any_horizontal(REPAIRS))), files)
         delivering = files["partner_id"].drop_nulls().unique().to_list()
         self._partners = sorted({*delivering, *open_rows.partners()})
         self._exports = Exports(self._report, self._partners, refused, files, headers, open_rows.tonight)
-        self._shown = ShownRows(decided.filter(is_rejected), open_rows.tonight.spellings)
-        self._repairs = RepairLog(decided.filter(pl.any_horizontal(REPAIRS)), headers)
+        self._shown = ShownRows(refused, open_rows.tonight.spellings)
+        self._repairs = RepairLog(repaired, headers)
         self._decided = DecidedRows()
         self._open = open_rows
         self._remaining = pl.DataFrame(schema=STEP_TYPES), pl.DataFrame(schema=STEP_TYPES)
@@ -132,3 +133,8 @@ class Reporter:
         write_page(
             self._report, run_content(told, own, run, past, names), Neighbours(past[-1]["run_id"] if past else None)
         )
+
+
+def _whose(rows: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the `partner_id` who delivered each."""
+    return rows.with_columns(files["partner_id"].gather(rows["file_no"]))

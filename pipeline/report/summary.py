@@ -108,15 +108,19 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
     """
     file_no = file_of(pl.col("row")).alias("file_no")
     of_files = files.select("partner_id", "known", file_no=pl.int_range(pl.len(), dtype=pl.UInt32))
-    # Rows are many, and what they are counted by is little: by file they are counted once.
+    # Rows are many, and what they are counted by is little: by file they are counted once, some after the other.
+    of_rows = rows.lazy().with_columns(file_no)
+    by = ("file_no", "request_kind", "reason", "is_waiting")
     counted = (
-        rows.select(file_no, "request_kind", "reason", "is_waiting")
-        .group_by("file_no", "request_kind", "reason", "is_waiting")
+        of_rows.group_by(by)
         .agg(rows=pl.len())
+        .collect(engine="streaming")
         .with_columns(meaning=meaning(pl.col("reason")))
         .join(of_files, on="file_no", how="left", validate="m:1")
     )
-    warned = rows.select(file_no, *WARNING_CODES).group_by("file_no").agg(pl.col(WARNING_CODES).sum())
+    warned = of_rows.group_by("file_no").agg(pl.col(WARNING_CODES).sum()).collect(engine="streaming")
+    refused = of_rows.filter(pl.col("reason").is_in(_AUTHORIZATION)).group_by("file_no", "tenant_id", "reason")
+    unauthorized = refused.agg(rows=pl.len()).collect(engine="streaming")
     warnings = (
         warned.join(of_files, on="file_no", how="left", validate="1:1")
         .group_by("partner_id")
@@ -131,11 +135,9 @@ def summarize(rows: pl.DataFrame, files: pl.DataFrame, ignored: int) -> Summary:
         warnings=warnings.filter(pl.col("rows") > 0),
         decided=_decided(counted),
         departures=departures,
-        unauthorized=rows.select(file_no, "tenant_id", "reason")
-        .filter(pl.col("reason").is_in(_AUTHORIZATION))
-        .join(of_files, on="file_no", how="left", validate="m:1")
+        unauthorized=unauthorized.join(of_files, on="file_no", how="left", validate="m:1")
         .group_by("partner_id", "tenant_id", "reason")
-        .agg(rows=pl.len())
+        .agg(pl.col("rows").sum())
         .sort("rows", "partner_id", "tenant_id", "reason", descending=[True, False, False, False]),
         ignored=ignored,
     )

@@ -50,7 +50,8 @@ def settle(
     """
     own_rows = rows.select("row", "request_kind", "tenant_id", "identity")
     decided = pl.concat([own_rows, decisions.drop("row")], how="horizontal")
-    rejected = decided.filter(pl.col("reason").is_not_null())
+    # Columns one by one: those that lie in files would be brought into memory to be cut as the others are.
+    rejected = decided.select(pl.all().filter(pl.col("reason").is_not_null()))
     own = rejected.select(
         "row",
         "request_kind",

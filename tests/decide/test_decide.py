@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decide import decide, has_reason
+from pipeline.decide import beside, decide, has_reason
 from pipeline.decide.registered import MOST_NAMED
 from pipeline.errors import Fault
 from pipeline.match import candidates, match
@@ -342,6 +342,23 @@ def test_nothing_is_registered_that_was_never_matched():
     )
     with pytest.raises(Fault, match="never matched"):
         decide(rows, pl.DataFrame(), match(batch([A]), NoRecords()))
+
+
+@pytest.mark.parametrize(("rows", "found"), [([0, 2], [1]), ([0, 2], [3]), ([0, 2], [2, 2]), ([], [0]), ([2, 0], [0])])
+def test_nothing_is_put_beside_another_row(rows, found):
+    rows, found = (pl.DataFrame({"row": one}, {"row": pl.UInt64}) for one in (rows, found))
+    with pytest.raises(Fault, match="not of these rows"):
+        beside(rows, found.with_columns(told=1))
+
+
+def test_what_was_found_stands_beside_its_row():
+    rows = pl.DataFrame({"row": [0, 2, 5], "name": ["a", "b", "c"]})
+    assert beside(rows, pl.DataFrame({"row": [5, 0], "told": [1, 2]})).rows() == [
+        (0, "a", 2),
+        (2, "b", None),
+        (5, "c", 1),
+    ]
+    assert beside(rows, pl.DataFrame({"row": []}, {"row": pl.Int64})).equals(rows)
 
 
 def test_what_is_rejected_for_other_reasons_need_not_be_matched():

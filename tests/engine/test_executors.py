@@ -1,6 +1,8 @@
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +101,29 @@ def test_a_result_that_cannot_be_read_is_a_fault_and_no_hang():
         executor.submit((0,), half_a_result)
         with pytest.raises(Fault, match="nothing was published"):
             executor.next_result()
+
+
+def own_memory():
+    """MB of this process that no file stands behind."""
+    told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(told["RssAnon"].split()[0]) / 1024
+
+
+def fill(blocks):
+    """Use memory in blocks, and leave it."""
+    return len([b"." * (1 << 20) for _ in range(blocks)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the system for a process's memory")
+def test_a_worker_that_waits_gives_memory_back():
+    with Processes(1) as executor:
+        for at, (task, *arguments) in enumerate([(own_memory,), (fill, 200), (own_memory,)]):
+            executor.submit((at,), task, *arguments)
+        before, _, kept = (executor.next_result()[1] for _ in range(3))
+        assert kept > before + 150, "the next task finds what the one before used"
+        deadline = time.monotonic() + 60
+        while kept > before + 50 and time.monotonic() < deadline:
+            time.sleep(0.5)
+            executor.submit((0,), own_memory)
+            kept = executor.next_result()[1]
+        assert kept <= before + 50

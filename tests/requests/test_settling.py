@@ -31,13 +31,13 @@ def a_row(*codes, at=None, device=None, kind=REGISTRATION, asked=None):
     return codes, at, device, kind, asked
 
 
-def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=(), files=FILES):
-    """What is settled of rows, of which those at the positions `over` wait no more."""
+def settled(*rows, profiles=NOTHING_MET[0], registered=NOTHING_MET[1], over=(), bare=(), files=FILES):
+    """What is settled of rows, of which those at `over` wait no more, and those at `bare` have no hash."""
     numbers = pl.Series("row", range(len(rows)), ROW)
     own = pl.DataFrame(numbers).with_columns(
         request_kind=pl.Series([kind for *_, kind, _ in rows], dtype=pl.String),
         tenant_id=pl.lit("t"),
-        identity=pl.lit("hash"),
+        identity=pl.Series(["serial" if at in bare else "hash" for at in range(len(rows))], dtype=pl.String),
     )
     decisions = pl.DataFrame(
         [
@@ -95,7 +95,7 @@ def ends(*rows, **met):
         ([a_row("RECORD_BEFORE_HEADER")], [("final", None)]),
         ([a_row("AMBIGUOUS_MATCH")], [("waits", None)]),
         ([a_row("AMBIGUOUS_MATCH", kind=DEPARTURE)], [("final", None)]),
-        ([a_row("DEPARTURE_LIMIT", kind=DEPARTURE)], [("waits", None)]),
+        ([a_row("DEPARTURE_LIMIT", kind=DEPARTURE, device="d")], [("waits", None)]),
         # A duplicate is what the row that it points at is.
         ([a_row(), a_row("DUPLICATE_IN_BATCH", at=0)], [(None, None), ("done", "0")]),
         (
@@ -120,6 +120,11 @@ def ends(*rows, **met):
 )
 def test_what_becomes_of_a_request(rows, expected):
     assert ends(*rows) == expected
+
+
+def test_a_duplicate_is_of_a_row_or_of_a_registration_never_of_both():
+    found = settled(a_row(), a_row("DUPLICATE_IN_BATCH", at=0, device="d"))
+    assert found.select("kept_row", "kept_device").rows() == [(None, None), (0, None)]
 
 
 def test_what_waits_no_more_is_final_and_so_is_what_points_at_it():
@@ -148,6 +153,22 @@ def test_what_waits_no_more_is_final_and_so_is_what_points_at_it():
 )
 def test_from_when_waiting_counts(rows, expected):
     assert settled(*rows)["waits_from"].to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "bare", "expected"),
+    [
+        (("AMBIGUOUS_MATCH",), [], EARLIER),
+        # Without a hash it may be the other, and is in no way of that.
+        (("AMBIGUOUS_MATCH",), [0], LATER),
+        (("AMBIGUOUS_MATCH",), [1], EARLIER),
+        (("AMBIGUOUS_MATCH",), [0, 1], EARLIER),
+        (("AMBIGUOUS_MATCH", "CONFLICTING_CLAIMS"), [0], EARLIER),
+    ],
+)
+def test_who_is_in_the_way_of_whom(codes, bare, expected):
+    rows = a_row(*codes, at=1, asked=LATER), a_row(*codes, asked=EARLIER)
+    assert settled(*rows, bare=bare)["waits_from"].to_list() == [expected, EARLIER]
 
 
 def test_what_a_row_waits_on_are_registrations_of_its_tenant_that_it_met_or_was_told_of():
