@@ -14,20 +14,25 @@ from pipeline.storage.objects import Location, is_uri
 _AT_MOST_NAMED = 5
 
 
-def executors(master: str | None, inbox: tuple[Location, ...], registry: Location, output: Location) -> list[str]:
+def executors(master: str | None, inbox: tuple[Location, ...], written: tuple[Path, ...]) -> list[str]:
     """What executors lack of what this machine has: libraries of the same version, and the same folders.
+
+    Args:
+        master: of the cluster; None for that of the session.
+        inbox: folders that they read.
+        written: folders that they read and write; one that is not there yet is not looked for.
 
     Raises:
         UsageError: no cluster is named.
         Fault: it does not answer, or executors lack something.
     """
-    written = [Path(place).absolute() for place in (registry, output) if not is_uri(place) and Path(place).is_dir()]
-    marks = [place / f".doctor-{uuid.uuid4()}" for place in written]
+    folders = [place.absolute() for place in dict.fromkeys(written) if place.is_dir()]
+    marks = [place / f".doctor-{uuid.uuid4()}" for place in folders]
     try:
         for mark in marks:
             mark.touch()
         read = [str(path) for path in (*marks, *_first_folders(inbox))]
-        found = probe(master, Sought(_libraries(), tuple(read), tuple(map(str, written))))
+        found = probe(master, Sought(_libraries(), tuple(read), tuple(map(str, folders))))
     finally:
         for mark in marks:
             mark.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def doctor(
         "runs": lambda: _runs(registry, output, cache),
         "output": lambda: _output(output),
         "free disk": lambda: _free(output, cache),
-        **_of_engine(inbox, registry, output, **engine),
+        **_of_engine(inbox, (_near(registry, cache), _near(output, cache)), **engine),
     }
     told = [one for name, check in checks.items() for one in _checked(name, check)]
     if form == "json":
@@ -73,14 +73,14 @@ def doctor(
 
 
 def _of_engine(
-    inbox: tuple[Location, ...], registry: Location, output: Location, engine: str, spark_master: str | None
+    inbox: tuple[Location, ...], written: tuple[Path, ...], engine: str, spark_master: str | None
 ) -> dict[str, Callable[[], list[str]]]:
     require_engine(engine, spark_master)
     if engine == HERE:
         return {}
     from pipeline.cli.cluster import executors  # noqa: PLC0415 - there on request
 
-    return {"executors": lambda: executors(spark_master, inbox, registry, output)}
+    return {"executors": lambda: executors(spark_master, inbox, written)}
 
 
 def _checked(name: str, check: Callable[[], list[str]]) -> list[dict[str, str | bool]]:
@@ -223,13 +223,16 @@ def _require_writable(folder: Location) -> None:
 
 
 def _free(folder: Location, cache: Path | None) -> list[str]:
-    # What is in an object store is worked on in the cache, or the folder for temporary files.
-    near = cache or Path(gettempdir())
-    free = shutil.disk_usage(_existing(near if is_uri(folder) else Path(folder))).free
+    free = shutil.disk_usage(_existing(_near(folder, cache))).free
     if free < _LEAST_FREE:
         message = f"{folder}: {free / 1e9:.1f} GB free; make room, a large night takes {_LEAST_FREE / 1e9:.0f} GB"
         raise Fault(message)
     return [f"{free / 1e9:,.0f} GB"]
+
+
+def _near(folder: Location, cache: Path | None) -> Path:
+    """Where a folder is worked on: one in an object store in the cache, or the folder for temporary files."""
+    return (cache or Path(gettempdir())) if is_uri(folder) else Path(folder)
 
 
 def _many(number: int, what: str) -> str:

@@ -7,10 +7,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from pipeline.engine import Spark
+from pipeline.match.keys import BLOCKING_TYPES, with_blocking_keys
+from pipeline.registry import LookingByTasks, Registry
 from tests.benchmarks.deliveries import unlike
 from tests.benchmarks.metering import inbox_of
+from tests.benchmarks.registries import batch, build
+from tests.benchmarks.test_matching import looked_up
 from tests.spark.cluster import cluster_in
 from tests.spark.comparing import published
 
@@ -120,3 +126,66 @@ def test_a_night_on_a_cluster(tmp_path, request, capsys):
         )
     assert beyond <= 40
     assert rows < _ROWS_OF_FILE or times <= 1.15
+
+
+@dataclass
+class Meter:
+    """What all processes of this one and of a cluster have used."""
+
+    workers: list[int]
+
+    def spent(self):
+        found = [looked_at(pid) for root in (os.getpid(), *self.workers) for pid in processes_below(root)]
+        return sum(one[0] for one in found if one)
+
+    def of(self, work):
+        """What came of work, and the CPU seconds and the seconds that it took."""
+        before, begun = self.spent(), time.perf_counter()
+        found = work()
+        return found, self.spent() - before, time.perf_counter() - begun
+
+
+def joined(registry, keys):
+    """How many records hold a key, by a join of the active session that shuffles both sides."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - not there everywhere
+    from pyspark.sql import functions as f  # noqa: PLC0415
+
+    session = SparkSession.getActiveSession()
+    session.range(1_000).selectExpr("id % 7").distinct().collect()  # what the first shuffle loads is no part of it
+    session.conf.set("spark.sql.autoBroadcastJoinThreshold", "-1")
+    records = session.read.parquet(*map(str, registry.data_files())).withColumn(
+        "record", f.monotonically_increasing_id()
+    )
+    held = None
+    for name in BLOCKING_TYPES:
+        key = f.explode(name) if name.endswith("keys") else f.col(name)
+        own = records.select(f.lit(name).alias("name"), key.alias("key"), "record").where("key is not null")
+        held = own if held is None else held.unionAll(own)
+    found = held.join(session.read.parquet(str(keys)), ["name", "key"]).groupBy("name").count().collect()
+    return dict.fromkeys(BLOCKING_TYPES, 0) | {row["name"]: row["count"] for row in found}
+
+
+def test_the_registry_is_looked_up_by_tasks_and_not_joined(tmp_path, request, capsys, monkeypatch):
+    """Run with `--rows 100000 --existing 5000000`. Both find the same, on executors that have begun."""
+    rows, existing = (request.config.getoption(name) for name in ("--rows", "--existing"))
+    keyed = with_blocking_keys(batch(1, rows, rows // 100))
+    build(tmp_path / "registry", 1, existing, most=max(1, existing // 5))
+    registry, keys = Registry.open(tmp_path / "registry", create=False), tmp_path / "keys.parquet"
+    named = [keyed.select(name=pl.lit(name), key=name).explode("key") for name in BLOCKING_TYPES]
+    pl.concat(named).drop_nulls().unique().write_parquet(keys)
+    (tmp_path / "cluster").mkdir()
+    with cluster_in(tmp_path / "cluster") as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        meter = Meter([worker.pid for worker in cluster.workers])
+        with Spark(cluster.url, tmp_path) as executor:
+            by_tasks = registry.looked_through_by(LookingByTasks(executor, tmp_path, always=True))
+            looked_up(keyed.head(10), by_tasks)
+            found, by_tasks_cpu, by_tasks_wall = meter.of(lambda: looked_up(keyed, by_tasks))
+            same, joined_cpu, joined_wall = meter.of(lambda: joined(registry, keys))
+    assert found == same
+    with capsys.disabled():
+        print(f"\n{rows:,} rows in {existing:,} records, {sum(found.values()):,} found, load {os.getloadavg()[0]:.1f}")
+        print(f"by tasks {by_tasks_cpu:.1f} CPU s, {by_tasks_wall:.1f} s; by a join {joined_cpu:.1f} CPU s, ", end="")
+        print(f"{joined_wall:.1f} s: {by_tasks_cpu / joined_cpu:.3f} times")
+    assert existing < 1_000_000 or by_tasks_cpu <= 0.1 * joined_cpu

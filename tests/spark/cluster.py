@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -117,8 +118,8 @@ def stop(processes):
             process.wait()
 
 
-def environment_of(folder):
-    """No path of this checkout: executors have the program from the driver alone."""
+def environment_of(folder, more):
+    """That of this process, and more; no path of this checkout: executors have the program from the driver alone."""
     (folder / "conf").mkdir()
     (folder / "events").mkdir()
     events = {"spark.eventLog.enabled": "true", "spark.eventLog.compress": "false"}
@@ -126,22 +127,26 @@ def environment_of(folder):
     lines = "".join(f"{name} {value}\n" for name, value in (_SETTINGS | events).items())
     (folder / "conf" / "spark-defaults.conf").write_text(lines)
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return kept | {
-        "SPARK_HOME": str(Path(find_spec("pyspark").origin).parent),
-        "SPARK_CONF_DIR": str(folder / "conf"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_DIRS": str(folder / "local"),
-        "SPARK_DAEMON_MEMORY": "256m",
-        "SPARK_NO_DAEMONIZE": "1",
-        "PYSPARK_PYTHON": sys.executable,
-    }
+    return (
+        kept
+        | more
+        | {
+            "SPARK_HOME": str(Path(find_spec("pyspark").origin).parent),
+            "SPARK_CONF_DIR": str(folder / "conf"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_DIRS": str(folder / "local"),
+            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_NO_DAEMONIZE": "1",
+            "PYSPARK_PYTHON": sys.executable,
+        }
+    )
 
 
 @contextmanager
-def cluster_in(folder):
-    """A cluster that is gone at the end."""
+def cluster_in(folder, more=MappingProxyType({})):
+    """A cluster that is gone at the end; its processes have more in their environment."""
     require_spark()
-    environment = environment_of(folder)
+    environment = environment_of(folder, dict(more))
     options = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
     master = start(folder, environment, "master", f"{_DEPLOY}.master.Master", *options)
     made = Cluster(folder, environment, "", [])
