@@ -96,7 +96,8 @@ def half_a_result():
     return Unreadable()
 
 
-def test_a_result_that_cannot_be_read_is_a_fault_and_no_hang():
+def test_a_result_that_cannot_be_read_is_a_fault_and_no_hang(monkeypatch):
+    monkeypatch.setattr("pipeline.engine.processes._SECONDS_TO_END", 0.1)
     with Processes(1) as executor:
         executor.submit((0,), half_a_result)
         with pytest.raises(Fault, match="nothing was published"):

@@ -58,6 +58,12 @@ EQUIVALENT = {
         ("leaves out filter", "involved = devices.filter", _SPARES_WORK),
         ("leaves out unique", "harmed = ", "a row harmed twice is harmed"),
     ],
+    ("pipeline/decide/deciding.py", "decide"): [
+        ("leaves out drop_nulls", "_told(codes, heard", _SPARES_WORK),
+    ],
+    ("pipeline/decide/deciding.py", "concluded"): [
+        ("leaves out filter", "rejected = ", _SPARES_WORK),
+    ],
     ("pipeline/decide/deciding.py", "_repaired"): [
         ("says 'left'", "matches.profiles.select", _NULLS_GO),
         ("says 'left'", "rows_of.join(own", _NONE_MISSING),
@@ -93,6 +99,9 @@ EQUIVALENT = {
     ],
     ("pipeline/requests/settling.py", "_waits"): [
         ("says False", "zip(WAITS, Waits", _AS_MANY),
+    ],
+    ("pipeline/requests/settling.py", "_is_satisfied"): [
+        ("says True", "fill_null", "what is not rejected has no reason; what points at it is done in any case"),
     ],
     ("pipeline/requests/settling.py", "_with_ends"): [
         (
