@@ -101,7 +101,7 @@ def requests_of(events: pl.LazyFrame, nights: int) -> Requests:
         engine="streaming",
     )
     return Requests(
-        files=seen.sort("version", "source_file", nulls_last=False),
+        files=seen.sort("version", "source_file"),
         pending=latest(refused).filter(pl.col("event") != CLOSED).select(list(PENDING_TYPES)).sort("request_id"),
         decisions=_decisions(said),
         nights=nights,

@@ -77,6 +77,7 @@ def measured(command, home, environment, others=()):
     """What a command costs, and the processes below others meanwhile."""
     before = {pid: looked_at(pid)[0] for other in others for pid in processes_below(other)}
     used, executing = {}, set()
+    os.sync()  # what was written before is no part of it
     begun = time.perf_counter()
     memory = 0.0
     with subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.DEVNULL) as process:

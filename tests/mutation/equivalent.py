@@ -4,6 +4,7 @@ _NONE_MISSING = "each row finds another to stand beside"
 _NULLS_GO = "what finds nothing is null, and the next step leaves nulls out"
 _AS_MANY = "they are as many by the way that they are made"
 _NO_PATTERN = "the word means the same as a pattern"
+_STABLE = "polars keeps the order here; it promises so where asked"
 _SPARES_WORK = "it spares work: what it keeps away changes nothing further on"
 
 EQUIVALENT = {
@@ -45,11 +46,7 @@ EQUIVALENT = {
         ("says 'left'", ".join(own", _NULLS_GO),
     ],
     ("pipeline/decide/registered.py", "registrations"): [
-        (
-            "says False",
-            'pl.col("told").unique(maintain_order',
-            "polars keeps the order here; it promises so where asked",
-        ),
+        ("says False", 'pl.col("told").unique(maintain_order', _STABLE),
     ],
     ("pipeline/decide/within.py", "duplicates"): [
         ("leaves out filter", "several = devices.filter", _SPARES_WORK),
@@ -91,7 +88,7 @@ EQUIVALENT = {
         ("leaves out unique", "known = ", "digests are kept as a set"),
     ],
     ("pipeline/requests/docket.py", "_with_opened"): [
-        ("says False", "first = ", "polars keeps the order here; it promises so where asked"),
+        ("says False", "first = ", _STABLE),
     ],
     ("pipeline/requests/docket.py", "due"): [
         ("says 'left'", "read_before.join", _NULLS_GO),
@@ -123,6 +120,38 @@ EQUIVALENT = {
     ("pipeline/requests/settling.py", "_asked_before"): [
         ("leaves out filter", "own = ", _SPARES_WORK),
         ("says 'left'", "pending.select", "what it does not have was not asked before"),
+    ],
+    ("pipeline/publish/records.py", "carried_out"): [
+        ("leaves out drop_nulls", "others = ", _NULLS_GO),
+    ],
+    ("pipeline/publish/records.py", "ended_records"): [
+        ("leaves out drop_nulls", "ends = ", _NULLS_GO),
+        ("says 'left'", "ends.join(ending", _NONE_MISSING),
+    ],
+    ("pipeline/publish/records.py", "learned"): [
+        ("leaves out drop_nulls", "teaching = ", _NULLS_GO),
+    ],
+    ("pipeline/registry/requests.py", "requests_of"): [
+        ("leaves out filter", "is_in(_SAID)", _SPARES_WORK),
+    ],
+    ("pipeline/registry/requests.py", "_decisions"): [
+        ("leaves out filter", "heeded = ", "a word is not later than itself"),
+    ],
+    ("pipeline/registry/requests.py", "latest"): [
+        ("says False", "maintain_order", _STABLE),
+    ],
+    ("pipeline/registry/requests.py", "carried_out_for"): [
+        ("leaves out drop_nulls", "wanted = ", _NULLS_GO),
+        ("leaves out unique", "wanted = ", _SPARES_WORK),
+    ],
+    ("pipeline/registry/requests.py", "words_on"): [
+        ("says False", "list.unique(maintain_order", _STABLE),
+    ],
+    ("pipeline/registry/requests.py", "steps_done"): [
+        ("says False", "first = ", _STABLE),
+    ],
+    ("pipeline/registry/table.py", "Registry.carried_out"): [
+        ("leaves out unique", "carried_out_ids", _SPARES_WORK),
     ],
     ("pipeline/registry/table.py", "Registry.copier"): [
         ("combines by Sub", "return RegistryWriter", "what is copied keeps the version that it tells"),

@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 
 from pipeline.decode.decode import decode
-from pipeline.publish.records import carried_out, ended_records, registry_records
+from pipeline.lab.synthesize.capture import capture
+from pipeline.publish.records import carried_out, ended_records, learned, registry_records
 from pipeline.requests.docket import request_ids
 from pipeline.rows import ROW
 from schemas.kinds import DEPARTURE, REGISTRATION
-from schemas.registry import DEREGISTERED, RECORD_TYPES
+from schemas.registry import DEREGISTERED, LEARNED, RECORD_TYPES
 
 FILES = pl.DataFrame(
     {"request_kind": [REGISTRATION], "partner_id": ["p"], "tenant_folder": ["t"], "sha256": ["s"], "source_file": ["a"]}
@@ -57,15 +58,28 @@ def test_a_registration_ends_as_what_it_was(run_id):
     assert found.rows() == [("d", "s2", DEREGISTERED, "r", "q")]
 
 
+def read(hashes, **columns):
+    """Rows with these hashes, and with nothing in their other cells."""
+    cells = dict.fromkeys(("serial_number", "manufacturer", "model", "windows_product_id"), [""] * len(hashes))
+    decoded = decode(pl.Series(hashes)).rename({"hash_blob": "hardware_hash"})
+    return pl.concat([pl.DataFrame(cells | columns), decoded], how="horizontal")
+
+
 def test_a_device_is_registered_through_its_partner_s_channel():
     channels = {"a": "oem_direct_api", "b": "partner_center_csv", "c": "partner_center_api"}
-    cells = dict.fromkeys(("serial_number", "manufacturer", "model", "windows_product_id"), [""] * 3)
     own = dict.fromkeys(("device_id", "tenant_id", "run_id", "group_tag", "assigned_user", "identity"), ["x"] * 3)
-    rows = pl.DataFrame({"partner_id": ["c", "a", "b"], **cells, **own})
-    decoded = decode(pl.Series([""] * 3)).rename({"hash_blob": "hardware_hash"})
-    registered = pl.concat([rows, decoded], how="horizontal").with_columns(
+    registered = read([""] * 3, partner_id=["c", "a", "b"], **own).with_columns(
         registered_at=pl.lit(None, RECORD_TYPES["registered_at"]), hardware_hash_id=pl.lit(None, pl.String)
     )
     named = pl.DataFrame({"partner_id": list(channels), "channel": list(channels.values())})
     found = registry_records(registered, named).select("partner_id", "registered_via")
     assert found.rows() == [("c", "partner_center"), ("a", "oem_direct_api"), ("b", "partner_center")]
+
+
+def test_only_a_registration_that_a_row_names_learns(factory):
+    teaching = read([capture(factory.device()), ""], learns_device_id=["b", None], run_id=["r"] * 2).with_columns(
+        captured_at=pl.lit(None, RECORD_TYPES["captured_at"]), hardware_hash_id=pl.Series(["id", None])
+    )
+    registrations = pl.DataFrame([{"device_id": "a"}, {"device_id": "b"}], {**RECORD_TYPES, "version": pl.Int64})
+    found = learned(teaching, registrations)
+    assert found.select("device_id", "event", "run_id", "hardware_hash_id").rows() == [("b", LEARNED, "r", "id")]

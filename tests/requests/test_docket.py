@@ -124,6 +124,12 @@ def test_what_waited_for_a_device_that_left_is_over(request_, ended, is_over):
     assert night.without_waiting_for(table(ENDED, LEFT | ended)).again.height == (not is_over)
 
 
+def test_what_is_over_has_waited_and_is_not_decided_again():
+    asks = [waiting("a", waits_from=AS_OF - OLD), waiting("b"), waiting("c", event="open")]
+    registry = SimpleNamespace(requests=lambda: knowing((), asks), removals=lambda: table(ENDED))
+    assert docket_of(registry, AS_OF, 90, 4, reprocess=False).over.to_list() == ["a"]
+
+
 @pytest.mark.parametrize("kept", [{"request_kind": "departure"}, {"event": "decided"}])
 def test_what_ends_tonight_is_over_for_registrations_that_wait(kept):
     asks = [

@@ -54,6 +54,9 @@ def promises():
             for at in range(4):  # on every executor
                 executor.submit((at,), shared, share(value, PLACE / f"shared-{value}"))
             told[value] = [executor.next_result()[1] for _ in range(4)]
+        for at in range(4):
+            executor.submit((at,), eval, "__import__('gc').get_freeze_count()")
+        told["left alone"] = max(executor.next_result()[1] for _ in range(4))
         full = noting("full", "raise OSError(28, 'No space left on device')")
         told["full"] = raised(executor, exec, full), tried("full")
         bug = noting("bug", "raise ZeroDivisionError('secret')")

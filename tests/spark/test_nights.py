@@ -123,6 +123,7 @@ def test_a_session_that_is_active_keeps_what_an_executor_promises(cluster, night
     assert "/autopilot_intake-" in told["program"], "from the archive, whatever is installed"
     assert told["threads"] == 1
     assert (told["first"], told["second"]) == (["first"] * 4, ["second"] * 4)
+    assert told["left alone"] > 0, "modules are not looked through by a collection after each task"
     assert told["full"] == [["OSError", "[Errno 28] No space left on device"], 1], "an answer, and not tried again"
     (kind, message), tries = told["bug"]
     assert kind == "Fault"
