@@ -150,6 +150,12 @@ EQUIVALENT = {
     ("pipeline/registry/requests.py", "steps_done"): [
         ("says False", "first = ", _STABLE),
     ],
+    ("pipeline/registry/table.py", "Registry.reopened"): [
+        ("says True", "_open_mirrored", "what was brought near before is in the way of a new one"),
+    ],
+    ("pipeline/registry/table.py", "Registry.departed"): [
+        ("leaves out unique", "carried_out_for", _SPARES_WORK),
+    ],
     ("pipeline/registry/table.py", "Registry.carried_out"): [
         ("leaves out unique", "carried_out_ids", _SPARES_WORK),
     ],

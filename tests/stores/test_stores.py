@@ -192,6 +192,17 @@ def test_a_registry_that_was_restored_or_is_gone_is_refused(store):
     assert run(store.config("on", accept_restored=True)).manifest["rows"]["registered"] == 2
 
 
+@above_the_store
+def test_a_registry_that_goes_meanwhile_is_not_made_anew(store):
+    store.deliver_devices(1)
+    run(store.config("night"))
+    registry, prefix = Registry.open(f"{store.base}/registry", create=False), Prefix(f"{store.base}/registry")
+    prefix.delete(list(prefix.names()))
+    with pytest.raises(RegistryError, match="no registry"):
+        registry.reopened()
+    assert list(prefix.names()) == []
+
+
 def test_a_flipped_bit_is_told_by_the_name_in_the_store(store):
     store.deliver_devices(1)
     run(store.config("night"))
