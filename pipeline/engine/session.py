@@ -37,8 +37,9 @@ _TELLING = (r"\[[A-Z_]{8,}[A-Z_.]*\] .*", r"ModuleNotFoundError: .*", r"\S+Excep
 
 _LONGEST_TOLD = 400
 
-_MB_A_CORE = 512
-"""Memory that an executor's Python processes need for each task at once, beside its JVM; they take up to 450."""
+_MB_A_CORE = 768
+"""Memory that an executor's Python processes need for each task at once, beside its JVM; one takes 350, and up to 680
+where it rejects all of its rows."""
 
 
 class Session:

@@ -20,16 +20,16 @@ class Measured:
     source: str
 
 
-_LARGE = "nights of 100,000 and 500,000 rows, `tests/benchmarks`"
+_LARGE = "nights of 1,000,000 and 3,000,000 rows, `tests/benchmarks`"
 MEASURED = {
     "manifest": Measured(4_100, "bytes a row", "a manifest with hardware hashes", "`tests/benchmarks/deliveries.py`"),
     "part": Measured(62 * MILLION, "bytes", "a part of manifests, read by one task", "`pipeline/ingest/survey.py`"),
     "workspace": Measured(3_800, "bytes a row", "the workspace at its largest", "a night of 500,000 rows"),
-    "tasks": Measured(46, "µs a row", "CPU of tasks on a cluster", "a night of 500,000 rows"),
-    "driver": Measured(1.8, "µs a row", "CPU of the process that runs the night", _LARGE),
-    "begin": Measured(3.0, "s", "its CPU for any night", _LARGE),
-    "memory": Measured(280, "bytes a row", "its memory, which no file stands behind", _LARGE),
-    "least": Measured(160 * MILLION, "bytes", "its memory for any night", _LARGE),
+    "tasks": Measured(41, "µs a row", "CPU of tasks on a cluster", "a night of 500,000 rows"),
+    "driver": Measured(2.3, "µs a row", "CPU of the process that runs the night", _LARGE),
+    "begin": Measured(1.4, "s", "its CPU for any night", _LARGE),
+    "memory": Measured(210, "bytes a row", "its memory, which no file stands behind", _LARGE),
+    "least": Measured(165 * MILLION, "bytes", "its memory for any night", _LARGE),
     "start": Measured(20, "s", "until executors have begun, on a quiet machine", "a night of 116 rows"),
     "answer": Measured(3_500, "bytes", "the answer of a task", "the logs of executors"),
     "device": Measured(600, "bytes a record", "the registry, with its hashes", "`registry stats`"),
