@@ -34,8 +34,8 @@ from pipeline.requests.docket import docket_of, identified
 from pipeline.requests.words import words_on
 from pipeline.rows import rows_at
 from pipeline.settings import DEPARTURE_LIMIT, GROUP_TAG_LIMIT, WAIT_DAYS, settings_of
+from pipeline.storage.locations import Location
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location
 from schemas.kinds import DEPARTURE, REGISTRATION, kind_of_folder
 from schemas.manifest import GUID, NO_TENANT
 from schemas.matches import Matches

@@ -18,7 +18,7 @@ from pipeline.settings import (
     require_engine,
     settings_of,
 )
-from pipeline.storage.objects import Location, below, is_uri, lies_in, parent
+from pipeline.storage.locations import Location, below, is_uri, lies_in, parent
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 DRY_RUNS = "dry-run"

@@ -46,8 +46,8 @@ from pipeline.runs.outputs import Output, output_at
 from pipeline.runs.run_manifest import manifest_of
 from pipeline.runs.workspace import Workspace, workspace
 from pipeline.settings import SPARK
+from pipeline.storage.locations import Location
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location
 from schemas.kinds import REGISTRATION
 from schemas.matches import Matches
 from schemas.registry import ENDING
@@ -206,11 +206,10 @@ def _ends(config: RunConfig, place: Workspace, output: Output) -> tuple[Location
 
 
 def _executor(config: RunConfig, delivered: list[Delivered], place: Workspace, listener: Listener) -> Executor:
-    """Processes of this machine, or a cluster, which reaches the workspace, and a folder of each inbox."""
+    """Processes of this machine, or a cluster, which reaches the workspace, and what lies directly in an inbox."""
     if config.engine == SPARK:
-        near = [one.manifest for one in delivered if not one.manifest.stored]
-        found = {manifest.root: manifest.path for manifest in near}
-        folders = [root / path.relative_to(root).parts[0] for root, path in found.items() if root]
+        near = [(one.manifest.root, one.manifest.path) for one in delivered if not one.manifest.stored]
+        folders = sorted({root / path.relative_to(root).parts[0] for root, path in near if root})
         return Spark(config.spark_master, place.folder, folders, listener.notice)
     return executor_for(sum(one.size for one in delivered), config.workers)
 

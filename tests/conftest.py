@@ -18,6 +18,7 @@ from pipeline.config import RunConfig, parse_moment
 from pipeline.flow import run
 from pipeline.lab.synthesize.devices import Factory
 from pipeline.lab.synthesize.night import INTUNE, PARTNER_CENTER
+from pipeline.listener import Silence
 from pipeline.registry import Registry
 from pipeline.registry.importing import ImportResult, import_records
 from pipeline.runs.concluding import RunResult
@@ -160,6 +161,16 @@ class World:
 def factory() -> Factory:
 
     return Factory(random.Random(20260115))
+
+
+class Notices(Silence):
+    """Keeps the notices of a run."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def notice(self, text: str) -> None:
+        self.told.append(text)
 
 
 def make_world(home: Path, factory: Factory) -> World:

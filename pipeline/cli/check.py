@@ -14,7 +14,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_document, tell_json, warn
 from pipeline.config import parse_moment
-from pipeline.storage.objects import Location
+from pipeline.storage.locations import Location
 from schemas.reasons import MEANINGS
 
 if TYPE_CHECKING:

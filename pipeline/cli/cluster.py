@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.engine import Sought, Surroundings, probe
 from pipeline.errors import Fault
-from pipeline.storage.objects import Location, is_uri
+from pipeline.storage.locations import Location, is_uri
 
 _AT_MOST_NAMED = 5
 

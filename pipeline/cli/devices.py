@@ -13,8 +13,8 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_document, tell_json, warn
 from pipeline.cli.progress import listening
 from pipeline.errors import UsageError
+from pipeline.storage.locations import Location, is_uri
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location, is_uri
 
 if TYPE_CHECKING:
     import polars as pl

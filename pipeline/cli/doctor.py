@@ -17,8 +17,9 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import Fault, IntakeError, NoRegistryError
 from pipeline.settings import HERE, require_engine
+from pipeline.storage.locations import Location, is_uri
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location, Prefix, is_uri
+from pipeline.storage.objects import Prefix, TakenError
 
 if TYPE_CHECKING:
     from pipeline.reference.tables import Reference
@@ -211,8 +212,14 @@ def _require_writable(folder: Location) -> None:
         prefix = Prefix(str(folder))
         probe = f".doctor-{uuid.uuid4()}"
         prefix.claim(probe, b"")
-        prefix.delete([probe])
-        return
+        try:
+            prefix.claim(probe, b"another")
+        except TakenError:
+            return
+        finally:
+            prefix.delete([probe])
+        message = f"{folder}: makes an object twice, so that two runs could commit at once; name another store"
+        raise Fault(message)
     place = _existing(Path(folder))
     try:
         with NamedTemporaryFile(dir=place):

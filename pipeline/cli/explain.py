@@ -10,8 +10,8 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
+from pipeline.storage.locations import Location, below
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location, below
 from schemas.reasons import CATALOGUE, MEANINGS, Reason
 
 _NOT_TOLD = ("of_file", "sent_whole", "nothing_to_do", "to_decide", "only_of")

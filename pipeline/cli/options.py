@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from pipeline.cli import setting_files
 from pipeline.settings import ENVIRONMENT, INBOX, Kind, Setting, parse_size, settings_of
-from pipeline.storage.objects import Location, is_uri
+from pipeline.storage.locations import Location, is_uri
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -10,8 +10,8 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json, warn
 from pipeline.cli.progress import listening
+from pipeline.storage.locations import Location
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location
 
 _FINDINGS = 1
 _MOST_LINES = 50

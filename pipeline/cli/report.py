@@ -5,7 +5,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell
 from pipeline.errors import UsageError
-from pipeline.storage.objects import Location, below
+from pipeline.storage.locations import Location, below
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_json
 from pipeline.errors import UsageError
-from pipeline.storage.objects import Location
+from pipeline.storage.locations import Location
 
 if TYPE_CHECKING:
     from pipeline.registry import Registry

@@ -17,8 +17,8 @@ from pipeline.cli.progress import listening
 from pipeline.cli.summary import summary
 from pipeline.config import DRY_RUNS, RunConfig, parse_moment
 from pipeline.errors import IntakeError, UsageError
+from pipeline.storage.locations import Location, below
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location, below
 from schemas.run import RunManifest
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_coloured, tell_json
 from pipeline.cli.summary import summary
 from pipeline.errors import UsageError
-from pipeline.storage.objects import Location, below
+from pipeline.storage.locations import Location, below
 from schemas.run import RunManifest
 
 

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from pipeline.cli import options
 from pipeline.cli.printing import tell, tell_document, tell_json
 from pipeline.errors import UsageError
-from pipeline.storage.objects import Location
+from pipeline.storage.locations import Location
 
 
 @click.group(invoke_without_command=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipeline.storage.objects import Location, below
+from pipeline.storage.locations import Location, below
 from schemas.reasons import CATALOGUE, SERVED, Owner
 from schemas.run import PartnerCounts, RowCounts, RunManifest
 

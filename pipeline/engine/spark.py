@@ -54,7 +54,7 @@ class Spark(Executor):
             notice: hears of executors that are waited for, or were lost, in sentences.
         """
         self._master, self._place, self._notice = master, place, notice
-        self._reached = [str(path) for path in (place, *reached)]
+        self._reached = tuple(str(path) for path in (place, *reached))
         self._waiting: list[tuple[Key, int, bytes]] = []
         self._done: deque[tuple[Key, Any]] = deque()
         self._submitted = 0
@@ -121,7 +121,7 @@ class _TaskError(Exception):
     """A task failed unexpectedly; the message holds no data, since it stands in the logs of the cluster."""
 
 
-def _work(path: str, ends: list[int], reached: list[str]) -> Callable[[int], bytes]:
+def _work(path: str, ends: list[int], reached: tuple[str, ...]) -> Callable[[int], bytes]:
     """What an executor does for a number: of a task Spark carries no more than these arguments."""
 
     def work(number: int) -> bytes:
@@ -143,14 +143,19 @@ def _leave_alone(_modules: int) -> None:
     gc.freeze()
 
 
-def _answer(path: str, begin: int, end: int, reached: list[str]) -> object:
+@cache
+def _first_missing(reached: tuple[str, ...]) -> str | None:
+    """What is not there where executors work; each process looks once, since there may be thousands."""
+    return next((place for place in reached if not os.path.exists(place)), None)  # noqa: PTH110
+
+
+def _answer(path: str, begin: int, end: int, reached: tuple[str, ...]) -> object:
     """Execute a task; what it gave, or an error that would be the same again."""
-    for place in reached:
-        if not os.path.exists(place):  # noqa: PTH110
-            return Fault(
-                f"{place}: is not there where executors work; nothing was published; let all of them reach it by this "
-                "path, as the same user"
-            )
+    if missing := _first_missing(reached):
+        return Fault(
+            f"{missing}: is not there where executors work; nothing was published; let all of them reach it by this "
+            "path, as the same user"
+        )
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             file.seek(begin)

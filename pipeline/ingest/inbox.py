@@ -12,7 +12,8 @@ from pipeline.ingest.names import fault_of, is_left_alone, is_manifest_name, lik
 from pipeline.ingest.opening import open_regular
 from pipeline.ingest.states import State, state_of
 from pipeline.ingest.workbook import is_workbook, sheet_names
-from pipeline.storage.objects import Location, Prefix, is_uri
+from pipeline.storage.locations import Location, is_uri
+from pipeline.storage.objects import Prefix
 from pipeline.storage.places import StoredFile, in_turn
 from schemas.kinds import REGISTRATION, kind_of_folder
 

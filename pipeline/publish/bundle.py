@@ -18,8 +18,8 @@ from pipeline.publish.remaining import ends_and_begins
 from pipeline.registry import RegistryWriter, Written
 from pipeline.report import Fragment, Reporter, Tables
 from pipeline.runs.workspace import ATTEMPTS
+from pipeline.storage.locations import Location
 from pipeline.storage.mapped import mapped
-from pipeline.storage.objects import Location
 from pipeline.storage.places import workplace, writing
 from schemas.kinds import KINDS
 from schemas.outcome import CARRIED_OUT_SETS, REJECTED_ROW, REJECTED_TYPES

@@ -140,6 +140,15 @@ def _damage(file: Path) -> RegistryError:
 
 
 def _footer_of(file: Path, digest: str) -> _Footer:
+    try:
+        return _footer_at(file, digest)
+    except RegistryError:
+        if not brought_anew(file):
+            raise
+        return _footer_at(file, digest)
+
+
+def _footer_at(file: Path, digest: str) -> _Footer:
     status = file.stat()
     return _footer(file, int(digest, 16), status.st_size, status.st_mtime_ns, status.st_ino)
 

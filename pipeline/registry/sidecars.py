@@ -119,14 +119,14 @@ def looked_at(look: _Look) -> _Look:
     """A look at a sidecar of a data file; one that is damaged, only near, and in a store, comes from there anew first.
 
     Args:
-        look: takes the data file first, and raises RegistryError where the sidecar is damaged.
+        look: takes the data file first, and raises RegistryError, or what pyarrow does, where the sidecar is damaged.
     """
 
     @wraps(look)
     def again(data_file: Path, *given: object) -> object:
         try:
             return look(data_file, *given)
-        except RegistryError:
+        except (RegistryError, pa.ArrowException, OSError):
             anew = [brought_anew(sidecar) for sidecar in (data_file.parent / FOLDER).glob(f"{data_file.stem}.*")]
             if not any(anew):
                 raise

@@ -25,7 +25,8 @@ from pipeline.registry.records import Records
 from pipeline.registry.requests import Requests, carried_out_for, carried_out_ids, read_requests, steps_done
 from pipeline.registry.writer import ARROW_SCHEMA, RegistryWriter
 from pipeline.storage.durable import make_folder, sync_folder
-from pipeline.storage.objects import Location, TakenError, is_uri
+from pipeline.storage.locations import Location, is_uri
+from pipeline.storage.objects import TakenError
 from schemas.requests import REQUEST_TYPES
 
 _NIGHTS = "nights"

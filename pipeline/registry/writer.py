@@ -14,7 +14,7 @@ from pipeline.registry import log
 from pipeline.registry.digests import DigestingFile
 from pipeline.registry.files import DEVICES, REQUESTS, TABLE_TYPES
 from pipeline.storage.durable import sync
-from pipeline.storage.objects import Location, is_uri
+from pipeline.storage.locations import Location, is_uri
 from pipeline.storage.places import store_at
 from schemas.registry import RECORD_TYPES, REGISTRY_RECORD
 from schemas.requests import REQUEST_EVENT, REQUEST_TYPES, STEP_DONE

@@ -14,8 +14,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.report.findings import findings
+from pipeline.storage.locations import Location
 from pipeline.storage.near import at_hand
-from pipeline.storage.objects import Location
 from schemas.outcome import CARRIED_OUT_SETS, REJECTED_TYPES
 from schemas.reasons import CATALOGUE, MEANINGS
 

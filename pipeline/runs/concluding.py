@@ -12,7 +12,7 @@ from pipeline.runs.outputs import Output
 from pipeline.runs.pages import renew_pages
 from pipeline.runs.restored import remember
 from pipeline.runs.workspace import MANIFEST, Workspace
-from pipeline.storage.objects import Location, below
+from pipeline.storage.locations import Location, below
 from schemas.run import RunManifest
 
 
@@ -73,6 +73,7 @@ def put_in_place(config: RunConfig, place: Workspace, output: Output, manifest: 
         shutil.rmtree(output.folder / name, ignore_errors=True)
         place.renew(manifest)
         place.publish(output.folder / name)
+        output.remove(name)
         output.show(name)
         return RunResult(destination, manifest)
     try:

@@ -4,6 +4,7 @@ In an object store a run lies below `.staging/` before its commit, whole; after 
 `run.json` last.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,24 @@ from pipeline.config import DRY_RUNS
 from pipeline.errors import Fault
 from pipeline.registry import Registry
 from pipeline.runs.restored import NOTE
-from pipeline.runs.workspace import ATTEMPTS, MANIFEST, NAME, OWNER, PENDING, STAGING, Workspace, is_owner
+from pipeline.runs.workspace import (
+    ATTEMPTS,
+    MANIFEST,
+    NAME,
+    OWNER,
+    PENDING,
+    PLACE_TAKEN,
+    STAGING,
+    Workspace,
+    is_owner,
+)
 from pipeline.runs.workspace import recover as recover_here
+from pipeline.storage.locations import Location, below, is_uri
 from pipeline.storage.near import Near
-from pipeline.storage.objects import Location, Prefix, below, is_uri
+from pipeline.storage.objects import Prefix
+from schemas.outcome import CARRIED_OUT_SETS
+
+_SETS = (*CARRIED_OUT_SETS, "rejected")
 
 _NEEDED = (MANIFEST, "files.parquet")
 """What later runs read of every published one; what else they need of some is brought when it is."""
@@ -120,6 +135,12 @@ class _Store:
                 continue
             last = max(entry.modified for entry in staged.values())
             if registry.committed(run_id) == token:
+                if f"{STAGING}/{attempt}/{PENDING}" not in staged:  # published by one that died as it cleared away
+                    self._prefix.delete(list(staged))
+                    continue
+                if self._is_taken(attempt, run_id):
+                    notices.append(PLACE_TAKEN.format(run_id))
+                    continue
                 self._move(attempt, run_id)
                 self._prefix.fetch([f"{run_id}/{needed}" for needed in _NEEDED], self.folder)
                 notices.append(f"run {run_id} was committed and not published; it is published now")
@@ -132,6 +153,12 @@ class _Store:
         """Whether a prepared run says that it is of this registry; another's may be committed there."""
         owner = self._prefix.read(f"{STAGING}/{attempt}/{OWNER}")
         return owner is not None and is_owner(owner.decode("utf-8", "replace"), registry)
+
+    def _is_taken(self, attempt: str, run_id: str) -> bool:
+        """Whether what is published in the place of a prepared run is another, which began at another moment."""
+        told = [self._prefix.read(name) for name in (f"{run_id}/{MANIFEST}", f"{STAGING}/{attempt}/{PENDING}")]
+        there, own = (json.loads(text)["started_at"] if text else None for text in told)
+        return None not in (there, own) and there != own
 
     def staged(self) -> list[tuple[str, int]]:
         return _attempts(self._prefix.folders(STAGING))
@@ -149,6 +176,10 @@ class _Store:
             raise Fault(message)
         home, attempt = place.publication, f"{STAGING}/{place.folder.name}"
         self._prefix.upload({f"{attempt}/{path.relative_to(home).as_posix()}": path for path in _files(home)})
+        there = self._prefix.names(attempt)
+        if lacking := [of for of in _SETS if not any(name.startswith(f"{attempt}/{of}/") for name in there)]:
+            message = f"output {self._prefix.uri}/{attempt}: {lacking[0]} is gone; nothing was registered, start again"
+            raise Fault(message)
 
     def publish(self, place: Workspace, run_id: str) -> None:
         attempt = place.folder.name
@@ -167,8 +198,8 @@ class _Store:
         except FileNotFoundError:
             # Only what is in its place already is ever taken away here, so somebody else has brought it there.
             return
-        self._prefix.delete(others)
-        self._prefix.delete([pending, owner])
+        self._prefix.delete([*others, owner])
+        self._prefix.delete([pending])
 
     def show(self, *names: str) -> None:
         files = [path for name in names for path in _files(self.folder / name)]

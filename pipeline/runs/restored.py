@@ -14,7 +14,7 @@ from pipeline.errors import Fault, NoRegistryError, RegistryError, UsageError
 from pipeline.registry import Registry
 from pipeline.runs.workspace import MANIFEST
 from pipeline.storage.durable import replace_text, sync
-from pipeline.storage.objects import Location, is_uri
+from pipeline.storage.locations import Location, is_uri
 from schemas.run import RunManifest
 
 NOTE = ".registries.json"

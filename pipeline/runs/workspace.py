@@ -38,6 +38,11 @@ _OWNER_ONLY = 0o700
 _TOKEN_BITS = 63
 """A token is stored as the version of a transaction, a signed 64-bit integer."""
 
+PLACE_TAKEN = (
+    "run {} was committed and is not published, since a run of another registry has its place; move that away, then "
+    "start again"
+)
+
 NAME = re.compile(r"(?P<run_id>.+)-(?P<token>[0-9a-f]{16})")
 
 
@@ -207,6 +212,8 @@ def _recover(left: Workspace, run_id: str, owner: str, output: Path, registry: R
     elif not (output / run_id / MANIFEST).exists():
         left.publish(output / run_id)
         told.append(f"run {run_id} was committed and not published; it is published now")
+    elif left.publication.exists():  # its own would have been moved there
+        return [PLACE_TAKEN.format(run_id)]
     _remove(left.folder)
     return told
 

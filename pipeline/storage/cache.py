@@ -10,9 +10,12 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from pipeline.errors import UsageError
 
 _KEPT = "kept"
 _UNVOUCHED = "-"
@@ -20,6 +23,8 @@ _UNVOUCHED = "-"
 
 _SHARE = 0.5
 """Of the room on its disk, free or its own, that a cache takes: what else is there grows, too."""
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _ABANDONED_SECONDS = 3_600
 """After which an unfinished copy is nobody's any more."""
@@ -31,12 +36,16 @@ class Cache:
     Args:
         folder: where it is; made where there is none, for its owner alone.
         limit: most bytes that it takes; None for half of what its disk has room for.
+
+    Raises:
+        UsageError: others may write to it.
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder, self._limit = folder, limit
         self._kept = folder / _KEPT
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_own(folder)
         self._kept.mkdir(mode=0o700, exist_ok=True)
 
     def place(self, wanted: dict[str, Path], sizes: dict[str, int]) -> set[str]:
@@ -117,6 +126,14 @@ class Cache:
 
     def _most(self, taken: int) -> int:
         return int((shutil.disk_usage(self._kept).free + taken) * _SHARE) if self._limit is None else self._limit
+
+
+def _require_own(folder: Path) -> None:
+    """What is kept is believed, so nobody else may have put it there."""
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & _OTHERS_WRITE:
+        message = f"--cache {folder}: others may write to it; name a folder of this user's, or `chmod go-w` this one"
+        raise UsageError(message)
 
 
 def key_of(uri: str, version: str) -> str:

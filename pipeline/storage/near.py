@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pipeline.errors import Fault
 from pipeline.storage.cache import Cache, key_of
-from pipeline.storage.objects import Entry, Location, Prefix, is_uri
+from pipeline.storage.locations import Location, is_uri
+from pipeline.storage.objects import Entry, Prefix
 from pipeline.storage.scratch import Scratch, is_scratch
 
 _ORIGIN, _FILES = "origin.json", "files"

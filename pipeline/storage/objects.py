@@ -5,7 +5,7 @@ credential: neither a command line, nor a log, nor a message.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,19 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import Fault, UsageError
+from pipeline.storage.locations import NO_NAMES, require_plain
 
-Location = Path | str
-"""A local folder, or the URI of a folder of an object store."""
-
-_SCHEMES = ("s3://", "s3a://", "az://", "azure://", "abfs://", "abfss://")
 _AT_ONCE = 16
 """Objects moved at once: enough to fill a line, few enough for any store."""
 
 _MOST_RETRIES, _LONGEST_RETRYING = 6, timedelta(seconds=90)
 """How often, and how long, a store that fails for a moment is asked again."""
-
-_NO_NAMES = frozenset({"", ".", ".."})
-"""Parts of a name that would lead elsewhere."""
 
 _QUOTE = '"'
 
@@ -55,32 +49,6 @@ class Entry:
         return _version(self.size, self.mark) or f"{self.size}:{self.modified.isoformat()}"
 
 
-def is_uri(location: Location) -> bool:
-    """Whether a location is in an object store."""
-    return isinstance(location, str) and location.lower().startswith(_SCHEMES)
-
-
-def below(location: Location, name: str) -> Location:
-    """A name below a location."""
-    return f"{location.rstrip('/')}/{name}" if isinstance(location, str) else location / name
-
-
-def parent(location: Location) -> Location | None:
-    """The location that one lies directly in; None for the root of a store, beside which nothing lies."""
-    if not isinstance(location, str):
-        return location.resolve().parent
-    scheme, _, path = location.partition("://")
-    above, slash, _ = path.rstrip("/").rpartition("/")
-    return f"{scheme}://{above}" if slash else None
-
-
-def lies_in(location: Location, other: Location) -> bool:
-    """Whether a location is another, or below it."""
-    if isinstance(location, str) or isinstance(other, str):
-        return f"{str(location).rstrip('/')}/".startswith(f"{str(other).rstrip('/')}/")
-    return location.resolve().is_relative_to(other.resolve())
-
-
 class Prefix:
     """A folder of an object store. Names are relative to it.
 
@@ -93,6 +61,7 @@ class Prefix:
         from obstore.store import from_url  # noqa: PLC0415
 
         self.uri = uri.rstrip("/")
+        require_plain(self.uri)
         self._obstore: Any = obstore
         try:
             self._store = from_url(
@@ -106,7 +75,7 @@ class Prefix:
         """Every object below a folder of it, by name."""
         with self._told(under):
             listed = [entry for batch in self._obstore.list(self._store, under or None) for entry in batch]
-        return {entry["path"]: _entry(entry) for entry in listed}
+        return _by_name(listed)
 
     def listing(self) -> tuple[dict[str, Entry], list[str]]:
         """Every object below it by name, and the folders that cannot be listed since a name in them is no path.
@@ -133,7 +102,7 @@ class Prefix:
                     raise
                 unlisted.append(folder)
                 continue
-            objects.update({entry["path"]: _entry(entry) for entry in found["objects"]})
+            objects |= _by_name(found["objects"])
             folders += [path.rstrip("/") for path in found["common_prefixes"]]
         return objects, unlisted
 
@@ -174,7 +143,7 @@ class Prefix:
             Fault: the store failed, or a name would lead out of the folder.
         """
         for name in names:
-            if any(part in _NO_NAMES for part in name.split("/")):
+            if any(part in NO_NAMES for part in name.split("/")):
                 message = f"{self.uri}/{name}: cannot be the name of a file; rename the object"
                 raise Fault(message)
         return self.fetch_to({name: folder / name for name in names})
@@ -274,6 +243,11 @@ class Prefix:
         except errors.BaseError as error:
             message = f"{self.uri}/{name}: {_brief(error)}; check the store and its credentials, then start again"
             raise Fault(message) from error
+
+
+def _by_name(listed: Iterable[dict[str, Any]]) -> dict[str, Entry]:
+    """What is listed, by name. A folder's marker, of no bytes, is told by the name of what lies beside the folder."""
+    return {one["path"]: _entry(one) for one in sorted(listed, key=lambda one: (one["path"], one["size"]))}
 
 
 def _entry(listed: dict[str, Any]) -> Entry:

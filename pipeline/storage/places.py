@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-from pipeline.storage.objects import Location, Prefix, is_uri
+from pipeline.storage.locations import Location, is_uri
+from pipeline.storage.objects import Prefix
 from pipeline.storage.scratch import Scratch
 
 _T = TypeVar("_T")

@@ -1,6 +1,8 @@
 """Folders for what is brought near from object stores: of one process alone, and gone with it, however it ends."""
 
 import os
+import platform
+import re
 import shutil
 import tempfile
 import weakref
@@ -8,7 +10,9 @@ from pathlib import Path
 
 from pipeline.errors import Fault
 
-_PREFIX = "autopilot-intake-near-"
+_NAME = "autopilot-intake-near-"
+_OWN = f"{_NAME}{re.sub('[^A-Za-z0-9]', '-', platform.node())}-"
+"""Whose name has another machine in it is not looked at: on a shared disk its lock may say nothing here."""
 
 _MOST_TRIES = 10
 """Another process may take a new folder for an abandoned one before it is locked, hardly twice."""
@@ -36,12 +40,12 @@ class Scratch:
 
 def is_scratch(folder: Path) -> bool:
     """Whether a folder is one of these by its name."""
-    return folder.name.startswith(_PREFIX)
+    return folder.name.startswith(_NAME)
 
 
 def _made(place: Path) -> tuple[Path, int]:
     for _ in range(_MOST_TRIES):
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        path = Path(tempfile.mkdtemp(prefix=_OWN, dir=place))
         lock = _locked(path)
         if lock is not None:
             return path, lock
@@ -54,7 +58,7 @@ def _made(place: Path) -> tuple[Path, int]:
 
 
 def _remove_abandoned(place: Path) -> None:
-    for folder in place.glob(f"{_PREFIX}*"):
+    for folder in place.glob(f"{_OWN}*"):
         lock = _locked(folder)
         if lock is not None:
             _remove(folder, lock)

@@ -15,7 +15,7 @@ from pipeline.cli.main import cli
 from pipeline.cli.options import LOCATION
 from pipeline.ingest import opening
 from pipeline.lab.synthesize.capture import capture
-from pipeline.storage.objects import is_uri
+from pipeline.storage.locations import is_uri
 from schemas.kinds import DEPARTURE, REGISTRATION
 from tests.cli import without_posix
 from tests.conftest import TENANT

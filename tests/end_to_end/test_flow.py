@@ -19,12 +19,11 @@ from pipeline.flow import RunResult
 from pipeline.lab.synthesize.capture import capture
 from pipeline.lab.synthesize.devices import recaptured, with_board
 from pipeline.lab.synthesize.night import AS_OF, INTUNE
-from pipeline.listener import Silence
 from pipeline.registry import Registry, compacting
 from pipeline.registry.removing import remove_devices
 from pipeline.registry.statistics import count_records
 from tests.cli.running import command
-from tests.conftest import OTHER_TENANT, TENANT, World, read_published
+from tests.conftest import OTHER_TENANT, TENANT, Notices, World, read_published
 
 HASH, TAG, USER = INTUNE[2:]
 
@@ -393,14 +392,6 @@ def test_what_is_left_alone_and_what_is_a_link(world):
     }
 
 
-class Notices(Silence):
-    def __init__(self):
-        self.texts = []
-
-    def notice(self, text):
-        self.texts.append(text)
-
-
 def test_one_partner_s_names_never_end_the_night(world):
     place = world.inbox / "contoso"
     place.mkdir()
@@ -413,7 +404,7 @@ def test_one_partner_s_names_never_end_the_night(world):
     unreadable = [file for (file, line), codes in night.reasons().items() if codes[:1] == ["FILE_UNREADABLE"]]
     assert sorted(unreadable) == ["contoso/A.csv", "contoso/\\xff\x1b.csv", "contoso/a.csv"]
     assert night.registered["partner_id"].to_list() == ["northwind"]
-    assert [text.partition(":")[0] for text in told.texts if "not read" in text] == [
+    assert [text.partition(":")[0] for text in told.told if "not read" in text] == [
         "contoso/A.csv and 1 more",
         "contoso/\\xff\x1b.csv",
     ]

@@ -5,8 +5,7 @@ from pipeline.check import CheckConfig, check
 from pipeline.config import RunConfig
 from pipeline.flow import run
 from pipeline.lab.synthesize.capture import capture
-from pipeline.listener import Silence
-from tests.conftest import AS_OF, OTHER_TENANT, TENANT
+from tests.conftest import AS_OF, OTHER_TENANT, TENANT, Notices
 from tests.workbooks import row, write_workbook
 
 KEY = "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"
@@ -155,16 +154,6 @@ def test_a_run_s_pages_show_it_too(world):
     page = (world.run().result.folder / "report" / "contoso" / "index.html").read_text()
     assert "nearest known names: Device Serial Number for" in page
     assert "Group Tag for Grup Tag" in page
-
-
-class Notices(Silence):
-    """Keeps the notices of a run."""
-
-    def __init__(self):
-        self.told = []
-
-    def notice(self, text):
-        self.told.append(text)
 
 
 def test_a_sheet_that_is_passed_over_is_named_once(world):

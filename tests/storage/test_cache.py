@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pipeline.errors import UsageError
 from pipeline.storage import cache as caching
 from pipeline.storage.cache import Cache, key_of
 
@@ -30,6 +31,15 @@ for turn in range(turns):
         path.unlink()
 print("whole")
 """
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o707])
+def test_a_folder_that_others_may_write_to_is_no_cache(tmp_path, mode):
+    tmp_path.chmod(mode)
+    with pytest.raises(UsageError, match="others may write to it"):
+        Cache(tmp_path, 10_000)
+    tmp_path.chmod(mode & ~0o022)
+    Cache(tmp_path, 10_000)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import tempfile
 import pytest
 
 from pipeline.errors import Fault
+from pipeline.storage import scratch
 from pipeline.storage.scratch import Scratch
 
 
@@ -23,14 +24,16 @@ def test_a_folder_goes_when_it_is_closed_and_not_before(near):
 
 
 def test_what_nobody_holds_is_removed_and_what_is_no_folder_of_ours_is_left(near):
-    abandoned = near / "autopilot-intake-near-0"
+    abandoned = near / f"{scratch._OWN}0"
     abandoned.mkdir()
     (near / "elsewhere").mkdir()
-    link = near / "autopilot-intake-near-1"
+    link = near / f"{scratch._OWN}1"
     link.symlink_to(near / "elsewhere")
-    (near / "other").mkdir()
+    others = {near / name for name in ("other", "autopilot-intake-near-of another machine-0")}
+    for folder in others:
+        folder.mkdir()
     Scratch().close()
-    assert set(near.iterdir()) == {near / "elsewhere", near / "other", link}
+    assert set(near.iterdir()) == {near / "elsewhere", *others, link}
 
 
 def test_a_place_without_locks_is_a_fault(near, monkeypatch):

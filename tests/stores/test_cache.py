@@ -143,6 +143,31 @@ def test_what_is_damaged_while_it_is_used_comes_anew(registry, cache, at):
     assert is_same(whole(Registry.open(registry, create=False, cache=cache)), right)
 
 
+@pytest.mark.parametrize("kind", ["part-", "requests-"])
+def test_a_night_goes_on_where_the_end_of_a_kept_file_is_damaged(store, cache, kind):
+    store.deliver_devices(2)
+    run(store.config("one", cache=cache))
+    opened = Registry.open(f"{store.base}/registry", create=False, cache=cache)
+    names = {path.stat().st_ino: path.name for path in opened.folder.glob("*.parquet")}
+    for path in kept(cache):
+        if names.get(path.stat().st_ino, "").startswith(kind):
+            size = path.stat().st_size
+            damage(path, size / (size - 20))
+    assert names
+    store.deliver_devices(1, name="b")
+    assert run(store.config("two", cache=cache)).manifest["rows"]["registered"] == 1
+
+
+@pytest.mark.parametrize("at", [1.0005, 1.003, 400, 10_000])
+def test_so_does_a_sidecar_whose_ends_are_damaged(registry, cache, at):
+    right = whole(Registry.open(registry, create=False))
+    for _ in range(2):
+        opened = Registry.open(registry, create=False, cache=cache)
+        for file in (opened.folder / FOLDER).iterdir():
+            damage(file, at)
+        assert is_same(whole(opened), right)
+
+
 def test_what_is_damaged_in_the_store_is_told(registry, cache):
     (name,) = (name for name in Prefix(registry).names() if name.startswith("part-"))
     opened = Registry.open(registry, create=False, cache=cache)

@@ -5,6 +5,7 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime
 
+import boto3
 import obstore
 import pytest
 from obstore.store import from_url
@@ -25,7 +26,7 @@ from pipeline.storage.objects import Entry, Prefix, TakenError
 from pipeline.storage.places import writing
 from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
-from tests.conftest import TENANT
+from tests.conftest import TENANT, Notices
 from tests.stores import servers
 from tests.stores.partner_store import HASH, above_the_store, through_proxy
 
@@ -201,6 +202,88 @@ def test_a_registry_that_goes_meanwhile_is_not_made_anew(store):
     with pytest.raises(RegistryError, match="no registry"):
         registry.reopened()
     assert list(prefix.names()) == []
+
+
+@pytest.mark.parametrize("server", ["s3"], indirect=True, scope="module")
+def test_a_marker_of_a_folder_hides_no_manifest(store, server):
+    store.deliver_devices(2)
+    _, environment, _ = server
+    keys = {name.lower(): environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    client = boto3.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name="us-east-1", **keys)
+    folder = store.base.removeprefix(f"s3://{servers.BUCKET}/")
+    client.put_object(Bucket=servers.BUCKET, Key=f"{folder}/inbox/contoso/{TENANT}/a.csv/", Body=b"")
+    assert run(store.config("night")).manifest["rows"]["registered"] == 2
+
+
+def dies_after_the_commit(store, monkeypatch, config):
+    """A run that is committed and not published."""
+
+    def die(*_):
+        message = "killed"
+        raise Fault(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs._Store, "publish", die)
+        with pytest.raises(Fault, match="is committed"):
+            run(config)
+
+
+@above_the_store
+def test_a_dead_run_takes_no_other_run_s_place(store, monkeypatch):
+    store.deliver_devices(2)
+    dies_after_the_commit(store, monkeypatch, store.config("night", registry=f"{store.base}/one", create_registry=True))
+    store.deliver_devices(1, name="b")
+    run(store.config("night", registry=f"{store.base}/other", create_registry=True))
+    before = store.published("night")
+    notices = Notices()
+    run(store.config("next", registry=f"{store.base}/one"), notices)
+    assert [text for text in notices.told if "a run of another registry has its place" in text]
+    assert store.published("night").equals(before)
+    Prefix(store.base).delete(list(store.names("runs/night")))
+    run(store.config("last", registry=f"{store.base}/one"))
+    assert store.published("night").height == 2
+    assert store.names("runs/.staging") == set()
+
+
+@above_the_store
+def test_what_a_process_that_died_as_it_cleared_away_has_left_goes_without_a_word(store, monkeypatch):
+    store.deliver_devices(1)
+    dies_after_the_commit(store, monkeypatch, store.config("night"))
+    (owner,) = (name for name in store.names("runs/.staging") if name.endswith("/registry"))
+    content = Prefix(store.base).read(owner)
+    run(store.config("next"))
+    obstore.put(from_url(store.base), owner, content)
+    notices = Notices()
+    run(store.config("last"), notices)
+    assert [text for text in notices.told if "committed" in text] == []
+    assert store.names("runs/.staging") == set()
+
+
+@above_the_store
+def test_a_run_whose_sets_are_gone_before_its_commit_is_a_fault(store, monkeypatch):
+    store.deliver_devices(1)
+    stage = outputs._Store.stage
+
+    def robbed(output, place, run_id):
+        Prefix(store.base).delete([name for name in store.names("runs/.staging") if "/registered/" in name])
+        stage(output, place, run_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs._Store, "stage", robbed)
+        with pytest.raises(Fault, match="registered is gone; nothing was registered"):
+            run(store.config("night"))
+    assert run(store.config("next")).manifest["rows"]["registered"] == 1
+
+
+@above_the_store
+def test_a_dry_run_that_is_repeated_leaves_nothing_of_the_first(store):
+    store.deliver({TAG: "=x"})
+    run(store.config("look", dry_run=True))
+    first = store.names("runs/dry-run/look/report/contoso")
+    Prefix(store.base).delete(list(store.names("inbox")))
+    run(store.config("look", dry_run=True))
+    assert first
+    assert store.names("runs/dry-run/look/report/contoso") == set()
 
 
 def test_a_flipped_bit_is_told_by_the_name_in_the_store(store):

@@ -18,7 +18,7 @@ from pipeline.registry.compacting import compact
 from pipeline.registry.removing import remove_devices
 from pipeline.runs.outputs import output_at
 from pipeline.runs.pruning import prune_runs
-from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS
+from tests.conftest import AS_OF, AUTHORIZATIONS, OTHER_TENANT, PARTNERS, TENANT, TENANTS, Notices
 
 SERIAL, PRODUCT_ID, HASH, TAG, USER = INTUNE
 MAKER, MODEL = PARTNER_CENTER[3:]
@@ -334,25 +334,6 @@ def test_a_row_of_another_maker_or_tenant_fixes_nothing(world):
     assert pending["source_file"].to_list() == [HERE + "a.csv"]
 
 
-class Listener:
-    """Keeps the notices of a run."""
-
-    def __init__(self):
-        self.notices = []
-
-    def notice(self, text):
-        self.notices.append(text)
-
-    def stage(self, name):
-        pass
-
-    def reading(self, files, size):
-        pass
-
-    def read(self, files, size, rows):
-        pass
-
-
 @pytest.mark.alone
 def test_what_was_delivered_before_is_told_once(world):
     world.deliver(HERE + "a.csv", {HASH: capture(world.factory.device())})
@@ -360,9 +341,9 @@ def test_what_was_delivered_before_is_told_once(world):
     shutil.copy(world.inbox / HERE / "a.csv", world.inbox / HERE / "copy.csv")
     told = []
     for number in range(2):
-        listener = Listener()
+        listener = Notices()
         run(RunConfig.beside(world.inbox, run_id=f"again-{number}", as_of=AS_OF), listener)
-        told.append([notice for notice in listener.notices if "was delivered before" in notice])
+        told.append([notice for notice in listener.told if "was delivered before" in notice])
     assert told == [[f"{HERE}copy.csv: was delivered before, in run run-1 as {HERE}a.csv; change it to ask again"], []]
 
 
