@@ -14,12 +14,12 @@ from pipeline.storage.locations import Location, is_uri
 _AT_MOST_NAMED = 5
 
 
-def executors(master: str | None, inbox: tuple[Location, ...], written: tuple[Path, ...]) -> list[str]:
+def executors(master: str | None, places: tuple[Location, ...], written: tuple[Path, ...]) -> list[str]:
     """What executors lack of what this machine has: libraries of the same version, and the same folders.
 
     Args:
         master: of the cluster; None for that of the session.
-        inbox: folders that they read.
+        places: folders that they read.
         written: folders that they read and write; one that is not there yet is not looked for.
 
     Raises:
@@ -31,8 +31,9 @@ def executors(master: str | None, inbox: tuple[Location, ...], written: tuple[Pa
     try:
         for mark in marks:
             mark.touch()
-        read = [str(path) for path in (*marks, *_first_folders(inbox))]
-        found = probe(master, Sought(_libraries(), tuple(read), tuple(map(str, folders))))
+        read = [str(path) for path in (*marks, *_first_folders(places))]
+        stored = tuple(str(place) for place in places if is_uri(place))
+        found = probe(master, Sought(_libraries(), tuple(read), tuple(map(str, folders)), stored))
     finally:
         for mark in marks:
             mark.unlink(missing_ok=True)
@@ -52,13 +53,12 @@ def _libraries() -> tuple[str, ...]:
     return tuple(sorted({re.split(r"[^\w-]", need, maxsplit=1)[0] for need in named} | {"pandas"}))
 
 
-def _first_folders(inboxes: tuple[Location, ...]) -> Iterator[Path]:
-    """Of each inbox a folder that lies in it, so that another folder of its name is told from it."""
-    for inbox in inboxes:
-        if not is_uri(inbox) and Path(inbox).is_dir():
-            yield next(
-                (one for one in sorted(Path(inbox).absolute().iterdir()) if one.is_dir()), Path(inbox).absolute()
-            )
+def _first_folders(places: tuple[Location, ...]) -> Iterator[Path]:
+    """Of each place a folder that lies in it, so that another folder of its name is told from it."""
+    for place in places:
+        if not is_uri(place) and Path(place).is_dir():
+            folder = Path(place).absolute()
+            yield next((one for one in sorted(folder.iterdir()) if one.is_dir()), folder)
 
 
 def _lacking(one: Surroundings) -> Iterator[str]:
@@ -70,6 +70,8 @@ def _lacking(one: Surroundings) -> Iterator[str]:
             yield f"{one.host}: {name} is not installed; give executors the libraries of this Python"
         elif there != version(name):
             yield f"{one.host}: {name} {there}, here {version(name)}; give executors the libraries of this Python"
+    for fault in one.stores:
+        yield f"{one.host}: {fault}; executors take credentials from their own environment"
     for fault in one.faults:
         # A mark has a name of its own; what is not reached is the folder that it was put into.
         path, _, what = fault.partition(": ")

@@ -5,6 +5,7 @@ import platform
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +63,7 @@ def doctor(
         "runs": lambda: _runs(registry, output, cache),
         "output": lambda: _output(output),
         "free disk": lambda: _free(output, cache),
-        **_of_engine(inbox, (_near(registry, cache), _near(output, cache)), **engine),
+        **_of_engine((*inbox, registry, output), (_near(registry, cache), _near(output, cache)), **engine),
     }
     told = [one for name, check in checks.items() for one in _checked(name, check)]
     if form == "json":
@@ -74,14 +75,14 @@ def doctor(
 
 
 def _of_engine(
-    inbox: tuple[Location, ...], written: tuple[Path, ...], engine: str, spark_master: str | None
+    places: tuple[Location, ...], written: tuple[Path, ...], engine: str, spark_master: str | None
 ) -> dict[str, Callable[[], list[str]]]:
     require_engine(engine, spark_master)
     if engine == HERE:
         return {}
     from pipeline.cli.cluster import executors  # noqa: PLC0415 - there on request
 
-    return {"executors": lambda: executors(spark_master, inbox, written)}
+    return {"executors": lambda: executors(spark_master, places, written)}
 
 
 def _checked(name: str, check: Callable[[], list[str]]) -> list[dict[str, str | bool]]:
@@ -133,6 +134,9 @@ def _inbox(places: tuple[Location, ...], reference: Location) -> list[str]:
     if closed:
         message = f"{_some(closed)}: cannot be read; give this user the right to read what partners deliver"
         raise Fault(message)
+    if stored := [one.stored for one in taken if one.stored is not None]:
+        with suppress(OSError):  # it is gone, or another by now
+            stored[0].read(0, 1)  # who may list a store may not yet read it
     partners = sorted({one.partner_id for one in taken if one.partner_id is not None})
     told = f"{_many(len(taken), 'manifest')} of {_many(len(partners), 'partner')} in {', '.join(map(str, places))}"
     leaving = sum(one.kind == DEPARTURE for one in taken)

@@ -1,4 +1,4 @@
-"""Stands between a client and a store: loses the answer to a request that was carried out, or refuses some at first."""
+"""Stands between a client and a store: loses the answer to a request that was carried out, or refuses some."""
 
 import socket
 import threading
@@ -19,8 +19,8 @@ class _Handler(BaseHTTPRequestHandler):
             server.asked += 1
             refused = server.refuse_each and server.asked % server.refuse_each == 0
             server.refused += bool(refused)
-        if refused:
-            self.send_error(503)
+        if refused or (self.command == "GET" and server.forbidden in self.path):
+            self.send_error(503 if refused else 403)
             return
         store = HTTPConnection("127.0.0.1", server.store_port)
         # The host is signed, so it stays as the client sent it.
@@ -63,13 +63,13 @@ class Proxy(ThreadingHTTPServer):
 
 
 @contextmanager
-def between(store_port, port, *, lose="no path", refuse_each=0):
-    """A proxy that loses the answer to the first PUT of a path with this mark, and refuses each n-th request.
+def between(store_port, port, *, lose="no path", forbid="no path", refuse_each=0):
+    """A proxy that loses the answer to the first PUT of a marked path, forbids GETs, and refuses each n-th request.
 
     `lost`, `seen` (requests so marked), `asked` and `refused` count; `sent` has bytes of answers by method and path.
     """
     server = Proxy(("127.0.0.1", port), _Handler)
-    server.store_port, server.marked, server.refuse_each = store_port, lose, refuse_each
+    server.store_port, server.marked, server.forbidden, server.refuse_each = store_port, lose, forbid, refuse_each
     server.sent = Counter()
     server.lost = server.seen = server.asked = server.refused = 0
     server.lock = threading.Lock()

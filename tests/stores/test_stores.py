@@ -26,6 +26,7 @@ from pipeline.storage.objects import Entry, Prefix, TakenError
 from pipeline.storage.places import writing
 from pipeline.storage.scratch import Scratch
 from schemas.outcome import REGISTERED_TYPES
+from tests.cli.running import command
 from tests.conftest import TENANT, Notices
 from tests.stores import servers
 from tests.stores.partner_store import HASH, above_the_store, through_proxy
@@ -213,6 +214,16 @@ def test_a_marker_of_a_folder_hides_no_manifest(store, server):
     folder = store.base.removeprefix(f"s3://{servers.BUCKET}/")
     client.put_object(Bucket=servers.BUCKET, Key=f"{folder}/inbox/contoso/{TENANT}/a.csv/", Body=b"")
     assert run(store.config("night")).manifest["rows"]["registered"] == 2
+
+
+@above_the_store
+def test_doctor_tells_of_manifests_that_can_be_listed_and_not_read(store, server, monkeypatch, tmp_path):
+    store.deliver_devices(1)
+    with through_proxy(store, server, monkeypatch, forbid="/a.csv"):
+        done = command("doctor", f"{store.base}/inbox", "--reference", f"{store.base}/reference", cwd=tmp_path)
+    (told,) = (line for line in done.stdout.splitlines() if " inbox " in line)
+    assert told.startswith("FAIL")
+    assert "/a.csv: PermissionDenied; check the store and its credentials" in told
 
 
 def dies_after_the_commit(store, monkeypatch, config):
