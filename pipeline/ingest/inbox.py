@@ -13,7 +13,7 @@ from pipeline.ingest.opening import open_regular
 from pipeline.ingest.states import State, state_of
 from pipeline.ingest.workbook import is_workbook, sheet_names
 from pipeline.storage.locations import Location, is_uri
-from pipeline.storage.objects import Prefix
+from pipeline.storage.objects import Prefix, markers_of
 from pipeline.storage.places import StoredFile, in_turn
 from schemas.kinds import REGISTRATION, kind_of_folder
 
@@ -213,12 +213,13 @@ def _list_objects(prefix: Prefix, found: _Listing) -> None:
     objects, unlisted = prefix.listing()
     root = Path(prefix.uri)
     hidden: set[str] = set()
+    markers = markers_of(objects)
     for number, (name, entry) in enumerate(objects.items()):
         parts = name.split("/")
         above = next((at for at, part in enumerate(parts[:-1], 1) if is_left_alone(part)), None)
         if above is not None:
             hidden.add("/".join(parts[:above]))
-        elif is_left_alone(parts[-1]) or (entry.size == 0 and not is_manifest_name(name)):  # what stands for a folder
+        elif is_left_alone(parts[-1]) or name in markers:
             found.ignored += 1
         else:
             ending = "".join(Path(parts[-1].lower()).suffixes[-2:])[-8:]

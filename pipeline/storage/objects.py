@@ -5,6 +5,7 @@ credential: neither a command line, nor a log, nor a message.
 """
 
 import secrets
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -243,6 +244,18 @@ class Prefix:
         except errors.BaseError as error:
             message = f"{self.uri}/{name}: {_brief(error)}; check the store and its credentials, then start again"
             raise Fault(message) from error
+
+
+def markers_of(objects: dict[str, Entry]) -> set[str]:
+    """Objects of no bytes that stand for a folder: something lies below it, or it has no ending, as files have."""
+    names = sorted(objects)
+
+    def is_folder(name: str) -> bool:
+        at = bisect_left(names, f"{name}/")
+        return at < len(names) and names[at].startswith(f"{name}/")
+
+    empty = [name for name, entry in objects.items() if entry.size == 0]
+    return {name for name in empty if not Path(name).suffix or is_folder(name)}
 
 
 def _by_name(listed: Iterable[dict[str, Any]]) -> dict[str, Entry]:

@@ -72,6 +72,16 @@ def test_only_what_is_new_is_read_and_once_and_all_else_is_told(store, server, m
 
 
 @above_the_store
+def test_objects_of_no_bytes_are_markers_of_folders_or_files_that_are_told(store):
+    store.deliver_devices(1, name="x.csv/a")
+    for name in ("x.csv", "b.txt", "folder"):
+        obstore.put(from_url(store.base), f"inbox/contoso/{TENANT}/{name}", b"")
+    night = run(store.config("night"))
+    assert (night.manifest["files"]["found"], night.manifest["files"]["ignored"]) == (2, 2)
+    assert (night.manifest["reasons"], night.manifest["rows"]["registered"]) == ({"FILE_TYPE_UNKNOWN": 1}, 1)
+
+
+@above_the_store
 def test_a_second_night_knows_the_first(store):
     store.deliver_devices(2)
     run(store.config("one"))
